@@ -1,0 +1,3 @@
+"""A team of robots that keeps working when its network falls apart."""
+
+__version__ = '0.1.0'

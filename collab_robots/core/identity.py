@@ -1,0 +1,92 @@
+"""Who signs: Ed25519 keys, their files, and the address a contract sees."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+import re
+
+from nacl.encoding import RawEncoder
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+from collab_robots.core.errors import ConfigError, KeyFileError
+
+PUBLIC_KEY_BYTES = 32
+SIGNATURE_BYTES = 64
+ADDRESS_BYTES = 20
+_SEED_HEX = re.compile(r'[0-9a-f]{64}')
+
+
+def address(public_key: bytes) -> bytes:
+    """
+    Return the contract address of a key: the last 20 bytes of its IOTA Ed25519 address (TIP-18).
+
+    :param public_key: 32 bytes.
+    """
+    return hashlib.blake2b(public_key, digest_size=32).digest()[-ADDRESS_BYTES:]
+
+
+def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether ``signature`` (64 bytes) of ``message`` was made with the key's private half."""
+    try:
+        VerifyKey(public_key).verify(message, signature)
+    except (BadSignatureError, ValueError):
+        return False
+    return True
+
+
+class PrivateKey:
+    """
+    A robot's Ed25519 signing key.
+
+    :param seed: 32 bytes.
+    """
+
+    def __init__(self, seed: bytes) -> None:
+        self._key = SigningKey(seed)
+        self.public: bytes = self._key.verify_key.encode()
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte signature of ``message``."""
+        return self._key.sign(message, encoder=RawEncoder).signature
+
+    @staticmethod
+    def generate(path: Path) -> PrivateKey:
+        """
+        Make a key and write it to a new file that only its owner can read.
+
+        :raises ConfigError: if the file exists (a key is never overwritten) or cannot be written.
+        """
+        seed = os.urandom(32)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise ConfigError(f'{path}: exists already; a key is never overwritten') from None
+        except OSError as error:
+            raise ConfigError(f'{path}: cannot be written: {error.strerror}') from None
+        with os.fdopen(handle, 'w', encoding='ascii') as file:
+            file.write(seed.hex() + '\n')
+        return PrivateKey(seed)
+
+    @staticmethod
+    def load(path: Path) -> PrivateKey:
+        """
+        Read a key file: one line of 64 hexadecimal digits, mode 0600.
+
+        :raises KeyFileError: if it is missing, malformed, or others can read it.
+        """
+        try:
+            mode = path.stat().st_mode & 0o777
+            if mode & 0o077:
+                raise KeyFileError(
+                    f'{path}: mode {mode:04o} lets others read the private key; '
+                    f'run: chmod 600 {path}'
+                )
+            text = path.read_bytes()[:128].decode('ascii', 'replace').strip()
+        except OSError as error:
+            raise KeyFileError(f'{path}: cannot be read: {error.strerror}') from None
+        if not _SEED_HEX.fullmatch(text):
+            raise KeyFileError(f'{path}: expected one line of 64 hexadecimal digits')
+        return PrivateKey(bytes.fromhex(text))
