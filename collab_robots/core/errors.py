@@ -47,6 +47,7 @@ class Refusal(str, Enum):
     FLOOD = 'flood'
     DIGEST = 'digest'
     SCAN = 'scan'
+    IMAGE = 'image'
     MESSAGE_VERSION = 'message_version'
 
 
