@@ -1,0 +1,319 @@
+"""
+The simulated building and radio as a ROS node: one process for all robots.
+
+Publishes in each robot's namespace what a robot's base publishes (``scan``, ``odom``, ``tf``,
+camera), obeys ``cmd_vel``, and carries ``radio/tx/<kind>`` to the other robots' ``radio/rx/<kind>``
+as bytes that it never looks into.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+import functools
+import math
+import time
+from typing import Any
+
+from geometry_msgs.msg import TransformStamped, Twist
+from nav_msgs.msg import Odometry
+import numpy as np
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
+from std_msgs.msg import Float64
+from tf2_msgs.msg import TFMessage
+
+from collab_robots.core.clock import SECOND
+from collab_robots.core.config import load_yaml
+from collab_robots.core.errors import RefusedError
+from collab_robots.core.geometry import Array
+from collab_robots.nodes import qos, topics
+from collab_robots.nodes.parameters import declare, Parameter, required
+from collab_robots.nodes.spin import run
+from collab_robots.sim.mjcf import (
+    CAMERA_FORWARD,
+    CAMERA_HEIGHT,
+    HORIZONTAL_FOV,
+    IMAGE_HEIGHT,
+    IMAGE_WIDTH,
+    LIDAR_HEIGHT,
+)
+from collab_robots.sim.radio import KINDS, Radio, RadioConfig
+from collab_robots.sim.simulator import (
+    ANGLE_INCREMENT,
+    ANGLE_MIN,
+    RANGE_MAX,
+    RANGE_MIN,
+    RAYS,
+    Simulator,
+    STEP_NS,
+)
+from collab_robots.sim.world import load_world, MAX_ROBOTS
+from collab_robots_msgs import msg as collab
+
+PARAMETERS = {
+    'world': Parameter('', 'Path of the world file.'),
+    'robots': Parameter(4, 'How many robots.', 1, MAX_ROBOTS),
+    'seed': Parameter(1, 'Seed of everything random.', 0, 2**31 - 1),
+    'split': Parameter('', 'START:END in s of a time in which the two halves are apart.'),
+    'speed': Parameter(1.0, 'Simulated seconds per second, at most.', 0.01, 100.0),
+    'cameras': Parameter(True, 'Whether to render what the cameras see.'),
+    'radio': Parameter('', "Path of the radio's file; empty for the defaults."),
+}
+
+SCAN_STEPS, ODOM_STEPS, CLOCK_STEPS = 10, 5, 5  # of 10 ms: 10, 20 and 20 Hz
+IMAGE_STEPS, TRUTH_STEPS, STATUS_STEPS = 50, 20, 100  # 2, 5 and 1 Hz
+TICK_S = 0.01
+MAX_STEPS = 3  # in one tick, so that messages are served between
+MAX_LAG_S = 0.2  # what is later than this is not caught up: simulated time stretches
+
+
+class _Robot:
+    """One robot's publishers and the messages that they fill anew each time."""
+
+    def __init__(self, node: Node, name: str, cameras: bool) -> None:
+        def publisher(kind: type, topic: str, profile: Any) -> Any:
+            return node.create_publisher(kind, f'/{name}/{topic}', profile)
+
+        self.scan = LaserScan(
+            angle_min=ANGLE_MIN,
+            angle_max=ANGLE_MIN + (RAYS - 1) * ANGLE_INCREMENT,
+            angle_increment=ANGLE_INCREMENT,
+            range_min=RANGE_MIN,
+            range_max=RANGE_MAX,
+            scan_time=SCAN_STEPS * STEP_NS / SECOND,
+        )
+        self.scan.header.frame_id = 'base_scan'
+        self.odom = Odometry(child_frame_id='base_footprint')
+        self.odom.header.frame_id = 'odom'
+        self.truth = Odometry(child_frame_id='base_footprint')
+        self.truth.header.frame_id = 'map'
+        self.tf = TFMessage(transforms=[_transform('odom', 'base_footprint')])
+        self.publish_scan = publisher(LaserScan, topics.SCAN, qos.SENSOR).publish
+        self.publish_odom = publisher(Odometry, topics.ODOM, qos.SENSOR).publish
+        self.publish_truth = publisher(Odometry, topics.GROUND_TRUTH, qos.SENSOR).publish
+        self.publish_tf = publisher(TFMessage, topics.TF, qos.TF).publish
+        publisher(TFMessage, topics.TF_STATIC, qos.LATCHED).publish(_static_transforms())
+        self.publish_heard = [
+            publisher(MESSAGES[kind], topics.heard(kind), qos.RADIO).publish for kind in KINDS
+        ]
+        if cameras:
+            self.image = Image(
+                height=IMAGE_HEIGHT, width=IMAGE_WIDTH, encoding='rgb8', step=3 * IMAGE_WIDTH)
+            self.info = _camera_info()
+            self.info.header = self.image.header
+            self.image.header.frame_id = 'camera_optical_frame'
+            self.publish_image = publisher(Image, topics.IMAGE, qos.SENSOR).publish
+            self.publish_info = publisher(CameraInfo, topics.CAMERA_INFO, qos.SENSOR).publish
+
+
+class SimNode(Node):
+    """
+    Keeps simulated time level with real time × ``speed``, never ahead.
+
+    When the machine is too slow it leaves out no physics: simulated time stretches, and
+    ``/sim/real_time_factor`` tells by how much.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__('simulator', **arguments)
+        values = declare(self, PARAMETERS)
+        required(values, 'world')
+        world = load_world(values['world'])
+        count: int = values['robots']
+        self.simulator = Simulator(world, count, values['seed'], cameras=values['cameras'])
+        names = self.simulator.names
+        config = load_yaml(values['radio'], RadioConfig) if values['radio'] else RadioConfig()
+        self.radio = Radio(
+            world, config.with_split(values['split'], names), names, values['seed'])
+        if values['cameras'] and self.simulator.image(0) is None:
+            self.get_logger().warning(
+                f'no cameras: {self.simulator.camera_problem}; going on without')
+        cameras = not self.simulator.camera_problem
+        self._clock_publisher = self.create_publisher(Clock, topics.CLOCK, qos.SENSOR)
+        self._status = self.create_publisher(
+            collab.RadioStatus, topics.RADIO_STATUS, qos.STATUS)
+        self._factor = self.create_publisher(Float64, topics.REAL_TIME_FACTOR, qos.STATUS)
+        self._robots = [_Robot(self, name, cameras) for name in names]
+        for index, name in enumerate(names):
+            self.create_subscription(
+                Twist, f'/{name}/{topics.CMD_VEL}', functools.partial(self._drive, index),
+                qos.STATUS)
+            for kind in KINDS:
+                self.create_subscription(
+                    MESSAGES[kind], f'/{name}/{topics.sent(kind)}',
+                    functools.partial(self._offer, index, kind), qos.RADIO, raw=True)
+        self._speed: float = values['speed']
+        self._schedule = self._jobs(count, cameras)
+        self._steps = 0
+        self._origin = time.monotonic()  # real time at which simulated time was 0, as it were
+        self._reported = (self._origin, 0)
+        self._publish_clock()
+        self.create_timer(TICK_S, self._tick)
+
+    def _jobs(self, count: int, cameras: bool) -> list[list[Callable[[], None]]]:
+        """Return for each 10 ms of a second what is to do: the robots take turns."""
+        result: list[list[Callable[[], None]]] = [[] for _ in range(STATUS_STEPS)]
+
+        def every(steps: int, share: float, job: Callable[[], None]) -> None:
+            for at in range(int(share * steps), STATUS_STEPS, steps):
+                result[at].append(job)
+
+        every(CLOCK_STEPS, 0.0, self._publish_clock)
+        for index, robot in enumerate(self._robots):
+            share = index / count
+            every(ODOM_STEPS, share, functools.partial(self._publish_odometry, index, robot))
+            every(SCAN_STEPS, share, functools.partial(self._publish_scan, index, robot))
+            every(TRUTH_STEPS, share, functools.partial(self._publish_truth, index, robot))
+            if cameras:
+                every(IMAGE_STEPS, share, functools.partial(self._publish_image, index, robot))
+        every(TRUTH_STEPS, 0.0, self._move_radio)
+        every(STATUS_STEPS, 0.0, self._publish_status)
+        return result
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        behind = (now - self._origin) * self._speed - self._steps * TICK_S
+        if behind > MAX_LAG_S * self._speed:
+            self._origin += behind / self._speed - MAX_LAG_S
+        for _ in range(min(int(behind / TICK_S), max(MAX_STEPS, math.ceil(2 * self._speed)))):
+            self.simulator.step()
+            self._steps += 1
+            for job in self._schedule[self._steps % STATUS_STEPS]:
+                job()
+        for receiver, kind, payload in self.radio.due(self.simulator.now_ns):
+            self._robots[receiver].publish_heard[KINDS.index(kind)](payload)
+
+    def _drive(self, index: int, message: Twist) -> None:
+        try:
+            self.simulator.set_command(index, message.linear.x, message.angular.z)
+        except RefusedError as error:
+            self.get_logger().warning(str(error), throttle_duration_sec=5.0)
+
+    def _offer(self, index: int, kind: str, payload: bytes) -> None:
+        self.radio.offer(self.simulator.now_ns, index, kind, payload)
+
+    def _stamp(self, stamp: Any) -> None:
+        stamp.sec, stamp.nanosec = divmod(self.simulator.now_ns, SECOND)
+
+    def _publish_clock(self) -> None:
+        message = Clock()
+        self._stamp(message.clock)
+        self._clock_publisher.publish(message)
+
+    def _publish_odometry(self, index: int, robot: _Robot) -> None:
+        planar, velocity = self.simulator.odometry(index)
+        odom, transform = robot.odom, robot.tf.transforms[0]
+        self._stamp(odom.header.stamp)
+        _fill(odom.pose.pose.position, odom.pose.pose.orientation, planar)
+        odom.twist.twist.linear.x, odom.twist.twist.angular.z = velocity.tolist()
+        transform.header.stamp = odom.header.stamp
+        _fill(transform.transform.translation, transform.transform.rotation, planar)
+        robot.publish_odom(odom)
+        robot.publish_tf(robot.tf)
+
+    def _publish_truth(self, index: int, robot: _Robot) -> None:
+        self._stamp(robot.truth.header.stamp)
+        where = robot.truth.pose.pose
+        _fill(where.position, where.orientation, self.simulator.true_pose(index))
+        robot.publish_truth(robot.truth)
+
+    def _publish_scan(self, index: int, robot: _Robot) -> None:
+        self._stamp(robot.scan.header.stamp)
+        robot.scan.ranges = array('f', self.simulator.scan(index).tobytes())
+        robot.publish_scan(robot.scan)
+
+    def _publish_image(self, index: int, robot: _Robot) -> None:
+        picture = self.simulator.image(index)
+        if picture is None:
+            return
+        self._stamp(robot.image.header.stamp)
+        robot.image.data = array('B', picture.tobytes())
+        robot.publish_image(robot.image)
+        robot.publish_info(robot.info)
+
+    def _move_radio(self) -> None:
+        self.radio.move([self.simulator.true_pose(index) for index in range(len(self._robots))])
+
+    def _publish_status(self) -> None:
+        now = time.monotonic()
+        factor = (self._steps - self._reported[1]) * TICK_S / max(now - self._reported[0], 1e-9)
+        self._reported = (now, self._steps)
+        self._factor.publish(Float64(data=factor))
+        if self._steps % (10 * STATUS_STEPS) == 0:
+            self.get_logger().info(
+                f'{self._steps * TICK_S:.0f} s simulated, real-time factor {factor:.2f}')
+        traffic = [self.radio.traffic[kind] for kind in KINDS]
+        message = collab.RadioStatus(
+            robots=self.simulator.names,
+            hears=self.radio.hears(self.simulator.now_ns).ravel().tolist(),
+            kinds=KINDS,
+            sent=[count.sent for count in traffic],
+            delivered=[count.delivered for count in traffic],
+            lost=[count.lost for count in traffic],
+        )
+        self._stamp(message.header.stamp)
+        self._status.publish(message)
+
+    def destroy_node(self) -> None:
+        """Free the renderer too."""
+        self.simulator.close()
+        super().destroy_node()
+
+
+MESSAGES = {
+    'block': collab.Block,
+    'have': collab.Have,
+    'request': collab.Request,
+    'tile': collab.Tile,
+    'tensor': collab.FeatureTensor,
+}
+
+
+def _fill(position: Any, orientation: Any, planar: Array) -> None:
+    x, y, yaw = planar.tolist()
+    position.x, position.y = x, y
+    orientation.z, orientation.w = math.sin(yaw / 2), math.cos(yaw / 2)
+
+
+def _transform(
+    parent: str,
+    child: str,
+    place: Sequence[float] = (0.0, 0.0, 0.0),
+    turn: Sequence[float] = (0.0, 0.0, 0.0, 1.0),
+) -> TransformStamped:
+    """Return a transform with its translation (x, y, z) and rotation (x, y, z, w)."""
+    result = TransformStamped(child_frame_id=child)
+    result.header.frame_id = parent
+    result.transform.translation.x, result.transform.translation.y = place[:2]
+    result.transform.translation.z = place[2]
+    rotation = result.transform.rotation
+    rotation.x, rotation.y, rotation.z, rotation.w = turn
+    return result
+
+
+def _static_transforms() -> TFMessage:
+    return TFMessage(transforms=[
+        _transform('base_footprint', 'base_scan', (0.0, 0.0, LIDAR_HEIGHT)),
+        _transform('base_footprint', 'camera_link', (CAMERA_FORWARD, 0.0, CAMERA_HEIGHT)),
+        # optical frames look along z with x to the right (REP-103)
+        _transform('camera_link', 'camera_optical_frame', turn=(-0.5, 0.5, -0.5, 0.5)),
+    ])
+
+
+def _camera_info() -> CameraInfo:
+    focal = IMAGE_WIDTH / 2 / math.tan(HORIZONTAL_FOV / 2)
+    k = [focal, 0.0, IMAGE_WIDTH / 2, 0.0, focal, IMAGE_HEIGHT / 2, 0.0, 0.0, 1.0]
+    return CameraInfo(
+        height=IMAGE_HEIGHT, width=IMAGE_WIDTH, distortion_model='plumb_bob', d=[0.0] * 5, k=k,
+        r=np.eye(3).ravel(), p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0])
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the simulator until Ctrl-C."""
+    return run(args, SimNode)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
