@@ -1,0 +1,206 @@
+"""
+A robot's pose and its own map from odometry and scans.
+
+Every scan is matched against the robot's own layer, starting from odometry, so that the error
+stays that of the map and does not grow with the way driven inside what is mapped. It knows its
+start pose and does not close loops: around a loop of unmapped corridor the error of the map grows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+import math
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from collab_robots.core.clock import SECOND
+from collab_robots.core.config import Strict
+from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.core.geometry import Array, compose, inverse, pose, wrap
+from collab_robots.mapping.layer import Layer
+from collab_robots.mapping.matcher import ScanMatcher
+from collab_robots.mapping.scan import Scan
+from collab_robots.mapping.tile import CodedTile, TileCoder
+
+Positive = Annotated[float, Field(gt=0.0)]
+
+
+class MapperConfig(Strict):
+    """Parameters of the mapper, with their units."""
+
+    lidar: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Pose of the lidar in base_footprint: x (m), y (m), yaw (rad)."""
+    max_range: Annotated[float, Field(gt=0.5, le=100.0)] = 8.0
+    """Longer ranges are not used, m."""
+    integrate_distance: Positive = 0.15
+    """A scan goes into the map when the robot moved this far since the last that did, m …"""
+    integrate_turn: Positive = 0.15
+    """… or turned this far, rad …"""
+    integrate_period: Positive = 1.0
+    """… or this time has passed, s."""
+    shift_floor: Positive = 0.08
+    """How far odometry may be off between two scans, m, beside a share of the way driven …"""
+    turn_floor: Positive = 0.05
+    """… and in rad, beside a share of the turn …"""
+    slip: Annotated[float, Field(ge=0.0, le=1.0)] = 0.2
+    """… that share of the way and of the turn."""
+    odometry_samples: Annotated[int, Field(ge=2, le=10_000)] = 100
+    """So many odometry samples are kept."""
+    waiting_scans: Annotated[int, Field(ge=1, le=100)] = 4
+    """So many scans may wait for odometry; older ones are dropped."""
+    tile_period: Positive = 2.0
+    """A tile is given out at most once in this time, s."""
+
+
+class Mapper:
+    """
+    Track one robot and map around it.
+
+    :param initial_pose: of base_footprint in the map when the first odometry comes.
+    """
+
+    def __init__(self, initial_pose: Array, config: MapperConfig | None = None) -> None:
+        self.config = config or MapperConfig()
+        self.layer = Layer(self.config.max_range)
+        self.pose = _finite(initial_pose, 'initial pose')
+        """Of base_footprint in the map, at ``stamp_ns``."""
+        self.stamp_ns = -1
+        """Of the last scan that was used; -1 before the first."""
+        self.map_to_odom = self.pose
+        """Pose of the odom frame in the map frame (REP-105)."""
+        self.counts: Counter[str] = Counter()
+        """Scans: matched, fallback (odometry alone), integrated, late, early, dropped …"""
+        self._lidar = pose(*self.config.lidar)
+        self._lidar_inverse = inverse(self._lidar)
+        self._matcher = ScanMatcher()
+        self._coder = TileCoder(self.layer, round(self.config.tile_period * SECOND))
+        self._odometry: deque[tuple[int, Array]] = deque(maxlen=self.config.odometry_samples)
+        self._waiting: deque[Scan] = deque()
+        self._travelled = np.zeros(2)  # m and rad since the last match
+        self._odom_at_scan: Array | None = None
+        self._integrated: tuple[int, Array] | None = None  # stamp and pose of the last
+
+    def add_odometry(self, stamp_ns: int, odom: Array) -> Array | None:
+        """
+        Take one odometry sample.
+
+        :param odom: pose of base_footprint in the odom frame.
+        :returns: the newest pose in the map if scans had waited for this sample.
+        :raises RefusedError: MALFORMED if it is not finite, TIME if it is not newer than the last.
+        """
+        odom = _finite(odom, 'odometry')
+        if not self._odometry:
+            self.map_to_odom = compose(self.pose, inverse(odom))
+        elif stamp_ns <= self._odometry[-1][0]:
+            raise RefusedError(
+                Refusal.TIME, f'odometry at {stamp_ns} ns is not after {self._odometry[-1][0]} ns'
+            )
+        self._odometry.append((stamp_ns, odom))
+        newest = None
+        while self._waiting and self._waiting[0].stamp_ns <= stamp_ns:
+            newest = self._process(self._waiting.popleft())
+        return newest
+
+    def add_scan(self, scan: Scan) -> Array | None:
+        """
+        Take one scan.
+
+        :returns: the pose of base_footprint in the map at the scan's stamp; nothing if the scan
+            waits for odometry or is too old for it.
+        """
+        last = self._waiting[-1].stamp_ns if self._waiting else self.stamp_ns
+        if scan.stamp_ns <= last:
+            self.counts['late'] += 1
+            return None
+        if self._waiting or not self._odometry or scan.stamp_ns > self._odometry[-1][0]:
+            self._waiting.append(scan)
+            self.counts['waited'] += 1
+            if len(self._waiting) > self.config.waiting_scans:
+                self._waiting.popleft()
+                self.counts['dropped'] += 1
+            return None
+        return self._process(scan)
+
+    def changed_tiles(self, now_ns: int) -> list[CodedTile]:
+        """Return (column, row, bytes) of the tiles whose coded content changed; rate-limited."""
+        return self._coder.changed(now_ns)
+
+    def _process(self, scan: Scan) -> Array | None:
+        odom = self._odometry_at(scan.stamp_ns)
+        if odom is None:
+            self.counts['late'] += 1
+            return None
+        if self._odom_at_scan is not None:
+            moved = compose(inverse(self._odom_at_scan), odom)
+            self._travelled += (math.hypot(moved[0], moved[1]), abs(moved[2]))
+        self._odom_at_scan = odom
+        guess = compose(self.map_to_odom, odom)
+        self.pose = self._matched(scan, guess)
+        self.map_to_odom = compose(self.pose, inverse(odom))
+        self.stamp_ns = scan.stamp_ns
+        if self._is_due(scan.stamp_ns):
+            self._integrate(scan)
+        return self.pose
+
+    def _matched(self, scan: Scan, guess: Array) -> Array:
+        if not self._matcher.ready:
+            return guess
+        config = self.config
+        match = self._matcher.match(
+            scan.points(config.max_range),
+            compose(guess, self._lidar),
+            config.shift_floor + config.slip * self._travelled[0],
+            config.turn_floor + config.slip * self._travelled[1],
+        )
+        if match is None:
+            self.counts['fallback'] += 1
+            return guess
+        self.counts['matched'] += 1
+        self._travelled[:] = 0.0
+        return compose(match.pose, self._lidar_inverse)
+
+    def _is_due(self, stamp_ns: int) -> bool:
+        if self._integrated is None:
+            return True
+        then, there = self._integrated
+        moved = compose(inverse(there), self.pose)
+        return (
+            math.hypot(moved[0], moved[1]) >= self.config.integrate_distance
+            or abs(moved[2]) >= self.config.integrate_turn
+            or stamp_ns - then >= self.config.integrate_period * SECOND
+        )
+
+    def _integrate(self, scan: Scan) -> None:
+        sensor = compose(self.pose, self._lidar)
+        self.layer.integrate(scan, sensor)
+        self._matcher.set_target(self.layer.surface(sensor, self.config.max_range))
+        self._integrated = (scan.stamp_ns, self.pose)
+        self.counts['integrated'] += 1
+
+    def _odometry_at(self, stamp_ns: int) -> Array | None:
+        """Interpolate odometry; nothing if the stamp is older than what is kept."""
+        after = None
+        for stamp, odom in reversed(self._odometry):
+            if stamp == stamp_ns:
+                return odom
+            if stamp < stamp_ns:
+                if after is None:
+                    return None
+                share = (stamp_ns - stamp) / (after[0] - stamp)
+                moved = after[1] - odom
+                return pose(
+                    odom[0] + share * moved[0],
+                    odom[1] + share * moved[1],
+                    wrap(odom[2] + share * wrap(moved[2])),
+                )
+            after = (stamp, odom)
+        return None
+
+
+def _finite(value: Array, what: str) -> Array:
+    array = np.asarray(value, dtype=np.float64)
+    if array.shape != (3,) or not np.all(np.isfinite(array)) or np.abs(array).max() > 1e6:
+        raise RefusedError(Refusal.MALFORMED, f'{what}: expected x, y, yaw, got {array!r:.80}')
+    return array
