@@ -1,0 +1,154 @@
+"""
+How good was the map, and did the posters get their names: pure functions of truth and result.
+
+Distances are metres, times seconds, positions in the map frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from collab_robots.core.geometry import Array, FREE, Grid, UNKNOWN, wrap
+from collab_robots.explorer.timeline import Waypoint
+
+OCCUPIED_FROM = 65  # % and more is a wall, as nav2's map_saver has it
+FREE_UP_TO = 25  # % and less is free
+NEAR = 0.15  # m: a wall cell this close to a true one is right
+SIGHT_RANGE = 4.0  # m: posters closer than this have to be named
+SIGHT_ANGLE = math.radians(60.0)  # off the poster's normal; flatter than this nobody can read it
+SIGHT_TIME = 0.5  # s in view without a break: one period of the camera
+NAMED_WITHIN = 1.0  # m between a poster and the sighting that names it
+
+Mask = npt.NDArray[np.bool_]
+
+
+class Poster(NamedTuple):
+    """A poster in the world: its centre, where it faces (rad), and the labels that are right."""
+
+    x: float
+    y: float
+    facing: float
+    labels: tuple[str, ...]
+
+
+class Sighting(NamedTuple):
+    """What the fleet agreed to have seen, and where."""
+
+    x: float
+    y: float
+    label: str
+    confidence: float = 1.0
+
+
+def lookup(grid: Grid, points: Array) -> npt.NDArray[np.int8]:
+    """Return the grid's value at each point (n, 2); unknown outside the grid."""
+    cells = grid.cells(points)
+    values = np.full(len(points), UNKNOWN, dtype=np.int8)
+    inside = grid.inside(cells)
+    values[inside] = grid.data[cells[inside, 0], cells[inside, 1]]
+    return values
+
+
+def coverage(truth: Grid, within: Mask, mapped: Grid) -> float:
+    """Return the share of the true cells in ``within`` that the map knows as free."""
+    cells = np.argwhere(within)
+    if not len(cells):
+        return 0.0
+    values = lookup(mapped, truth.centres(cells))
+    return float(np.mean((values >= FREE) & (values <= FREE_UP_TO)))
+
+
+def precision(truth: Grid, mapped: Grid) -> float:
+    """Return the share of mapped wall cells that lie within ``NEAR`` of a true wall cell."""
+    walls = np.argwhere(mapped.data >= OCCUPIED_FROM)
+    if not len(walls):
+        return 0.0
+    return float(np.mean(_distance(truth, mapped.centres(walls)) <= NEAR + 1e-9))
+
+
+def recall(truth: Grid, surface: Mask, mapped: Grid) -> float:
+    """
+    Return the share of the true wall's surface that has a mapped wall cell within ``NEAR``.
+
+    :param surface: the wall cells that a lidar can see.
+    """
+    cells = np.argwhere(surface)
+    if not len(cells):
+        return 0.0
+    return float(np.mean(_distance(mapped, truth.centres(cells)) <= NEAR + 1e-9))
+
+
+def _distance(grid: Grid, points: Array) -> Array:
+    """Return how far each point's cell (n, 2) is from the grid's next wall cell, inf if none."""
+    walls = grid.data >= OCCUPIED_FROM
+    if not walls.any():
+        return np.full(len(points), np.inf)
+    margin = math.ceil(2 * NEAR / grid.resolution)
+    distances = ndimage.distance_transform_edt(~np.pad(walls, margin)) * grid.resolution
+    cells = grid.cells(points) + margin
+    inside = np.all((cells >= 0) & (cells < distances.shape), axis=1)
+    result = np.full(len(points), np.inf)
+    result[inside] = distances[cells[inside, 0], cells[inside, 1]]
+    return result
+
+
+def line_of_sight(truth: Grid, start: tuple[float, float], end: tuple[float, float]) -> bool:
+    """Tell whether no wall lies between two points; the last ``NEAR`` belong to the end's wall."""
+    length = math.dist(start, end) - NEAR
+    if length <= 0:
+        return True
+    steps = np.arange(0.0, length, truth.resolution / 2.0)[:, None]
+    direction = (np.asarray(end) - np.asarray(start)) / math.dist(start, end)
+    return not np.any(lookup(truth, np.asarray(start) + steps * direction) >= OCCUPIED_FROM)
+
+
+def was_seen(poster: Poster, path: Iterable[Waypoint], truth: Grid, view: float) -> bool:
+    """
+    Tell whether a robot on this path had the poster in its picture long enough to name it.
+
+    That is: its centre for ``SIGHT_TIME`` within the camera's view, closer than ``SIGHT_RANGE``,
+    not flatter than ``SIGHT_ANGLE``, and no wall between.
+
+    :param view: the camera's horizontal angle of view, rad; it looks where the robot looks.
+    """
+    since: float | None = None
+    for point in path:
+        if not _in_view(poster, point, truth, view):
+            since = None
+            continue
+        since = point.t if since is None else since
+        if point.t - since >= SIGHT_TIME - 1e-9:
+            return True
+    return False
+
+
+def _in_view(poster: Poster, point: Waypoint, truth: Grid, view: float) -> bool:
+    dx, dy = poster.x - point.x, poster.y - point.y
+    bearing = math.atan2(dy, dx)
+    return (
+        math.hypot(dx, dy) <= SIGHT_RANGE
+        and abs(wrap(bearing - point.yaw)) <= view / 2.0
+        and abs(wrap(bearing + math.pi - poster.facing)) <= SIGHT_ANGLE
+        and line_of_sight(truth, (point.x, point.y), (poster.x, poster.y))
+    )
+
+
+def nearest(poster: Poster, sightings: Sequence[Sighting]) -> Sighting | None:
+    """Return the sighting next to the poster, or None if none lies within ``NAMED_WITHIN``."""
+    def distance(sighting: Sighting) -> float:
+        return math.dist((poster.x, poster.y), (sighting.x, sighting.y))
+
+    best = min(sightings, key=distance, default=None)
+    return best if best is not None and distance(best) <= NAMED_WITHIN else None
+
+
+def named_rightly(poster: Poster, sightings: Sequence[Sighting]) -> bool:
+    """Tell whether the sighting next to the poster carries one of its labels."""
+    best = nearest(poster, sightings)
+    return best is not None and best.label in poster.labels

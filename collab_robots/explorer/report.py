@@ -1,0 +1,1 @@
+"""Turn a run into what a person can look at and a program can read."""

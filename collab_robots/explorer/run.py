@@ -1,0 +1,138 @@
+"""One run of the demo: what a person chose, its folder, and how its processes are started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+import sys
+
+from collab_robots.core.errors import ConfigError
+from collab_robots.core.fleet import Fleet
+from collab_robots.core.geometry import Array
+from collab_robots.explorer.fleets import make_fleet
+from collab_robots.explorer.timeline import halves, Split, Timeline
+from collab_robots.explorer.verdict import Effort, Truth
+from collab_robots.sim.mjcf import HORIZONTAL_FOV
+from collab_robots.sim.truth import reachable, visible_walls
+from collab_robots.sim.world import load_world, ROBOT_RADIUS, World
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Cut a robot's power at ``start`` and give it back at ``end``, s; never if None."""
+
+    robot: str
+    start: float
+    end: float | None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose about a run; the command line explains each."""
+
+    robots: int
+    seed: int
+    split: tuple[float, float] | None
+    world: Path
+    duration: float
+    speed: float = 1.0
+    cameras: bool = True
+    out: Path | None = None
+    domain: int | None = None
+    kills: tuple[Kill, ...] = ()
+
+
+@dataclass
+class Run:
+    """
+    One run, prepared: its folder, fleet and world, and what is seen of it.
+
+    :param ended: in words, why it ended.
+    """
+
+    options: Options
+    directory: Path
+    fleet: Fleet
+    world: World
+    starts: list[Array]
+    truth: Truth
+    timeline: Timeline
+    ended: str = ''
+    effort: Effort | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The robots, in the order of the roster."""
+        return self.timeline.robots
+
+    def folder(self, robot: str) -> Path:
+        """Return the folder of a robot's key, ledger and log."""
+        return self.directory / robot
+
+
+def prepare(options: Options) -> Run:
+    """
+    Check everything that can be checked and make the run's folder.
+
+    :raises ConfigError: naming what is wrong.
+    """
+    world = load_world(options.world)
+    starts = world.start_poses(options.robots)
+    names = tuple(f'robot{index + 1}' for index in range(options.robots))
+    for kill in options.kills:
+        if kill.robot not in names:
+            raise ConfigError(f'--kill: no robot {kill.robot!r}; there are: {", ".join(names)}')
+    directory = options.out or Path('runs') / datetime.now().strftime('%Y-%m-%d_%H-%M-%S')
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ConfigError(f'{directory}: exists and is not an empty folder; a run is never mixed')
+    fleet = make_fleet(directory, names, name='demo')
+    free = reachable(world.truth, starts, ROBOT_RADIUS)
+    split = None
+    if options.split is not None and options.robots > 1:
+        split = Split(*options.split, halves(names))
+    return Run(
+        options, directory, fleet, world, starts,
+        Truth.of(world, free, visible_walls(world.truth, free), HORIZONTAL_FOV),
+        Timeline(names, split),
+    )
+
+
+def simulator_command(run: Run) -> list[str]:
+    """Return how the simulator is started."""
+    options = run.options
+    return _node('sim_node', {
+        'world': str(options.world.resolve()),
+        'robots': options.robots,
+        'seed': options.seed,
+        'split': '' if run.timeline.split is None else '{:g}:{:g}'.format(*options.split or ()),
+        'speed': float(options.speed),
+        'cameras': options.cameras,
+    })
+
+
+def robot_command(run: Run, index: int) -> list[str]:
+    """Return how a robot is started."""
+    robot = run.names[index]
+    folder = run.folder(robot).resolve()
+    return _node('robot', {
+        'name': robot,
+        'fleet': str((run.directory / 'fleet.yaml').resolve()),
+        'key': str(folder / 'key'),
+        'store': str(folder / 'ledger.db'),
+        'initial_pose': '[{:.4f}, {:.4f}, {:.6f}]'.format(*run.starts[index]),
+        'use_sim_time': True,
+    }, namespace=f'/{robot}')
+
+
+def _node(module: str, values: dict[str, object], namespace: str = '') -> list[str]:
+    """Return the command line of a node; parameters are YAML, so strings are quoted."""
+    command = [sys.executable, '-m', f'collab_robots.nodes.{module}', '--ros-args']
+    if namespace:
+        command += ['-r', f'__ns:={namespace}']
+    for name, value in values.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if isinstance(value, str) and not value.startswith('['):
+            text = f"'{value}'"
+        command += ['-p', f'{name}:={text}']
+    return command

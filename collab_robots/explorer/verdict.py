@@ -1,0 +1,253 @@
+"""The checks of a run: each with its figure, its limit, and whether it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from collab_robots.core.geometry import Grid
+from collab_robots.explorer import agreement, measures
+from collab_robots.explorer.ledgers import History
+from collab_robots.explorer.measures import Mask, Poster, Sighting
+from collab_robots.explorer.timeline import Timeline
+from collab_robots.sim.world import World
+
+COVERAGE = 0.95
+PRECISION = 0.95
+RECALL = 0.90
+NAMED = 0.80
+HEAL_AIM = 3.0  # s
+HEAL_LIMIT = 10.0  # s: slower than this is a failure, between is only worse than aimed for
+WALL_MARGIN = 60.0  # s of wall time beside the mission: starting, agreeing, reporting
+REAL_TIME = 0.9
+MEMORY = 3 * 1024**3  # bytes
+REAL_TIME_ROBOTS = 4  # up to here two cores keep up with real time
+
+
+@dataclass(frozen=True)
+class Check:
+    """
+    One row of the verdict.
+
+    :param ok: None where the check does not apply; ``limit`` then says why.
+    :param value: the figure as a number, for machines.
+    """
+
+    name: str
+    figure: str
+    limit: str
+    ok: bool | None
+    value: float | None = None
+
+    @property
+    def word(self) -> str:
+        """Return ok, FAILED or – for a person."""
+        return '–' if self.ok is None else 'ok' if self.ok else 'FAILED'
+
+
+@dataclass(frozen=True)
+class Truth:
+    """
+    What really is there.
+
+    :param grid: the true map.
+    :param free: mask of the free cells a robot can get to know.
+    :param surface: mask of the wall cells a lidar can see.
+    :param view: the cameras' horizontal angle of view, rad.
+    """
+
+    grid: Grid
+    free: Mask
+    surface: Mask
+    posters: tuple[Poster, ...] = ()
+    view: float = 1.2
+
+    @staticmethod
+    def of(world: World, free: Mask, surface: Mask, view: float) -> Truth:
+        """Return the truth of a simulated world."""
+        posters = tuple(
+            Poster(*poster.at, math.radians(poster.facing), poster.labels)
+            for poster in world.posters
+        )
+        return Truth(world.truth, free, surface, posters, view)
+
+    def coverage(self, mapped: Grid) -> float:
+        """Return the share of the free cells that a map knows."""
+        return measures.coverage(self.grid, self.free, mapped)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What the run cost: wall time (s), simulated time per wall time, peak memory (bytes)."""
+
+    wall: float
+    wall_limit: float
+    real_time: float
+    speed: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class PosterVerdict:
+    """Whether a poster was in view, what the fleet called it, and whether that is right."""
+
+    poster: Poster
+    seen: bool
+    sighting: Sighting | None
+    right: bool
+
+
+def judge(
+    timeline: Timeline,
+    truth: Truth,
+    histories: Mapping[str, History],
+    effort: Effort,
+    cameras: bool,
+) -> list[Check]:
+    """
+    Return all checks of a run.
+
+    :param histories: the ledger of each robot that lived at the end.
+    """
+    return [
+        *_map_checks(timeline, truth, tuple(histories)),
+        *_ledger_checks(timeline, histories),
+        _poster_check(judge_posters(timeline, truth, histories), cameras),
+        *_effort_checks(effort, len(timeline.robots)),
+    ]
+
+
+def _share(name: str, value: float, limit: float, note: str = '') -> Check:
+    return Check(name, f'{value:.1%}{note}', f'≥ {limit:.0%}', value >= limit, value)
+
+
+def _map_checks(timeline: Timeline, truth: Truth, alive: tuple[str, ...]) -> list[Check]:
+    """Judge the worst of the maps that robots ended with."""
+    names = ('free space covered', 'mapped walls that are true', 'true walls found')
+    maps = {robot: timeline.maps[robot] for robot in alive if robot in timeline.maps}
+    if len(maps) < len(alive) or not maps:
+        lacking = ', '.join(robot for robot in alive if robot not in maps) or 'nobody'
+        return [Check(name, f'no map from {lacking}', 'a map', False) for name in names]
+    checks = []
+    for name, limit, figures in (
+        (names[0], COVERAGE, {r: truth.coverage(m) for r, m in maps.items()}),
+        (names[1], PRECISION, {r: measures.precision(truth.grid, m) for r, m in maps.items()}),
+        (names[2], RECALL,
+         {r: measures.recall(truth.grid, truth.surface, m) for r, m in maps.items()}),
+    ):
+        worst = min(figures, key=lambda robot: figures[robot])
+        checks.append(_share(name, figures[worst], limit, f' ({worst}, the worst)'))
+    return checks
+
+
+def _ledger_checks(timeline: Timeline, histories: Mapping[str, History]) -> list[Check]:
+    split = timeline.split
+    files = {robot: history.rows for robot, history in histories.items()}
+    fullest = max(histories.values(), key=lambda history: len(history.rows), default=History('-'))
+    done = agreement.completions(fullest.acts)
+    held = agreement.leases(fullest.acts)
+    lost = sum(agreement.missing_blocks(files).values())
+    roots = {history.state_root for history in histories.values()}
+    twice = agreement.wrongly_twice(done, held, split)
+    lapsed = agreement.lost_leases(
+        held, done, timeline.killed, timeline.now if timeline.held_at is None else timeline.held_at
+    )
+    total = len({row.id for rows in files.values() for row in rows})
+    return [
+        *_split_checks(timeline, done, files),
+        Check('blocks lost', f'{lost} of {total}', '0', lost == 0 and total > 0, lost),
+        Check('contract state roots', f'{len(roots)} different', '1', len(roots) == 1, len(roots)),
+        Check('tasks wrongly done twice', f'{len(twice)} of {len(done)}', '0', not twice,
+              len(twice)),
+        Check('leases lost by a live robot', f'{len(lapsed)} of {len(held)}', '0', not lapsed,
+              len(lapsed)),
+    ]
+
+
+def _split_checks(
+    timeline: Timeline,
+    done: Mapping[str, Mapping[str, float]],
+    files: Mapping[str, list[agreement.BlockRow]],
+) -> list[Check]:
+    names = ('tasks done during the split', 'seconds from heal to equal sets')
+    split = timeline.split
+    if split is None:
+        return [Check(name, '–', 'no split in this run', None) for name in names]
+    if timeline.now < split.end:
+        return [Check(name, '–', 'the run ended before the split did', False) for name in names]
+    first, second = agreement.completed_by_halves(done, split)
+    present = {
+        robot: rows
+        for robot, rows in files.items()
+        if not any(t <= split.end for t in timeline.killed.get(robot, ()))
+    }
+    seconds = agreement.heal_seconds(present, split.end)
+    return [
+        Check(names[0], f'{first} and {second}', '≥ 1 by each half', min(first, second) >= 1,
+              min(first, second)),
+        Check(names[1], f'{seconds:.2f} s', f'≤ {HEAL_LIMIT:.0f} s, aim < {HEAL_AIM:.0f} s',
+              seconds <= HEAL_LIMIT, seconds),
+    ]
+
+
+def judge_posters(
+    timeline: Timeline, truth: Truth, histories: Mapping[str, History]
+) -> list[PosterVerdict]:
+    """Tell for each poster whether it was in view and whether the fleet named it rightly."""
+    sightings = max(
+        (history.sightings for history in histories.values()), key=len, default=[]
+    )
+    return [
+        PosterVerdict(
+            poster,
+            any(
+                measures.was_seen(poster, path, truth.grid, truth.view)
+                for path in timeline.paths.values()
+            ),
+            measures.nearest(poster, sightings),
+            measures.named_rightly(poster, sightings),
+        )
+        for poster in truth.posters
+    ]
+
+
+def _poster_check(posters: list[PosterVerdict], cameras: bool) -> Check:
+    name = 'posters seen within 4 m and named rightly'
+    seen = [poster for poster in posters if poster.seen]
+    if not cameras:
+        return Check(name, '–', 'no cameras in this run', None)
+    if not seen:
+        return Check(name, '0 in view', 'no poster came into view', None)
+    right = sum(poster.right for poster in seen)
+    share = right / len(seen)
+    return Check(name, f'{right} of {len(seen)} ({share:.0%})', f'≥ {NAMED:.0%}',
+                 share >= NAMED, share)
+
+
+def _effort_checks(effort: Effort, robots: int) -> list[Check]:
+    enforced = robots <= REAL_TIME_ROBOTS
+    why = '' if enforced else f' (not enforced beyond {REAL_TIME_ROBOTS} robots)'
+    slowest = REAL_TIME * min(effort.speed, 1.0)
+    return [
+        Check('wall time', f'{effort.wall:.0f} s', f'≤ {effort.wall_limit:.0f} s{why}',
+              effort.wall <= effort.wall_limit if enforced else None, effort.wall),
+        Check('real-time factor', f'{effort.real_time:.2f}', f'≥ {slowest:.2g}{why}',
+              effort.real_time >= slowest if enforced else None, effort.real_time),
+        Check('memory of all processes', f'{effort.memory / 1024**3:.2f} GiB',
+              f'≤ {MEMORY / 1024**3:.0f} GiB', effort.memory <= MEMORY, effort.memory),
+    ]
+
+
+def passed(checks: list[Check]) -> bool:
+    """Tell whether every check that applies holds."""
+    return all(check.ok is not False for check in checks)
+
+
+def confusion(truth: Grid, mapped: Grid) -> npt.NDArray[np.int8]:
+    """Return the map's values on the true grid's cells, to lay one over the other."""
+    cells = np.argwhere(np.ones(truth.data.shape, dtype=bool))
+    return measures.lookup(mapped, truth.centres(cells)).reshape(truth.data.shape)
