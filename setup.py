@@ -1,0 +1,40 @@
+"""Install the package, for pip and for colcon (ament_python). Dependencies: requirements.txt."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = 'collab_robots'
+DATA = ('config', 'contracts/build', 'launch', 'worlds')
+NODES = ('ledger_node', 'mapper_node', 'robot', 'sim_node', 'task_node', 'vision_node')
+
+data_files = [
+    ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
+    (f'share/{PACKAGE}', ['package.xml']),
+]
+for folder in DATA:
+    for path in [Path(folder), *Path(folder).rglob('*')]:
+        files = [str(file) for file in sorted(path.glob('*.*')) if file.is_file()]
+        if path.is_dir() and path.name != '__pycache__' and files:
+            data_files.append((f'share/{PACKAGE}/{path}', files))
+
+setup(
+    name=PACKAGE,
+    version='0.1.0',
+    description='Robot teams that map, share work and agree through a split-tolerant ledger.',
+    license='Apache-2.0',
+    maintainer='The collab_robots authors',
+    maintainer_email='maintainers@example.com',
+    python_requires='>=3.10',
+    packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={'': ['*.css', '*.html', '*.j2', '*.js', '*.json', '*.svg', '*.txt']},
+    data_files=data_files,
+    install_requires=['setuptools'],
+    zip_safe=False,
+    entry_points={
+        'console_scripts': [
+            f'collab-robots = {PACKAGE}.cli:main',
+            *(f'{node} = {PACKAGE}.nodes.{node}:main' for node in NODES),
+        ],
+    },
+)
