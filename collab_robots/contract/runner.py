@@ -1,0 +1,243 @@
+"""
+Executes the contract on the ledger's order, and again from where the past changed.
+
+A record that arrives late belongs before others. The machine is then taken back to the first
+changed position and executes from there, so the cost is that of what changed. The state is the
+same as if everything had been executed once, in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import hashlib
+from typing import Any
+
+from eth_abi.abi import encode
+
+from collab_robots.contract.artifact import artifact
+from collab_robots.contract.calls import (
+    call_name,
+    describe,
+    describe_error,
+    describe_event,
+    KEY_BYTES,
+    SELECTOR_BYTES,
+)
+from collab_robots.contract.evm import Evm, make_evm, Result
+from collab_robots.core.clock import SECOND
+from collab_robots.core.fleet import Fleet
+from collab_robots.core.identity import ADDRESS_BYTES
+from collab_robots.tangle.dag import Entry
+from collab_robots.tangle.order import Order
+
+GAS_LIMIT = 4_000_000  # per call; the dearest honest call, MAX_TILES new tiles, needs two thirds
+LEASE_S = 10  # Fleet.LEASE
+PAGE = 64  # list entries per view call
+STATE_DOMAIN = b'collab-robots/state/1\0'
+
+Page = tuple[int, bytes]
+_LISTS = ('tasks', 'tiles', 'sightings')  # views, in the order of Fleet.counts
+_LEASE_CALLS = ('award', 'renew', 'release')
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """
+    What became of one call.
+
+    :param reason: why it was reverted, in words; empty if it was not.
+    :param events: what the contract told somebody, in words (who was superseded).
+    """
+
+    call: str
+    ok: bool
+    reason: str = ''
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """
+    Everything the contract knows: pages of its views, with the roster index of their list.
+
+    :param tasks: pages of ``Fleet.tasks``.
+    :param tiles: pages of ``Fleet.tiles``.
+    :param sightings: pages of ``Fleet.sightings``.
+    """
+
+    tasks: tuple[Page, ...]
+    tiles: tuple[Page, ...]
+    sightings: tuple[Page, ...]
+
+
+@dataclass(frozen=True)
+class _Lease:
+    """A successful award, renewal or release: what :meth:`Runner.award_record` looks through."""
+
+    call: str
+    robot: bytes
+    record: bytes
+    issued_at: int
+
+
+class Runner:
+    """
+    The contract of one fleet, executed on this robot.
+
+    :param fleet: its members, in roster order, are the only ones who may call.
+    :param evm: the machine to run it in.
+    :raises ConfigError: if there is no machine for this computer, or no compiled contract.
+    """
+
+    def __init__(self, fleet: Fleet, evm: Evm | None = None) -> None:
+        self.fleet = fleet
+        self.version = 0
+        """Grows whenever the state may have changed."""
+        self.receipts: dict[bytes, tuple[Receipt, ...]] = {}
+        """By record id; heartbeats have none."""
+        self.reverted = 0
+        """How many calls of the present order were reverted."""
+        self._evm = evm or make_evm()
+        self.names: dict[bytes, str] = dict(fleet.name_by_address)
+        """Words for robots by address and for tasks by key, as ``calls.describe`` takes them."""
+        self._marks: list[tuple[bytes, Any]] = []  # per executed entry: its id, the state before
+        self._leases: dict[bytes, list[_Lease]] = {}
+        self._facts: tuple[int, Facts] | None = None
+        self._root: tuple[int, bytes] | None = None
+        roster = ['0x' + robot.address.hex() for robot in fleet.robots]
+        self._evm.deploy(artifact().bytecode + encode(['address[]'], [roster]))
+
+    def update(self, order: Order) -> bool:
+        """
+        Execute what is new, and again what follows a record that came late.
+
+        :param order: always the same one; this is its only consumer of ``changed_from``.
+        :returns: whether the state may have changed.
+        """
+        before = self.version
+        first = order.changed_from()
+        if first < len(self._marks):
+            self._rollback(first)
+        for position in range(len(self._marks), len(order.entries)):
+            self._execute(order.entries[position])
+        return self.version != before
+
+    def facts(self) -> Facts:
+        """Read everything the contract knows; free if nothing changed."""
+        if self._facts is None or self._facts[0] != self.version:
+            self._facts = (self.version, self._read())
+        return self._facts[1]
+
+    def state_root(self) -> bytes:
+        """
+        Return the digest of all facts, 32 bytes: BLAKE2b-256 of the contract's view pages.
+
+        The views show every fact that is stored, in an order that does not depend on the order of
+        execution, so equal sets of calls give equal roots. It is computed from the views, not from
+        storage slots, so that anybody can recompute it from any node that runs the contract.
+        """
+        if self._root is None or self._root[0] != self.version:
+            facts = self.facts()
+            digest = hashlib.blake2b(STATE_DOMAIN + self.fleet.id, digest_size=32)
+            for pages in (facts.tasks, facts.tiles, facts.sightings):
+                digest.update(len(pages).to_bytes(4, 'big'))
+                for index, page in pages:
+                    digest.update(index.to_bytes(4, 'big') + len(page).to_bytes(4, 'big') + page)
+            self._root = (self.version, digest.digest())
+        return self._root[1]
+
+    def award_record(self, key: bytes, robot: str) -> bytes | None:
+        """
+        Return the record that gave a robot the lease it has, or had last, of a task.
+
+        It is the first award of an unbroken row of awards and renewals, in the present order: once
+        that record is accepted the robot may act.
+
+        :returns: block id; None if the robot was not awarded the task or has released it.
+        """
+        address = self.fleet.robots[self.fleet.index_of(robot)].address
+        first: _Lease | None = None
+        until = 0
+        for item in self._leases.get(key, ()):
+            if item.robot != address:
+                continue
+            if item.call == 'release':
+                first = None
+            elif first is None or (item.call == 'award' and item.issued_at >= until):
+                first = item
+            until = item.issued_at + LEASE_S * SECOND
+        return first.record if first else None
+
+    def _execute(self, entry: Entry) -> None:
+        """Execute one record's calls."""
+        record = entry.record
+        if not record.calls:
+            self._marks.append((entry.id, None))
+            return
+        self._marks.append((entry.id, self._evm.mark()))
+        self.version += 1
+        sender = self.fleet.robots[entry.issuer].address
+        receipts = []
+        for data in record.calls:
+            result = self._evm.call(sender, data, record.issued_at // SECOND, GAS_LIMIT)
+            receipts.append(self._receipt(data, result))
+            if result.ok:
+                self._note(entry, sender, data, result.output)
+            else:
+                self.reverted += 1
+        self.receipts[entry.id] = tuple(receipts)
+
+    def _receipt(self, data: bytes, result: Result) -> Receipt:
+        name = call_name(data)
+        if result.ok:
+            told = (describe_event(log.topics, self.names) for log in result.logs)
+            return Receipt(name, True, '', tuple(words for words in told if words))
+        if result.halt:
+            return Receipt(name, False, f'stopped: {result.halt}, gas limit {GAS_LIMIT}')
+        return Receipt(name, False, describe_error(result.output, self.names))
+
+    def _note(self, entry: Entry, sender: bytes, data: bytes, output: bytes) -> None:
+        """Remember what :attr:`names` and :meth:`award_record` need of a successful call."""
+        name = call_name(data)
+        if name == 'propose':
+            self.names[output] = describe(data).removeprefix('propose ')
+        if name not in _LEASE_CALLS:
+            return
+        end = SELECTOR_BYTES + KEY_BYTES
+        key = data[SELECTOR_BYTES:end]
+        robot = data[end + 32 - ADDRESS_BYTES : end + 32] if name == 'award' else sender
+        lease = _Lease(name, robot, entry.id, entry.record.issued_at)
+        self._leases.setdefault(key, []).append(lease)
+
+    def _rollback(self, first: int) -> None:
+        """Return to the state before a position of the order."""
+        undone = self._marks[first:]
+        del self._marks[first:]
+        marks = [mark for _, mark in undone if mark is not None]
+        if not marks:
+            return
+        self._evm.rollback(marks[0])
+        self.version += 1
+        gone = {record for record, _ in undone}
+        for record in gone:
+            for receipt in self.receipts.pop(record, ()):
+                self.reverted -= not receipt.ok
+        for leases in self._leases.values():
+            while leases and leases[-1].record in gone:
+                leases.pop()
+
+    def _read(self) -> Facts:
+        """Read all pages of all lists."""
+        groups: tuple[list[Page], ...] = ([], [], [])
+        for index in range(len(self.fleet.robots)):
+            counts = self._view('counts', index)
+            lengths = [int.from_bytes(counts[at : at + 32], 'big') for at in (0, 32, 64)]
+            for pages, name, length in zip(groups, _LISTS, lengths, strict=True):
+                for start in range(0, length, PAGE):
+                    pages.append((index, self._view(name, index, start, PAGE)))
+        return Facts(*(tuple(pages) for pages in groups))
+
+    def _view(self, name: str, *values: int) -> bytes:
+        """Ask a view whose arguments are numbers."""
+        arguments = b''.join(value.to_bytes(32, 'big') for value in values)
+        return self._evm.read(artifact().functions[name].selector + arguments)

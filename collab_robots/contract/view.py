@@ -1,0 +1,260 @@
+"""What the contract knows and decides, as typed values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from collab_robots.contract.calls import Kind, task_words
+from collab_robots.contract.runner import LEASE_S, Runner
+from collab_robots.core.clock import SECOND
+
+BIDDING_S = 1  # Fleet.BIDDING
+OPEN_FOR_S = 20  # Fleet.OPEN_FOR
+WORD = 32  # bytes of an ABI word
+
+_TASK_WORDS = 13  # Fleet.TaskFacts
+_PART_WORDS = 7  # Fleet.PartFacts
+_NEVER = 1 << 62  # s
+
+
+class TaskState(IntEnum):
+    """Where a task stands; the numbers are those of TaskStatus.msg."""
+
+    OPEN = 0
+    HELD = 1
+    DONE = 2
+    STALE = 3
+
+
+@dataclass(frozen=True)
+class Task:
+    """
+    One task at one time. All times are ns of the fleet's clock, cut to whole seconds.
+
+    :param key: 32 bytes, what names it in calls.
+    :param cell: (x, y) in cells of the map grid.
+    :param round: how often the cell's task was completed before.
+    :param holder: who has the task: the one robot that may work on it.
+    :param bids: path cost in m of every robot that may be awarded the task. A bid is used up
+        when its robot releases the task or lets the lease lapse; it has to bid again.
+    :param lease_until: end of the holder's lease; 0 if nobody holds it.
+    :param proposed_at: the earliest proposal.
+    :param award_from: an award issued before this time has no effect.
+    :param completed: when, per robot that did it; more than one only after a split.
+    """
+
+    key: bytes
+    kind: Kind
+    cell: tuple[int, int]
+    round: int
+    state: TaskState
+    holder: str | None
+    bids: Mapping[str, float]
+    lease_until: int
+    proposed_at: int
+    award_from: int
+    completed: Mapping[str, int]
+
+    @property
+    def words(self) -> str:
+        """Name the task for people."""
+        return task_words(self.kind, *self.cell, self.round)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """
+    Something a robot's camera recognised.
+
+    :param confidence: 0 to 1.
+    :param position: (x, y) in m, map frame.
+    :param at: ns, cut to whole seconds.
+    """
+
+    robot: str
+    class_id: int
+    confidence: float
+    position: tuple[float, float]
+    at: int
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One robot's part in a task, as in Fleet.PartFacts; times in s."""
+
+    robot: str
+    address: bytes
+    cost: int
+    bid_at: int
+    awarded_at: int
+    renewed_at: int
+    released_at: int
+    completed_at: int
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """One task without time, as in Fleet.TaskFacts; times in s."""
+
+    key: bytes
+    kind: int
+    x: int
+    y: int
+    round: int
+    first_proposed: int
+    last_proposed: int
+    bidders: int
+    completed: int
+    parts: tuple[tuple[int, _Part], ...]
+
+    def lease(self, bit: int, part: _Part) -> tuple[bool, int]:
+        """Tell whether a robot's lease counts and when it ends or ended, s (Fleet._lease)."""
+        if not self.bidders >> bit & 1 or part.awarded_at <= self.first_proposed + BIDDING_S:
+            return False, 0
+        last = max(part.awarded_at, part.renewed_at)
+        if part.released_at >= last:
+            return False, part.released_at
+        return True, last + LEASE_S
+
+    def at(self, now: int) -> tuple[Task, int]:
+        """Judge the task at a time, s; also return until when, s, nothing changes by itself."""
+        holder: tuple[int, bytes, str, int] | None = None
+        bids: dict[str, float] = {}
+        fresh = self.last_proposed
+        changes = []
+        for bit, part in self.parts:
+            counts, until = self.lease(bit, part)
+            live = counts and until > now
+            fresh = max(fresh, until)
+            if live:
+                changes.append(until)
+                candidate = (part.cost, part.address, part.robot, until)
+                holder = min(holder, candidate) if holder else candidate
+            used_up = (not live and part.bid_at < until) or 0 < part.bid_at <= part.released_at
+            if self.bidders >> bit & 1 and not used_up:
+                bids[part.robot] = part.cost / 1000
+        completed = {
+            part.robot: part.completed_at * SECOND
+            for bit, part in self.parts
+            if self.completed >> bit & 1
+        }
+        if completed:
+            state, holder, until = TaskState.DONE, None, _NEVER
+        elif holder:
+            state, until = TaskState.HELD, min(changes)
+        elif fresh + OPEN_FOR_S < now:
+            state, until = TaskState.STALE, _NEVER
+        else:
+            state, until = TaskState.OPEN, fresh + OPEN_FOR_S + 1
+        task = Task(
+            self.key,
+            Kind(self.kind),
+            (self.x, self.y),
+            self.round,
+            state,
+            holder[2] if holder else None,
+            bids,
+            holder[3] * SECOND if holder else 0,
+            self.first_proposed * SECOND,
+            (self.first_proposed + BIDDING_S + 1) * SECOND,
+            completed,
+        )
+        return task, until
+
+
+class View:
+    """
+    Reads a runner's state; nothing is decoded or judged again that did not change.
+
+    :param runner: updated by its owner; every answer is of its present state.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._robots = [(robot.name, robot.address) for robot in runner.fleet.robots]
+        self._decoded: dict[bytes, list[_Facts]] = {}  # by page
+        self._judged: dict[_Facts, tuple[int, int, Task]] = {}  # valid from, until (s)
+        self._tiles: tuple[int, dict[tuple[str, int, int], bytes]] = (-1, {})
+        self._sightings: tuple[int, list[Sighting]] = (-1, [])
+
+    def tasks(self, now_ns: int) -> list[Task]:
+        """
+        Return all tasks as they stand at a time, oldest first.
+
+        :param now_ns: the present; what is known today about a past time may not be what was then.
+        """
+        now = now_ns // SECOND
+        pages = [page for _, page in self._runner.facts().tasks]
+        self._decoded = {
+            page: self._decoded.get(page) or list(self._decode_tasks(page)) for page in pages
+        }
+        judged = {}
+        for facts in (facts for page in self._decoded.values() for facts in page):
+            since, until, task = self._judged.get(facts, (0, 0, None))
+            if task is None or not since <= now < until:
+                task, until = facts.at(now)
+                since = now
+            judged[facts] = (since, until, task)
+        self._judged = judged
+        tasks = [task for _, _, task in judged.values()]
+        return sorted(tasks, key=lambda task: (task.proposed_at, task.key))
+
+    def tiles(self) -> dict[tuple[str, int, int], bytes]:
+        """Return the latest digest of every tile by (owner, x, y); do not change it."""
+        if self._tiles[0] != self._runner.version:
+            tiles = {}
+            for index, page in self._runner.facts().tiles:
+                numbers = _numbers(page)[2:]
+                for at in range(0, len(numbers), 3):
+                    digest = page[WORD * (at + 4) : WORD * (at + 5)]
+                    tiles[self._robots[index][0], numbers[at], numbers[at + 1]] = digest
+            self._tiles = (self._runner.version, tiles)
+        return self._tiles[1]
+
+    def sightings(self) -> list[Sighting]:
+        """Return all sightings, oldest first; do not change the list."""
+        if self._sightings[0] != self._runner.version:
+            sightings = []
+            for index, page in self._runner.facts().sightings:
+                numbers = iter(_numbers(page)[2:])
+                for class_id, permille, x, y, at in zip(*[numbers] * 5, strict=True):
+                    sightings.append(
+                        Sighting(
+                            self._robots[index][0],
+                            class_id,
+                            permille / 1000,
+                            (x / 1000, y / 1000),
+                            at * SECOND,
+                        )
+                    )
+            sightings.sort(key=lambda sighting: (sighting.at, sighting.robot))
+            self._sightings = (self._runner.version, sightings)
+        return self._sightings[1]
+
+    def _decode_tasks(self, page: bytes) -> Iterator[_Facts]:
+        """Decode a page of ``Fleet.tasks``: two arrays of static tuples."""
+        numbers = _numbers(page)
+        at, parts_at = numbers[0] // WORD, numbers[1] // WORD
+        parts = iter(zip(*[iter(numbers[parts_at + 1 :])] * _PART_WORDS, strict=True))
+        for start in range(at + 1, at + 1 + numbers[at] * _TASK_WORDS, _TASK_WORDS):
+            key = page[WORD * start : WORD * (start + 1)]
+            kind, x, y, round_, first, last, proposers, _, bidders, awarded, completed, ready = (
+                numbers[start + 1 : start + _TASK_WORDS]
+            )
+            count = bin((bidders | awarded) % (1 << 64)).count('1')
+            own = tuple(
+                (index, _Part(*self._robots[index], *rest))
+                for index, *rest in (next(parts) for _ in range(count))
+            )
+            if proposers and ready:
+                yield _Facts(key, kind, x, y, round_, first, last, bidders, completed, own)
+
+
+def _numbers(page: bytes) -> list[int]:
+    """Return every ABI word as the signed number in its low 8 bytes: all our values fit."""
+    words: list[int] = np.frombuffer(page, '>i8').reshape(-1, WORD // 8)[:, 3].tolist()
+    return words
