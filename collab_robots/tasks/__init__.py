@@ -1,0 +1,1 @@
+"""What a robot does next: frontiers become tasks, tasks become bids, an award becomes a drive."""

@@ -1,0 +1,416 @@
+"""
+What one robot does, without ROS: it decides at about 2 Hz and steers at about 10 Hz.
+
+The agent asks for contract calls and wheel speeds. It does not decide who holds a task: it acts on an award only when the
+contract's view says that it is the holder and that the award is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+import math
+
+import numpy as np
+
+from collab_robots.core.clock import SECOND
+from collab_robots.core.geometry import Array, Grid, transform
+from collab_robots.tasks.allocation import (
+    Award, Complete, Intent, Release, Renew, RENEW_EVERY, SEEN, State, task_at, TaskView,
+)
+from collab_robots.tasks.bidder import Bidder, Option
+from collab_robots.tasks.coverage import CameraCoverage, viewpoint
+from collab_robots.tasks.drive import Driver, MAX_STUCK
+from collab_robots.tasks.frontier import frontiers
+from collab_robots.tasks.places import Cell, coarsen, Kind, Place
+from collab_robots.tasks.planner import Routes, Terrain
+
+NEAR_END = 1.5  # m to go: time to bid for the next task
+AT_GOAL = 0.5  # m
+DWELL = {Kind.EXPLORE: 1.5, Kind.INSPECT: 1.2}  # s at the goal, for the map and the camera
+LINGER = 2 * SECOND  # a task whose frontier vanished on the way is kept until the next is ready
+ACCEPT_WITHIN = 4 * SECOND  # an award that does not show in the view by then is forgotten
+REPLAN_EVERY = SECOND
+GIVE_WAY_FOR = 5 * SECOND
+TASK_LIMIT = 90 * SECOND  # whoever needs longer gives the task back
+INSPECT_EXTRA = 20.0  # m added to the bids of inspections: exploring comes first
+MAX_OPEN_INSPECTIONS = 6
+MAX_LOOKED_AT = 8  # unseen walls considered at a time, nearest first
+THREAT_RANGE = 2.0  # m
+_NAMES = {Kind.EXPLORE: 'explore', Kind.INSPECT: 'inspect'}
+
+
+@dataclass
+class _Job:
+    """The task this robot has awarded itself."""
+
+    task: TaskView
+    since: int
+    accepted: bool = False
+    renewed_at: int = 0
+    goal: Array | None = None
+    face: float | None = None
+    planned_at: int = 0
+    arrived_at: int | None = None
+    vanished_at: int | None = None
+
+    def over(self, now_ns: int) -> bool:
+        """Whether there is nothing left to do."""
+        stood = self.arrived_at is not None and (
+            now_ns - self.arrived_at >= DWELL[self.task.kind] * SECOND
+        )
+        return self.accepted and (stood or self.vanished_at is not None)
+
+    def overdue(self, now_ns: int) -> bool:
+        """Whether it is over and should not be kept until the next task is ready."""
+        gone = self.vanished_at is not None and now_ns - self.vanished_at >= LINGER
+        return self.over(now_ns) and (gone or self.arrived_at is not None)
+
+    def __str__(self) -> str:
+        x, y = self.task.cell
+        return f'{_NAMES[self.task.kind]} ({x},{y})'
+
+
+class Agent:
+    """
+    The state machine of one robot.
+
+    :param name: its name in the roster.
+    :param rank: its index in the roster; only settles who gives way first.
+    """
+
+    def __init__(self, name: str, rank: int) -> None:
+        self.name = name
+        self.state = 'waiting for a map'
+        self._driver = Driver(rank)
+        self._bidder = Bidder(name)
+        self._camera = CameraCoverage()
+        self._job: _Job | None = None
+        self._claims: dict[bytes, int] = {}  # awards of places I have seen already, ns
+        self._map: Grid | None = None
+        self._routes: Routes | None = None
+        self._terrain: Terrain | None = None
+        self._places: list[Place] = []
+        self._give_way_until = 0
+        self._hold = False
+        self._turn_rate = 0.0
+        self._note = ''
+
+    @property
+    def path(self) -> Array:
+        """The path it follows now, (n, 2) m, map frame; n = 0: none."""
+        return self._driver.path
+
+    @property
+    def task(self) -> bytes | None:
+        """The key of the task it works on."""
+        return self._job.task.key if self._job and self._job.accepted else None
+
+    def steer(self, now_ns: int, pose: Array, points: Array | None) -> tuple[float, float]:
+        """
+        Return the wheels' command; call at about 10 Hz.
+
+        :param pose: (3,) map frame.
+        :param points: (n, 2) latest lidar hits, base frame, m, in the order of their angles; None: no
+            fresh scan, then it stops.
+        :returns: forward speed (m/s) and turn rate (rad/s).
+        """
+        if self._hold:
+            self._turn_rate = 0.0
+            return 0.0, 0.0
+        motion = self._driver.step(now_ns, pose, points)
+        self._turn_rate = motion.w
+        return motion.v, motion.w
+
+    def decide(
+        self,
+        now_ns: int,
+        grid: Grid | None,
+        pose: Array,
+        points: Array | None,
+        tasks: Sequence[TaskView],
+        hold: bool = False,
+        present: Collection[str] | None = None,
+    ) -> list[Intent]:
+        """
+        Decide; call at about 2 Hz.
+
+        :param grid: the merged map, None as long as there is none; the same object means the same map.
+        :param pose: (3,) map frame.
+        :param points: as for ``steer``.
+        :param tasks: the contract's view, finished tasks included.
+        :param hold: stand still and be silent.
+        :param present: robots heard lately, if known: others' bids do not count.
+        :returns: the contract calls to submit, in this order.
+        """
+        self._hold = hold
+        if hold or grid is None or not np.isfinite(pose).all():
+            self._driver.halt()
+            missing = 'a map' if grid is None else 'a pose'
+            self.state = 'on hold' if hold else f'waiting for {missing}'
+            return []
+        hits = np.empty((0, 2)) if points is None else points[np.isfinite(points).all(axis=1)]
+        self._camera.look(pose, hits, self._turn_rate)
+        self._bidder.learn(tasks, self._places)
+        terrain = self._read(grid)
+        intents = self._follow_up(now_ns, pose, tasks)
+        threats = terrain.unexpected(transform(pose, hits))
+        threats = threats[np.hypot(*(threats - pose[:2]).T) < THREAT_RANGE]
+        if self._needs_routes(now_ns, terrain):
+            self._routes = terrain.costs_from(pose, threats)
+        assert self._routes is not None
+        options = self._options(now_ns, tasks, self._routes)
+        intents += self._propose(now_ns, tasks, options)
+        intents += self._auction(now_ns, tasks, options, present)
+        intents += self._drive(now_ns, self._routes, threats)
+        self._describe(now_ns)
+        return intents
+
+    def _read(self, grid: Grid) -> Terrain:
+        """Bring what follows from the map up to date."""
+        if grid is not self._map or self._terrain is None:
+            self._map = grid
+            self._terrain = Terrain.of(coarsen(grid))
+        coarse = self._terrain.grid
+        self._places = frontiers(coarse) + self._camera.unseen(coarse, self._bidder.inspected())
+        return self._terrain
+
+    def _follow_up(self, now_ns: int, pose: Array, tasks: Sequence[TaskView]) -> list[Intent]:
+        """Compare my own tasks with the contract's view: renew them, or find that they are lost."""
+        intents: list[Intent] = []
+        by_key = {task.key: task for task in tasks}
+        for key, since in list(self._claims.items()):
+            task = by_key.get(key)
+            if task is not None and task.holder == self.name and task.accepted:
+                intents.append(Complete(key))
+                del self._claims[key]
+            elif now_ns - since > ACCEPT_WITHIN:
+                del self._claims[key]
+        job = self._job
+        if job is None:
+            return intents
+        task = by_key.get(job.task.key)
+        mine = task is not None and task.state == State.HELD and task.holder == self.name
+        if mine and task is not None:
+            job.accepted = job.accepted or task.accepted
+            if now_ns - job.renewed_at >= RENEW_EVERY:
+                job.renewed_at = now_ns
+                intents.append(Renew(job.task.key))
+        elif task is not None and task.state == State.DONE:
+            self._drop(f'{job} was done by {", ".join(sorted(task.completed_by))}')
+        elif task is not None and task.holder is not None:
+            self._drop(f'{job} went to {task.holder}')
+            intents.append(Release(job.task.key))
+        elif job.accepted or now_ns - job.since > ACCEPT_WITHIN:
+            self._drop(f'lost the lease of {job}')
+        if self._job is not None:
+            intents += self._progress(now_ns, pose, job)
+        return intents
+
+    def _progress(self, now_ns: int, pose: Array, job: _Job) -> list[Intent]:
+        """Notice that the task is done, or that it cannot be done."""
+        if self._place_of(job) is not None:
+            job.vanished_at = None
+        elif job.vanished_at is None:
+            job.vanished_at = now_ns
+        if job.goal is not None and job.arrived_at is None:
+            close = math.dist(job.goal, pose[:2]) < AT_GOAL and job.face is None
+            if close or self._driver.arrived:
+                job.arrived_at = now_ns
+        failed = self._driver.stuck >= MAX_STUCK or now_ns - job.since > TASK_LIMIT
+        if failed and not job.over(now_ns):
+            return self._give_up(now_ns, job, 'no way through')
+        return []
+
+    def _give_up(self, now_ns: int, job: _Job, why: str) -> list[Intent]:
+        self._bidder.shun(now_ns, job.task.kind, job.task.cell)
+        self._drop(f'gave back {job}: {why}')
+        return [Release(job.task.key)]
+
+    def _drop(self, note: str) -> None:
+        self._job = None
+        self._driver.halt()
+        self._note = note
+
+    def _needs_routes(self, now_ns: int, terrain: Terrain) -> bool:
+        job = self._job
+        if self._routes is None or job is None or not job.accepted or len(self.path) == 0:
+            return True
+        due = now_ns - job.planned_at >= REPLAN_EVERY or self._driver.wants_detour(now_ns)
+        return due or self._ending(now_ns, job)
+
+    def _ending(self, now_ns: int, job: _Job) -> bool:
+        return job.accepted and (job.over(now_ns) or self._driver.left < NEAR_END)
+
+    def _place_of(self, job: _Job) -> Place | None:
+        return next(
+            (place for place in self._places
+             if place.kind == job.task.kind and job.task.cell in place.cells), None
+        )
+
+    def _options(self, now_ns: int, tasks: Sequence[TaskView], routes: Routes) -> list[Option]:
+        """Return the places I can go to; walls only when no frontier is left for me."""
+        result = []
+        for place in self._places:
+            if place.kind != Kind.EXPLORE or self._bidder.shuns(now_ns, Kind.EXPLORE, place.cell):
+                continue
+            found = routes.near(place.points, place.centre)
+            if found is not None:
+                result.append(Option(place, found[1], found[0]))
+        busy = self._job is not None and not self._ending(now_ns, self._job)
+        if busy or any(self._is_open(option.place, tasks) for option in result):
+            return result
+        here = routes.pose[:2]
+        walls = [place for place in self._places if place.kind == Kind.INSPECT]
+        walls.sort(key=lambda place: (math.dist(place.centre, here), place.cell))
+        walls = [place for place in walls if not self._bidder.shuns(now_ns, Kind.INSPECT, place.cell)]
+        for place in walls[:MAX_LOOKED_AT]:
+            view = viewpoint(place, routes)
+            if view is not None:
+                result.append(Option(place, view[2], view[0], view[1]))
+        return result
+
+    @staticmethod
+    def _is_open(place: Place, tasks: Sequence[TaskView]) -> bool:
+        """Whether somebody still has to take a place on."""
+        task = task_at(place, tasks)
+        return task is None or task.state == State.OPEN
+
+    def _propose(
+        self, now_ns: int, tasks: Sequence[TaskView], options: Sequence[Option]
+    ) -> list[Intent]:
+        new = [option for option in options if task_at(option.place, tasks) is None]
+        walls = sorted(
+            (option for option in new if option.place.kind == Kind.INSPECT),
+            key=lambda option: (option.cost_m, option.place.cell),
+        )
+        open_walls = sum(task.kind == Kind.INSPECT and task.state == State.OPEN for task in tasks)
+        room = max(0, MAX_OPEN_INSPECTIONS - open_walls)
+        chosen = [option.place for option in new if option.place.kind == Kind.EXPLORE]
+        chosen += [option.place for option in walls[:room]]
+        urgent = self._job is None or self._ending(now_ns, self._job)
+        return list(self._bidder.propose(now_ns, chosen, urgent))
+
+    def _auction(
+        self,
+        now_ns: int,
+        tasks: Sequence[TaskView],
+        options: Sequence[Option],
+        present: Collection[str] | None,
+    ) -> list[Intent]:
+        """Bid, and take what the auction gives me."""
+        job = self._job
+        costs: dict[bytes, float] = {}
+        if job is None or self._ending(now_ns, job):
+            for option in options:
+                task = task_at(option.place, tasks)
+                if task is not None and task.state == State.OPEN:
+                    extra = INSPECT_EXTRA if task.kind == Kind.INSPECT else 0.0
+                    costs[task.key] = option.cost_m + extra
+        intents: list[Intent] = []
+        intents += self._bidder.bid(now_ns, costs)
+        intents += self._bidder.bid(now_ns, {task.key: SEEN for task in self._seen(tasks)})
+        given = self._bidder.choose(now_ns, self._on_offer(tasks, costs), present)
+        for task in given:
+            if self._bidder.claimable(task) and task.key not in self._claims:
+                self._claims[task.key] = now_ns
+                intents.append(Award(task.key))
+        following = next((task for task in given if task.key in costs), None)
+        if job is not None and job.over(now_ns) and (following or job.overdue(now_ns)):
+            intents.append(Complete(job.task.key))
+            self._job = job = None
+            if following is None:
+                self._driver.halt()
+        if job is None and following is not None:
+            intents.append(Award(following.key))
+            self._job = _Job(following, now_ns, renewed_at=now_ns)
+            self._note = ''
+        return intents
+
+    def _on_offer(
+        self, tasks: Sequence[TaskView], costs: Mapping[bytes, float]
+    ) -> list[TaskView]:
+        """
+        Return the tasks that the auction is about now.
+
+        Left out are open tasks whose place is gone from the map, offers of mine that no longer hold, and the task I am
+        about to complete: else robots would be matched with what nobody will do.
+        """
+        here = {task.key for place in self._places if (task := task_at(place, tasks))}
+        result = []
+        for task in tasks:
+            mine = task.key in costs or self._bidder.claimable(task)
+            if task.state == State.OPEN and (mine or task.key in here):
+                bids = {
+                    robot: cost for robot, cost in task.bids.items() if mine or robot != self.name
+                }
+                result.append(replace(task, bids=bids))
+            elif task.state == State.HELD and task.holder != self.name:
+                result.append(task)
+        return result
+
+    def _seen(self, tasks: Sequence[TaskView]) -> list[TaskView]:
+        """Return the open inspections of walls that my camera has already seen."""
+        unseen = {
+            cell for place in self._places if place.kind == Kind.INSPECT for cell in place.cells
+        }
+        return [
+            task for task in tasks
+            if task.kind == Kind.INSPECT and task.state == State.OPEN
+            and task.cell not in unseen and self._camera.saw(task.cell)
+        ]
+
+    def _drive(self, now_ns: int, routes: Routes, threats: Array) -> list[Intent]:
+        """Set out for the task that is mine, around what stands in the way."""
+        job = self._job
+        if job is None or not job.accepted or now_ns < self._give_way_until:
+            return []
+        if self._driver.gives_way(now_ns):
+            refuge = routes.refuge(threats)
+            if refuge is not None:
+                self._give_way_until = now_ns + GIVE_WAY_FOR
+                self._driver.halt()
+                self._driver.go(now_ns, routes.path_to(refuge))
+                return []
+        due = now_ns - job.planned_at >= REPLAN_EVERY or self._driver.wants_detour(now_ns)
+        if job.goal is not None and not due:
+            return []
+        place = self._place_of(job)
+        if place is not None and (job.goal is None or not self._still_good(job, place, routes)):
+            if job.task.kind == Kind.EXPLORE:
+                found = routes.near(place.points, place.centre)
+                job.goal, job.face = (found[0], None) if found else (None, None)
+            else:
+                view = viewpoint(place, routes)
+                job.goal, job.face = (view[0], view[1]) if view else (None, None)
+        if job.goal is None:
+            return [] if job.vanished_at is not None else self._give_up(now_ns, job, 'out of reach')
+        path = routes.path_to(job.goal)
+        if len(path) == 0:
+            return self._give_up(now_ns, job, 'out of reach')
+        job.planned_at = now_ns
+        self._driver.go(now_ns, path, job.face)
+        return []
+
+    @staticmethod
+    def _still_good(job: _Job, place: Place, routes: Routes) -> bool:
+        """Keep a goal as long as it serves: robots that change their minds get nowhere."""
+        assert job.goal is not None
+        reachable = math.isfinite(routes.terrain.at(routes.metres, job.goal[None])[0])
+        near = float(np.hypot(*(place.points - job.goal).T).min()) < AT_GOAL
+        return reachable and (near or job.task.kind == Kind.INSPECT)
+
+    def _describe(self, now_ns: int) -> None:
+        job = self._job
+        if job is None:
+            self.state = self._note or 'waiting for a task'
+        elif not job.accepted:
+            self.state = f'won {job}, waiting for acceptance'
+        elif now_ns < self._give_way_until:
+            self.state = f'making way on the way to {job}'
+        elif self._driver.blocked_for(now_ns) > 0.5:
+            self.state = f'blocked on the way to {job}'
+        elif job.arrived_at is not None:
+            self.state = f'looking at {job}'
+        else:
+            self.state = f'driving to {job}, {self._driver.left:.1f} m to go'

@@ -1,0 +1,169 @@
+"""What one robot remembers of the auction, so that it neither repeats itself nor waits for the dead."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from collab_robots.core.clock import SECOND
+from collab_robots.core.geometry import Array
+from collab_robots.tasks.allocation import (
+    Bid, bid_changed, BID_EVERY, match, MAX_BIDS, may_award, Propose, PROPOSE_EVERY, rounds, SEEN,
+    State, TaskView,
+)
+from collab_robots.tasks.places import Cell, Kind, Place
+
+MAX_ROUNDS = 3  # completions of a cell, after which it is proposed again only if its frontier …
+GROWN = 1.5  # … is this much longer
+STEADY = 2 * SECOND
+ABSENT_AFTER = 3 * SECOND  # a robot that leaves what it was matched with for so long is not there
+SHUN_FOR = 20 * SECOND  # a task that I failed at is left to others
+
+
+@dataclass(frozen=True)
+class Option:
+    """
+    A place that this robot can go to.
+
+    :param cost_m: path cost.
+    :param goal: (2,) m, map frame.
+    :param face: yaw to end with, rad, or None.
+    """
+
+    place: Place
+    cost_m: float
+    goal: Array
+    face: float | None = None
+
+
+class Bidder:
+    """
+    Proposes, bids and picks what to award itself, at a bounded rate.
+
+    :param name: this robot.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._rounds: dict[tuple[Kind, Cell], int] = {}
+        self._sizes: dict[tuple[Kind, Cell], int] = {}  # points of a place when it was last done
+        self._noticed: dict[Cell, int] = {}
+        self._proposed: dict[Propose, int] = {}
+        self._bids: dict[bytes, tuple[int, float]] = {}
+        self._shunned: dict[tuple[Kind, Cell], int] = {}
+        self._waiting: dict[str, tuple[bytes, int]] = {}
+        self._absent: dict[str, frozenset[tuple[bytes, float]]] = {}
+
+    def learn(self, tasks: Sequence[TaskView], places: Sequence[Place]) -> None:
+        """Take note of what was completed, and how large its place was then."""
+        sizes = {(place.kind, place.cell): len(place.points) for place in places}
+        for name, count in rounds(tasks).items():
+            if count > self._rounds.get(name, 0):
+                self._rounds[name] = count
+                self._sizes[name] = sizes.get(name, 0)
+
+    def inspected(self) -> set[Cell]:
+        """Return the cells whose inspection is done, by whomever."""
+        return {cell for kind, cell in self._rounds if kind == Kind.INSPECT}
+
+    def shun(self, now_ns: int, kind: Kind, cell: Cell) -> None:
+        """Leave a task that I failed at to others for a while."""
+        self._shunned[kind, cell] = now_ns + SHUN_FOR
+
+    def shuns(self, now_ns: int, kind: Kind, cell: Cell) -> bool:
+        """Tell whether I failed at a task lately."""
+        return self._shunned.get((kind, cell), 0) > now_ns
+
+    def propose(self, now_ns: int, places: Sequence[Place], urgent: bool) -> list[Propose]:
+        """
+        Propose places, each at most once in a while.
+
+        :param places: reachable, and without a live task.
+        :param urgent: at once; else only places that keep their name for ``STEADY``: while robots drive, many last for
+            a second only.
+        """
+        self._noticed = {
+            place.cell: self._noticed.get(place.cell, now_ns) for place in places
+        }
+        if not urgent:
+            places = [place for place in places if now_ns - self._noticed[place.cell] >= STEADY]
+        result = []
+        for place in places:
+            name = (place.kind, place.cell)
+            count = self._rounds.get(name, 0)
+            if count >= MAX_ROUNDS and len(place.points) <= GROWN * self._sizes[name]:
+                continue
+            intent = Propose(place.kind, place.cell, count)
+            if now_ns >= self._proposed.get(intent, -PROPOSE_EVERY) + PROPOSE_EVERY:
+                self._proposed[intent] = now_ns
+                result.append(intent)
+        return result
+
+    def bid(self, now_ns: int, costs: Mapping[bytes, float]) -> list[Bid]:
+        """
+        Bid on the cheapest tasks, again only if the cost changed.
+
+        :param costs: m by the key of each open task that I could do.
+        """
+        result = []
+        cheapest = sorted(costs.items(), key=lambda item: (item[1], item[0]))
+        for key, cost in cheapest[:MAX_BIDS]:
+            then, old = self._bids.get(key, (-BID_EVERY, None))
+            if now_ns >= then + BID_EVERY and bid_changed(old, cost):
+                self._bids[key] = (now_ns, cost)
+                result.append(Bid(key, cost))
+        return result
+
+    def choose(
+        self, now_ns: int, tasks: Sequence[TaskView], present: Collection[str] | None
+    ) -> list[TaskView]:
+        """
+        Return the tasks that the auction gives me and that I may award myself now.
+
+        At most one of them has to be driven to; the others I have seen already.
+
+        :param tasks: without a task that I am about to complete.
+        :param present: robots heard lately, if known.
+        """
+        absent = self._absentees(tasks)
+        if present is not None:
+            bidders = {robot for task in tasks for robot in task.bids}
+            absent |= bidders - set(present) - {self.name}
+        matching = match(tasks, absent)
+        by_key = {task.key: task for task in tasks}
+        self._watch(now_ns, matching, by_key)
+        mine = [by_key[key] for key, robot in matching.items() if robot == self.name]
+        return [
+            task for task in mine
+            if may_award(task, self.name, now_ns, self._bids.get(task.key, (None, 0))[0])
+            and not self.shuns(now_ns, task.kind, task.cell)
+        ]
+
+    def claimable(self, task: TaskView) -> bool:
+        """Tell whether my bid on a task says that I need not drive for it."""
+        return task.bids.get(self.name, SEEN + 1.0) <= SEEN
+
+    def _watch(
+        self, now_ns: int, matching: Mapping[bytes, str], tasks: Mapping[bytes, TaskView]
+    ) -> None:
+        waiting: dict[str, tuple[bytes, int]] = {}
+        for key, robot in matching.items():
+            if robot == self.name or not may_award(tasks[key], robot, now_ns, None):
+                continue
+            before, since = self._waiting.get(robot, (key, now_ns))
+            waiting[robot] = (key, since if before == key else now_ns)
+            if now_ns - waiting[robot][1] > ABSENT_AFTER:
+                self._absent[robot] = _bids_of(robot, tasks.values())
+        self._waiting = waiting
+
+    def _absentees(self, tasks: Sequence[TaskView]) -> set[str]:
+        holders = {task.holder for task in tasks if task.state == State.HELD}
+        self._absent = {
+            robot: bids for robot, bids in self._absent.items()
+            if robot not in holders and _bids_of(robot, tasks) <= bids
+        }
+        return set(self._absent)
+
+
+def _bids_of(robot: str, tasks: Collection[TaskView]) -> frozenset[tuple[bytes, float]]:
+    return frozenset((task.key, task.bids[robot]) for task in tasks if robot in task.bids)

@@ -1,0 +1,232 @@
+"""The agent in a small kinematic world: it explores, does not collide, and outlives its teammates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+import hashlib
+import time
+
+from collab_robots.core.clock import SECOND
+from collab_robots.core.geometry import compose, FREE, Grid, OCCUPIED, pose, UNKNOWN
+from collab_robots.tasks.agent import Agent
+from collab_robots.tasks.allocation import (
+    Award, Bid, Complete, Propose, Release, Renew, State, TaskView,
+)
+from collab_robots.tasks.places import Kind
+import numpy as np
+import pytest
+from scipy import ndimage
+
+RESOLUTION = 0.05
+RADIUS = 0.18
+RANGE = 6.0
+ANGLES = np.deg2rad(np.arange(-180, 180, 1.0))
+STEP = SECOND // 10
+DELAY = SECOND // 5  # a call needs so long to reach everybody …
+ACCEPTANCE = 2 * SECOND // 5  # … and so much longer to be accepted
+
+
+def office() -> np.ndarray:
+    """Return True where there is wall: 12 x 8 m, a corridor and five rooms with 0.9 m doors."""
+    walls = np.zeros((160, 240), dtype=bool)
+
+    def box(x0: float, y0: float, x1: float, y1: float, value: bool = True) -> None:
+        rows = slice(round(y0 / RESOLUTION), round(y1 / RESOLUTION))
+        walls[rows, round(x0 / RESOLUTION):round(x1 / RESOLUTION)] = value
+
+    for wall in ((0, 0, 12, .1), (0, 7.9, 12, 8), (0, 0, .1, 8), (11.9, 0, 12, 8),
+                 (0, 3.2, 12, 3.3), (0, 4.7, 12, 4.8), (4, 0, 4.1, 3.2), (8, 0, 8.1, 3.2),
+                 (6, 4.8, 6.1, 8)):
+        box(*wall)
+    for door in ((1.5, 3.2, 2.4, 3.3), (5.5, 3.2, 6.4, 3.3), (9.5, 3.2, 10.4, 3.3),
+                 (2.5, 4.7, 3.4, 4.8), (8.5, 4.7, 9.4, 4.8)):
+        box(*door, value=False)
+    box(1.0, 1.0, 1.8, 1.6)
+    box(6.6, .1, 7.4, .5)
+    box(8.8, 6.2, 9.9, 6.8)
+    return walls
+
+
+@dataclass
+class Facts:
+    """What the contract knows of one task."""
+
+    propose: Propose
+    key: bytes
+    proposed: list[int] = field(default_factory=list)
+    bids: dict[str, float] = field(default_factory=dict)
+    leases: dict[str, tuple[int, int]] = field(default_factory=dict)  # until, awarded at
+    done: dict[str, int] = field(default_factory=dict)
+
+
+class IdealContract:
+    """The rules of the fleet's contract in memory, for robots that always hear one another."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[bytes, Facts] = {}
+        self._queue: list[tuple[int, str, object]] = []
+        self.calls = 0
+
+    def submit(self, now: int, robot: str, intent: object) -> None:
+        self.calls += 1
+        self._queue.append((now + DELAY, robot, intent))
+
+    def tick(self, now: int) -> None:
+        while self._queue and self._queue[0][0] <= now:
+            at, robot, intent = self._queue.pop(0)
+            self._apply(at, robot, intent)
+
+    def _apply(self, at: int, robot: str, intent: object) -> None:
+        if isinstance(intent, Propose):
+            name = f'{intent.kind},{intent.cell},{intent.round}'.encode()
+            key = hashlib.sha256(name).digest()
+            self.tasks.setdefault(key, Facts(intent, key)).proposed.append(at)
+            return
+        assert isinstance(intent, Bid | Award | Renew | Complete | Release)
+        task = self.tasks[intent.key]
+        if isinstance(intent, Bid):
+            task.bids[robot] = intent.cost_m
+        elif isinstance(intent, Award):
+            assert robot in task.bids and at >= min(task.proposed) + SECOND
+            task.leases[robot] = (at + 10 * SECOND, at)
+        elif isinstance(intent, Renew) and robot in task.leases:
+            task.leases[robot] = (at + 10 * SECOND, task.leases[robot][1])
+        elif isinstance(intent, Complete):
+            assert robot in task.bids
+            task.done.setdefault(robot, at)
+        elif isinstance(intent, Release):
+            task.leases.pop(robot, None)
+
+    def view(self, now: int) -> list[TaskView]:
+        return [self._view(task, now) for task in self.tasks.values()]
+
+    def _view(self, task: Facts, now: int) -> TaskView:
+        live = [(task.bids[robot], robot) for robot, (until, _) in task.leases.items()
+                if until > now]
+        holder = min(live)[1] if live else None
+        if task.done:
+            state = State.DONE
+        elif holder is not None:
+            state = State.HELD
+        else:
+            state = State.STALE if max(task.proposed) + 20 * SECOND < now else State.OPEN
+        accepted = holder is not None and now >= task.leases[holder][1] + ACCEPTANCE
+        what = task.propose
+        return TaskView(task.key, what.kind, what.cell, what.round, state, holder, accepted,
+                        min(task.proposed), 0, dict(task.bids), sorted(task.done))
+
+
+@dataclass
+class Robot:
+    agent: Agent
+    pose: np.ndarray
+    alive: bool = True
+    hits: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
+    travelled: float = 0.0
+    idle: float = 0.0
+    view: list[TaskView] = field(default_factory=list)
+
+
+class World:
+    """Robots on a wall grid, each with a lidar; one map of all their scans, as if ideally merged."""
+
+    def __init__(self, starts: list[tuple[float, float, float]], walls: np.ndarray) -> None:
+        self.walls = walls
+        self.robots = [
+            Robot(Agent(f'robot{index}', index), pose(*start)) for index, start in enumerate(starts)
+        ]
+        self.contract = IdealContract()
+        self.now = SECOND
+        self.odds = np.zeros(walls.shape)
+        self.known = np.zeros(walls.shape, dtype=bool)
+        self.grid = self._grid()
+        self.distance = ndimage.distance_transform_edt(~walls) * RESOLUTION
+        self.collisions = 0
+        self.decide_ms: list[float] = []
+        inside = self.distance > RADIUS + 0.05
+        labels, _ = ndimage.label(inside)
+        row, column = (int(starts[0][1] / RESOLUTION), int(starts[0][0] / RESOLUTION))
+        near = ndimage.binary_dilation(labels == labels[row, column], iterations=6)
+        self.reachable = near & ~walls
+
+    def coverage(self) -> float:
+        return float(self.known[self.reachable].mean())
+
+    def run(self, seconds: float, until=lambda world: False) -> float:
+        start = self.now
+        while (self.now - start) / SECOND < seconds and not until(self):
+            self.step()
+        return (self.now - start) / SECOND
+
+    def step(self) -> None:
+        self.now += STEP
+        tick = self.now // STEP
+        self.contract.tick(self.now)
+        alive = [robot for robot in self.robots if robot.alive]
+        for robot in alive:
+            self._scan(robot, update=tick % 3 == 0)
+        if tick % 10 == 0:
+            self.grid = self._grid()
+        view = self.contract.view(self.now) if tick % 5 < len(alive) else []
+        for index, robot in enumerate(alive):
+            if tick % 5 == index % 5:
+                begin = time.perf_counter()
+                intents = robot.agent.decide(self.now, self.grid, robot.pose, robot.hits, view)
+                self.decide_ms.append((time.perf_counter() - begin) * 1e3)
+                for intent in intents:
+                    self.contract.submit(self.now, robot.agent.name, intent)
+        for robot in alive:
+            self._move(robot, *robot.agent.steer(self.now, robot.pose, robot.hits))
+
+    def _move(self, robot: Robot, v: float, w: float) -> None:
+        assert abs(v) <= 0.51 and abs(w) <= 1.51
+        dt = STEP / SECOND
+        target = compose(robot.pose, pose(v * dt, 0.0, w * dt))
+        if not robot.agent.task:
+            robot.idle += dt
+        if self._touches(robot, target):
+            self.collisions += 1
+            return
+        robot.travelled += abs(v) * dt
+        robot.pose = target
+
+    def _touches(self, robot: Robot, target: np.ndarray) -> bool:
+        row, column = (target[1::-1] / RESOLUTION).astype(int)
+        return bool(self.distance[row, column] < RADIUS - 0.025) or any(
+            np.hypot(*(target[:2] - other.pose[:2])) < 2 * RADIUS
+            for other in self.robots if other is not robot
+        )
+
+    def _scan(self, robot: Robot, update: bool) -> None:
+        rays = np.stack([np.cos(ANGLES + robot.pose[2]), np.sin(ANGLES + robot.pose[2])], axis=1)
+        steps = np.arange(0.0, RANGE, RESOLUTION / 2)
+        points = robot.pose[:2] + steps[:, None, None] * rays  # (steps, rays, 2)
+        cells = np.clip((points / RESOLUTION).astype(int), 0, np.array(self.walls.shape)[::-1] - 1)
+        solid = self.walls[cells[..., 1], cells[..., 0]]
+        ends = np.where(solid.any(axis=0), steps[solid.argmax(axis=0)], np.inf)
+        for other in self.robots:
+            if other is not robot:
+                offset = other.pose[:2] - robot.pose[:2]
+                along = rays @ offset
+                aside2 = offset @ offset - along**2
+                meets = (along > 0) & (aside2 < RADIUS**2)
+                ends[meets] = np.minimum(
+                    ends[meets], along[meets] - np.sqrt(RADIUS**2 - aside2[meets]))
+        hit = np.isfinite(ends)
+        local = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
+        robot.hits = ends[hit, None] * local[hit]
+        if update:
+            through = cells[steps[:, None] < ends - RESOLUTION]
+            self.odds[through[:, 1], through[:, 0]] -= 0.4
+            at = ((robot.pose[:2] + ends[hit, None] * rays[hit] * 1.001) / RESOLUTION).astype(int)
+            self.odds[at[:, 1], at[:, 0]] += 0.85 + 0.4
+            self.odds.clip(-3.5, 3.5, out=self.odds)
+            self.known[through[:, 1], through[:, 0]] = True
+            self.known[at[:, 1], at[:, 0]] = True
+
+    def _grid(self) -> Grid:
+        data = np.where(self.odds > 0, OCCUPIED, FREE)
+        return Grid(np.where(self.known, data, UNKNOWN).astype(np.int8), RESOLUTION, (0.0, 0.0))
+
+
+STARTS = [(1.0, 4.0, 0.0), (1.8, 4.0, 0.0), (1.0, 3.6, 0.0), (1.8, 4.4, 3.1)]
