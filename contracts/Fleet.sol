@@ -29,6 +29,7 @@ contract Fleet {
     uint40 public constant LEASE = 10;
     /// Seconds that a task nobody holds stays open after it was last proposed or given back.
     uint40 public constant OPEN_FOR = 20;
+    /// Kinds of tasks are numbered from 1: explore, inspect, verify, infer.
     uint8 public constant KINDS = 4;
     uint256 public constant MAX_ROBOTS = 64;
     uint256 public constant MAX_TILES = 32;
@@ -91,7 +92,6 @@ contract Fleet {
         uint64 bidders;
         uint64 awarded;
         uint64 completed;
-        bool ready;
     }
 
     struct PartFacts {
@@ -158,16 +158,16 @@ contract Fleet {
     /// @return key What names the task on both sides of a split.
     function propose(uint8 kind, int32 x, int32 y, uint32 round) external returns (bytes32 key) {
         uint256 me = _sender();
-        if (kind >= KINDS) revert UnknownKind(kind);
+        if (kind == 0 || kind > KINDS) revert UnknownKind(kind);
         key = taskKey(kind, x, y, round);
-        Task storage task = taskOf[key];
+        Task storage entry = taskOf[key];
         uint40 time = _now();
-        if (task.proposers == 0) {
-            (task.kind, task.x, task.y, task.round, task.firstProposed) = (kind, x, y, round, time);
+        if (entry.proposers == 0) {
+            (entry.kind, entry.x, entry.y, entry.round, entry.firstProposed) = (kind, x, y, round, time);
         }
-        if (time < task.firstProposed) task.firstProposed = time;
-        if (time > task.lastProposed) task.lastProposed = time;
-        task.proposers |= _bit(me);
+        if (time < entry.firstProposed) entry.firstProposed = time;
+        if (time > entry.lastProposed) entry.lastProposed = time;
+        entry.proposers |= _bit(me);
         _name(key, me);
         emit Proposed(key, msg.sender, kind, x, y, round);
     }
@@ -213,11 +213,11 @@ contract Fleet {
     /// @dev Facts: earliest completion per robot.
     function complete(bytes32 key) external {
         Part storage part = _own(key);
-        Task storage task = taskOf[key];
+        Task storage entry = taskOf[key];
         uint64 me = _bit(_sender());
         uint40 time = _now();
-        if (task.completed & me == 0 || time < part.completedAt) part.completedAt = time;
-        task.completed |= me;
+        if (entry.completed & me == 0 || time < part.completedAt) part.completedAt = time;
+        entry.completed |= me;
         emit Completed(key, msg.sender);
     }
 
@@ -272,10 +272,10 @@ contract Fleet {
     /// @param time Seconds.
     /// @return robot The zero address if nobody does.
     function holder(bytes32 key, uint40 time) public view returns (address robot) {
-        Task storage task = taskOf[key];
+        Task storage entry = taskOf[key];
         uint32 lowest;
         for (uint256 i = 0; i < members.length; i++) {
-            if (task.awarded & _bit(i) == 0) continue;
+            if (entry.awarded & _bit(i) == 0) continue;
             (bool live, uint40 until) = _lease(key, i);
             if (!live || until <= time) continue;
             uint32 cost = partOf[key][i].cost;
@@ -290,13 +290,13 @@ contract Fleet {
     /// not held, and OPEN_FOR seconds passed since it was proposed, lapsed or was released.
     /// @param time Seconds.
     function stateOf(bytes32 key, uint40 time) external view returns (State) {
-        Task storage task = taskOf[key];
-        if (task.proposers == 0 || !_ready(task)) return State.Unknown;
-        if (task.completed != 0) return State.Done;
+        Task storage entry = taskOf[key];
+        if (entry.proposers == 0 || !_ready(entry)) return State.Unknown;
+        if (entry.completed != 0) return State.Done;
         if (holder(key, time) != address(0)) return State.Held;
-        uint40 fresh = task.lastProposed;
+        uint40 fresh = entry.lastProposed;
         for (uint256 i = 0; i < members.length; i++) {
-            if (task.awarded & _bit(i) == 0) continue;
+            if (entry.awarded & _bit(i) == 0) continue;
             (, uint40 until) = _lease(key, i);
             if (until > fresh) fresh = until;
         }
@@ -319,11 +319,20 @@ contract Fleet {
         return (keysOf[member].length, cellsOf[member].length, sightingsOf[member].length);
     }
 
+    /// @notice All facts about one task.
+    /// @return facts Also of a key that was never used: then `named` is 0.
+    /// @return parts For each bit of `bidders | awarded`, from the lowest.
+    function task(bytes32 key) external view returns (TaskFacts memory facts, PartFacts[] memory parts) {
+        facts = _facts(key);
+        parts = new PartFacts[](_count(facts));
+        _fill(parts, 0, facts);
+    }
+
     /// @notice Tasks in one robot's list, each under the lowest index that has it, so that reading all
     /// robots' lists gives every task once. Includes keys that were bid on or awarded but not
     /// proposed yet (no proposers).
     /// @return facts The tasks.
-    /// @return parts For each task in turn, for each bit of `bidders | awarded` from the lowest.
+    /// @return parts For each task in turn, as in `task`.
     function tasks(uint256 member, uint256 from, uint256 count)
         external
         view
@@ -333,21 +342,12 @@ contract Fleet {
         uint256 total;
         facts = new TaskFacts[](keys.length);
         for (uint256 i = 0; i < keys.length; i++) {
-            Task memory task = taskOf[keys[i]];
-            facts[i] = TaskFacts(
-                keys[i], task.kind, task.x, task.y, task.round, task.firstProposed, task.lastProposed,
-                task.proposers, task.named, task.bidders, task.awarded, task.completed, _ready(task)
-            );
-            for (uint64 left = task.bidders | task.awarded; left != 0; left &= left - 1) total++;
+            facts[i] = _facts(keys[i]);
+            total += _count(facts[i]);
         }
         parts = new PartFacts[](total);
         total = 0;
-        for (uint256 i = 0; i < keys.length; i++) {
-            uint64 left = facts[i].bidders | facts[i].awarded;
-            for (uint8 robot = 0; left != 0; (robot++, left >>= 1)) {
-                if (left & 1 == 1) parts[total++] = _part(keys[i], robot);
-            }
-        }
+        for (uint256 i = 0; i < keys.length; i++) total = _fill(parts, total, facts[i]);
     }
 
     /// @notice One robot's tiles in the order it first submitted them, with their latest digests.
@@ -400,22 +400,22 @@ contract Fleet {
     }
 
     function _name(bytes32 key, uint256 me) private {
-        Task storage task = taskOf[key];
-        if (task.named & _bit(me) != 0) return;
-        task.named |= _bit(me);
+        Task storage entry = taskOf[key];
+        if (entry.named & _bit(me) != 0) return;
+        entry.named |= _bit(me);
         keysOf[me].push(key);
     }
 
-    function _ready(Task memory task) private view returns (bool) {
-        return task.round == 0 || taskOf[taskKey(task.kind, task.x, task.y, task.round - 1)].completed != 0;
+    function _ready(Task memory entry) private view returns (bool) {
+        return entry.round == 0 || taskOf[taskKey(entry.kind, entry.x, entry.y, entry.round - 1)].completed != 0;
     }
 
     /// Whether a lease of `member` counts, and when it ends or ended (0: there never was one).
     function _lease(bytes32 key, uint256 member) private view returns (bool live, uint40 until) {
         Part memory part = partOf[key][member];
-        Task storage task = taskOf[key];
-        if (task.proposers == 0 || task.bidders & _bit(member) == 0) return (false, 0);
-        if (part.awardedAt <= task.firstProposed + BIDDING) return (false, 0);
+        Task storage entry = taskOf[key];
+        if (entry.proposers == 0 || entry.bidders & _bit(member) == 0) return (false, 0);
+        if (part.awardedAt <= entry.firstProposed + BIDDING) return (false, 0);
         uint40 last = part.awardedAt > part.renewedAt ? part.awardedAt : part.renewedAt;
         if (part.releasedAt >= last) return (false, part.releasedAt);
         return (true, last + LEASE);
@@ -423,19 +423,39 @@ contract Fleet {
 
     /// Events are for people and indexers; they are no facts and may differ between orders.
     function _tellLosers(bytes32 key) private {
+        uint64 awarded = taskOf[key].awarded;
+        if (awarded == 0 || awarded & (awarded - 1) == 0) return; // at most one lease
         address winner = holder(key, _now());
         for (uint256 i = 0; i < members.length; i++) {
-            if (taskOf[key].awarded & _bit(i) == 0 || members[i] == winner) continue;
+            if (awarded & _bit(i) == 0 || members[i] == winner) continue;
             (bool live, uint40 until) = _lease(key, i);
             if (live && until > _now()) emit Superseded(key, members[i], winner);
         }
     }
 
-    function _part(bytes32 key, uint8 robot) private view returns (PartFacts memory) {
-        Part memory part = partOf[key][robot];
-        return PartFacts(
-            robot, part.cost, part.bidAt, part.awardedAt, part.renewedAt, part.releasedAt, part.completedAt
+    function _facts(bytes32 key) private view returns (TaskFacts memory) {
+        Task memory stored = taskOf[key];
+        return TaskFacts(
+            key, stored.kind, stored.x, stored.y, stored.round, stored.firstProposed, stored.lastProposed,
+            stored.proposers, stored.named, stored.bidders, stored.awarded, stored.completed
         );
+    }
+
+    function _count(TaskFacts memory facts) private pure returns (uint256 parts) {
+        for (uint64 left = facts.bidders | facts.awarded; left != 0; left &= left - 1) parts++;
+    }
+
+    /// Put the parts of one task into `parts` from `next` on; return where the next task's begin.
+    function _fill(PartFacts[] memory parts, uint256 next, TaskFacts memory facts) private view returns (uint256) {
+        uint64 left = facts.bidders | facts.awarded;
+        for (uint8 robot = 0; left != 0; (robot++, left >>= 1)) {
+            if (left & 1 == 0) continue;
+            Part memory part = partOf[facts.key][robot];
+            parts[next++] = PartFacts(
+                robot, part.cost, part.bidAt, part.awardedAt, part.renewedAt, part.releasedAt, part.completedAt
+            );
+        }
+        return next;
     }
 
     function _clip(uint256 length, uint256 from, uint256 count) private pure returns (uint256) {

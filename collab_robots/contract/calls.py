@@ -22,19 +22,21 @@ from collab_robots.core.identity import ADDRESS_BYTES
 KEY_BYTES = 32
 DIGEST_BYTES = 32
 SELECTOR_BYTES = 4
+WORD = 32  # bytes of an ABI word
 MAX_TILES = 32  # Fleet.MAX_TILES
 MAX_CONFIDENCE = 1000  # per mille
 
+_ABOUT_A_TASK = ('bid', 'award', 'renew', 'complete', 'release')
 NO_NAMES: Mapping[bytes, str] = {}
 
 
 class Kind(IntEnum):
-    """What a task is about."""
+    """What a task is about; the numbers are those of the contract."""
 
-    EXPLORE = 0
-    INSPECT = 1
-    VERIFY = 2
-    INFER = 3
+    EXPLORE = 1
+    INSPECT = 2
+    VERIFY = 3
+    INFER = 4
 
 
 def propose(kind: Kind, cell_x: int, cell_y: int, round_: int) -> bytes:
@@ -107,6 +109,16 @@ def call_name(data: bytes) -> str:
     """Return the contract's name of the call, or ``unknown``."""
     signature = artifact().calls.get(data[:SELECTOR_BYTES])
     return signature.name if signature else 'unknown'
+
+
+def key_of(data: bytes) -> bytes | None:
+    """Return the key of the task a call is about; None for other calls and for cut-off bytes."""
+    name = call_name(data)
+    if name == 'propose' and len(data) >= SELECTOR_BYTES + 4 * WORD:
+        return keccak(data[SELECTOR_BYTES : SELECTOR_BYTES + 4 * WORD])
+    if name in _ABOUT_A_TASK and len(data) >= SELECTOR_BYTES + WORD:
+        return data[SELECTOR_BYTES : SELECTOR_BYTES + WORD]
+    return None
 
 
 def task_words(kind: int, cell_x: int, cell_y: int, round_: int) -> str:
@@ -212,5 +224,5 @@ def _fixed(what: str, value: bytes, length: int) -> bytes:
 
 def _kind(kind: int) -> int:
     if kind not in Kind.__members__.values():
-        raise CallError(f'expected a task kind up to {max(Kind)}, got {kind}')
+        raise CallError(f'expected a task kind from 1 to {max(Kind)}, got {kind}')
     return int(kind)

@@ -9,7 +9,6 @@ same as if everything had been executed once, in order.
 from __future__ import annotations
 
 from dataclasses import dataclass
-import hashlib
 from typing import Any
 
 from eth_abi.abi import encode
@@ -20,10 +19,12 @@ from collab_robots.contract.calls import (
     describe,
     describe_error,
     describe_event,
-    KEY_BYTES,
+    key_of,
     SELECTOR_BYTES,
+    WORD,
 )
 from collab_robots.contract.evm import Evm, make_evm, Result
+from collab_robots.contract.facts import Facts
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import ADDRESS_BYTES
@@ -32,11 +33,7 @@ from collab_robots.tangle.order import Order
 
 GAS_LIMIT = 4_000_000  # per call; the dearest honest call, MAX_TILES new tiles, needs two thirds
 LEASE_S = 10  # Fleet.LEASE
-PAGE = 64  # list entries per view call
-STATE_DOMAIN = b'collab-robots/state/1\0'
 
-Page = tuple[int, bytes]
-_LISTS = ('tasks', 'tiles', 'sightings')  # views, in the order of Fleet.counts
 _LEASE_CALLS = ('award', 'renew', 'release')
 
 
@@ -53,21 +50,6 @@ class Receipt:
     ok: bool
     reason: str = ''
     events: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Facts:
-    """
-    Everything the contract knows: pages of its views, with the roster index of their list.
-
-    :param tasks: pages of ``Fleet.tasks``.
-    :param tiles: pages of ``Fleet.tiles``.
-    :param sightings: pages of ``Fleet.sightings``.
-    """
-
-    tasks: tuple[Page, ...]
-    tiles: tuple[Page, ...]
-    sightings: tuple[Page, ...]
 
 
 @dataclass(frozen=True)
@@ -100,9 +82,9 @@ class Runner:
         self._evm = evm or make_evm()
         self.names: dict[bytes, str] = dict(fleet.name_by_address)
         """Words for robots by address and for tasks by key, as ``calls.describe`` takes them."""
-        self._marks: list[tuple[bytes, Any]] = []  # per executed entry: its id, the state before
+        self._facts = Facts(self._evm, len(fleet.robots))
+        self._marks: list[tuple[Entry, Any]] = []  # per executed entry, the state before it
         self._leases: dict[bytes, list[_Lease]] = {}
-        self._facts: tuple[int, Facts] | None = None
         self._root: tuple[int, bytes] | None = None
         roster = ['0x' + robot.address.hex() for robot in fleet.robots]
         self._evm.deploy(artifact().bytecode + encode(['address[]'], [roster]))
@@ -123,27 +105,14 @@ class Runner:
         return self.version != before
 
     def facts(self) -> Facts:
-        """Read everything the contract knows; free if nothing changed."""
-        if self._facts is None or self._facts[0] != self.version:
-            self._facts = (self.version, self._read())
-        return self._facts[1]
+        """Return everything the contract knows; only what changed is read."""
+        self._facts.refresh()
+        return self._facts
 
     def state_root(self) -> bytes:
-        """
-        Return the digest of all facts, 32 bytes: BLAKE2b-256 of the contract's view pages.
-
-        The views show every fact that is stored, in an order that does not depend on the order of
-        execution, so equal sets of calls give equal roots. It is computed from the views, not from
-        storage slots, so that anybody can recompute it from any node that runs the contract.
-        """
+        """Return the digest of all facts, 32 bytes: equal on robots that have equal records."""
         if self._root is None or self._root[0] != self.version:
-            facts = self.facts()
-            digest = hashlib.blake2b(STATE_DOMAIN + self.fleet.id, digest_size=32)
-            for pages in (facts.tasks, facts.tiles, facts.sightings):
-                digest.update(len(pages).to_bytes(4, 'big'))
-                for index, page in pages:
-                    digest.update(index.to_bytes(4, 'big') + len(page).to_bytes(4, 'big') + page)
-            self._root = (self.version, digest.digest())
+            self._root = (self.version, self.facts().digest(self.fleet.id))
         return self._root[1]
 
     def award_record(self, key: bytes, robot: str) -> bytes | None:
@@ -172,17 +141,18 @@ class Runner:
         """Execute one record's calls."""
         record = entry.record
         if not record.calls:
-            self._marks.append((entry.id, None))
+            self._marks.append((entry, None))
             return
-        self._marks.append((entry.id, self._evm.mark()))
+        self._marks.append((entry, self._evm.mark()))
         self.version += 1
         sender = self.fleet.robots[entry.issuer].address
         receipts = []
         for data in record.calls:
             result = self._evm.call(sender, data, record.issued_at // SECOND, GAS_LIMIT)
             receipts.append(self._receipt(data, result))
+            self._facts.touch(entry.issuer, data)
             if result.ok:
-                self._note(entry, sender, data, result.output)
+                self._note(entry, sender, data)
             else:
                 self.reverted += 1
         self.receipts[entry.id] = tuple(receipts)
@@ -196,16 +166,15 @@ class Runner:
             return Receipt(name, False, f'stopped: {result.halt}, gas limit {GAS_LIMIT}')
         return Receipt(name, False, describe_error(result.output, self.names))
 
-    def _note(self, entry: Entry, sender: bytes, data: bytes, output: bytes) -> None:
+    def _note(self, entry: Entry, sender: bytes, data: bytes) -> None:
         """Remember what :attr:`names` and :meth:`award_record` need of a successful call."""
-        name = call_name(data)
-        if name == 'propose':
-            self.names[output] = describe(data).removeprefix('propose ')
-        if name not in _LEASE_CALLS:
+        name, key = call_name(data), key_of(data)
+        if name == 'propose' and key is not None:
+            self.names[key] = describe(data).removeprefix('propose ')
+        if name not in _LEASE_CALLS or key is None:
             return
-        end = SELECTOR_BYTES + KEY_BYTES
-        key = data[SELECTOR_BYTES:end]
-        robot = data[end + 32 - ADDRESS_BYTES : end + 32] if name == 'award' else sender
+        end = SELECTOR_BYTES + 2 * WORD
+        robot = data[end - ADDRESS_BYTES : end] if name == 'award' else sender
         lease = _Lease(name, robot, entry.id, entry.record.issued_at)
         self._leases.setdefault(key, []).append(lease)
 
@@ -218,26 +187,12 @@ class Runner:
             return
         self._evm.rollback(marks[0])
         self.version += 1
-        gone = {record for record, _ in undone}
-        for record in gone:
-            for receipt in self.receipts.pop(record, ()):
+        for entry, _ in undone:
+            for data in entry.record.calls:
+                self._facts.touch(entry.issuer, data)
+            for receipt in self.receipts.pop(entry.id, ()):
                 self.reverted -= not receipt.ok
+        gone = {entry.id for entry, _ in undone}
         for leases in self._leases.values():
             while leases and leases[-1].record in gone:
                 leases.pop()
-
-    def _read(self) -> Facts:
-        """Read all pages of all lists."""
-        groups: tuple[list[Page], ...] = ([], [], [])
-        for index in range(len(self.fleet.robots)):
-            counts = self._view('counts', index)
-            lengths = [int.from_bytes(counts[at : at + 32], 'big') for at in (0, 32, 64)]
-            for pages, name, length in zip(groups, _LISTS, lengths, strict=True):
-                for start in range(0, length, PAGE):
-                    pages.append((index, self._view(name, index, start, PAGE)))
-        return Facts(*(tuple(pages) for pages in groups))
-
-    def _view(self, name: str, *values: int) -> bytes:
-        """Ask a view whose arguments are numbers."""
-        arguments = b''.join(value.to_bytes(32, 'big') for value in values)
-        return self._evm.read(artifact().functions[name].selector + arguments)

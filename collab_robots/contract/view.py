@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 
-from collab_robots.contract.calls import Kind, task_words
+from collab_robots.contract.calls import Kind, task_key, task_words, WORD
 from collab_robots.contract.runner import LEASE_S, Runner
 from collab_robots.core.clock import SECOND
 
 BIDDING_S = 1  # Fleet.BIDDING
 OPEN_FOR_S = 20  # Fleet.OPEN_FOR
-WORD = 32  # bytes of an ABI word
 
-_TASK_WORDS = 13  # Fleet.TaskFacts
+_PARTS_AT = 14  # words: Fleet.TaskFacts, the offset and the length of the parts
 _PART_WORDS = 7  # Fleet.PartFacts
 _NEVER = 1 << 62  # s
 
@@ -101,12 +100,14 @@ class _Facts:
     """One task without time, as in Fleet.TaskFacts; times in s."""
 
     key: bytes
+    before: bytes  # key of the round before
     kind: int
     x: int
     y: int
     round: int
     first_proposed: int
     last_proposed: int
+    proposers: int
     bidders: int
     completed: int
     parts: tuple[tuple[int, _Part], ...]
@@ -176,8 +177,8 @@ class View:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._robots = [(robot.name, robot.address) for robot in runner.fleet.robots]
-        self._decoded: dict[bytes, list[_Facts]] = {}  # by page
-        self._judged: dict[_Facts, tuple[int, int, Task]] = {}  # valid from, until (s)
+        self._decoded: dict[bytes, tuple[bytes, _Facts]] = {}  # by key; with what it is read from
+        self._judged: dict[bytes, tuple[_Facts, int, int, Task]] = {}  # valid from, until (s)
         self._tiles: tuple[int, dict[tuple[str, int, int], bytes]] = (-1, {})
         self._sightings: tuple[int, list[Sighting]] = (-1, [])
 
@@ -185,32 +186,28 @@ class View:
         """
         Return all tasks as they stand at a time, oldest first.
 
-        :param now_ns: the present; what is known today about a past time may not be what was then.
+        :param now_ns: the present; what is known today of a past time may not be what was then.
         """
         now = now_ns // SECOND
-        pages = [page for _, page in self._runner.facts().tasks]
-        self._decoded = {
-            page: self._decoded.get(page) or list(self._decode_tasks(page)) for page in pages
-        }
         judged = {}
-        for facts in (facts for page in self._decoded.values() for facts in page):
-            since, until, task = self._judged.get(facts, (0, 0, None))
-            if task is None or not since <= now < until:
+        for facts in self._facts():
+            known = self._judged.get(facts.key)
+            if known is None or known[0] is not facts or not known[1] <= now < known[2]:
                 task, until = facts.at(now)
-                since = now
-            judged[facts] = (since, until, task)
+                known = (facts, now, until, task)
+            judged[facts.key] = known
         self._judged = judged
-        tasks = [task for _, _, task in judged.values()]
+        tasks = [known[3] for known in judged.values()]
         return sorted(tasks, key=lambda task: (task.proposed_at, task.key))
 
     def tiles(self) -> dict[tuple[str, int, int], bytes]:
         """Return the latest digest of every tile by (owner, x, y); do not change it."""
         if self._tiles[0] != self._runner.version:
             tiles = {}
-            for index, page in self._runner.facts().tiles:
-                numbers = _numbers(page)[2:]
+            for index, raw in self._runner.facts().tiles.items():
+                numbers = _numbers(raw)
                 for at in range(0, len(numbers), 3):
-                    digest = page[WORD * (at + 4) : WORD * (at + 5)]
+                    digest = raw[WORD * (at + 2) : WORD * (at + 3)]
                     tiles[self._robots[index][0], numbers[at], numbers[at + 1]] = digest
             self._tiles = (self._runner.version, tiles)
         return self._tiles[1]
@@ -218,43 +215,61 @@ class View:
     def sightings(self) -> list[Sighting]:
         """Return all sightings, oldest first; do not change the list."""
         if self._sightings[0] != self._runner.version:
-            sightings = []
-            for index, page in self._runner.facts().sightings:
-                numbers = iter(_numbers(page)[2:])
-                for class_id, permille, x, y, at in zip(*[numbers] * 5, strict=True):
-                    sightings.append(
-                        Sighting(
-                            self._robots[index][0],
-                            class_id,
-                            permille / 1000,
-                            (x / 1000, y / 1000),
-                            at * SECOND,
-                        )
-                    )
+            sightings = [
+                Sighting(
+                    self._robots[index][0],
+                    class_id,
+                    permille / 1000,
+                    (x / 1000, y / 1000),
+                    at * SECOND,
+                )
+                for index, raw in self._runner.facts().sightings.items()
+                for class_id, permille, x, y, at in zip(*[iter(_numbers(raw))] * 5, strict=True)
+            ]
             sightings.sort(key=lambda sighting: (sighting.at, sighting.robot))
             self._sightings = (self._runner.version, sightings)
         return self._sightings[1]
 
-    def _decode_tasks(self, page: bytes) -> Iterator[_Facts]:
-        """Decode a page of ``Fleet.tasks``: two arrays of static tuples."""
-        numbers = _numbers(page)
-        at, parts_at = numbers[0] // WORD, numbers[1] // WORD
-        parts = iter(zip(*[iter(numbers[parts_at + 1 :])] * _PART_WORDS, strict=True))
-        for start in range(at + 1, at + 1 + numbers[at] * _TASK_WORDS, _TASK_WORDS):
-            key = page[WORD * start : WORD * (start + 1)]
-            kind, x, y, round_, first, last, proposers, _, bidders, awarded, completed, ready = (
-                numbers[start + 1 : start + _TASK_WORDS]
-            )
-            count = bin((bidders | awarded) % (1 << 64)).count('1')
-            own = tuple(
-                (index, _Part(*self._robots[index], *rest))
-                for index, *rest in (next(parts) for _ in range(count))
-            )
-            if proposers and ready:
-                yield _Facts(key, kind, x, y, round_, first, last, bidders, completed, own)
+    def _facts(self) -> list[_Facts]:
+        """Return the tasks that are proposed and whose round has come."""
+        raw_tasks = self._runner.facts().tasks
+        self._decoded = {
+            key: known
+            if (known := self._decoded.get(key)) and known[0] is raw
+            else (raw, self._decode(key, raw))
+            for key, raw in raw_tasks.items()
+        }
+        return [
+            facts
+            for _, facts in self._decoded.values()
+            if facts.proposers and (facts.round == 0 or self._is_done(facts.before))
+        ]
+
+    def _is_done(self, key: bytes) -> bool:
+        return key in self._decoded and self._decoded[key][1].completed != 0
+
+    def _decode(self, key: bytes, raw: bytes) -> _Facts:
+        """Decode what ``Fleet.task`` returns."""
+        numbers = _numbers(raw)
+        kind, x, y, round_, first, last, proposers, _, bidders, _, completed = numbers[1:12]
+        parts = zip(*[iter(numbers[_PARTS_AT:])] * _PART_WORDS, strict=True)
+        return _Facts(
+            key,
+            task_key(Kind(kind), x, y, round_ - 1) if round_ else b'',
+            kind,
+            x,
+            y,
+            round_,
+            first,
+            last,
+            proposers,
+            bidders,
+            completed,
+            tuple((index, _Part(*self._robots[index], *rest)) for index, *rest in parts),
+        )
 
 
-def _numbers(page: bytes) -> list[int]:
+def _numbers(raw: bytes) -> list[int]:
     """Return every ABI word as the signed number in its low 8 bytes: all our values fit."""
-    words: list[int] = np.frombuffer(page, '>i8').reshape(-1, WORD // 8)[:, 3].tolist()
+    words: list[int] = np.frombuffer(raw, '>i8').reshape(-1, WORD // 8)[:, 3].tolist()
     return words
