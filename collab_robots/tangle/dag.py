@@ -73,9 +73,9 @@ class Dag:
             parent for parent in record.parents if parent not in self.entries and parent != GENESIS
         ]
 
-    def insert(self, block_id: bytes, record: Record, issuer: int) -> Entry:
+    def place(self, block_id: bytes, record: Record, issuer: int) -> Entry:
         """
-        Add a record whose parents are all here; adding it twice is an error of the caller.
+        Find the place of a record whose parents are all here, without adding it.
 
         :raises RefusedError: SEQUENCE if it does not continue the issuer's chain, that is, its
             previous record is not a parent or its past holds a later one; TIME if a parent is
@@ -83,7 +83,9 @@ class Dag:
         """
         parents = [self.entries[parent] for parent in record.parents if parent != GENESIS]
         if parents:
-            past = [max(column) for column in zip(*(parent.seen for parent in parents))]
+            past = [
+                max(column) for column in zip(*(parent.seen for parent in parents), strict=True)
+            ]
         else:
             past = [0] * self.members
         seq = record.seq
@@ -100,11 +102,20 @@ class Dag:
             raise RefusedError(Refusal.TIME, f'issued at {record.issued_at} ns, before a parent')
         past[issuer] = seq + 1
         depth = 1 + max((parent.depth for parent in parents), default=0)
-        entry = Entry(block_id, record, issuer, depth, tuple(past))
-        self._attach(entry)
+        return Entry(block_id, record, issuer, depth, tuple(past))
+
+    def insert(self, block_id: bytes, record: Record, issuer: int) -> Entry:
+        """
+        Place and attach a record.
+
+        :raises RefusedError: as :meth:`place`.
+        """
+        entry = self.place(block_id, record, issuer)
+        self.attach(entry)
         return entry
 
-    def _attach(self, entry: Entry) -> None:
+    def attach(self, entry: Entry) -> None:
+        """Add a placed entry, once."""
         self.entries[entry.id] = entry
         for parent in entry.record.parents:
             self.tips.pop(parent, None)

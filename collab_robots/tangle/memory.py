@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+import heapq
+import random
+
+from collab_robots.core.clock import ManualClock, SECOND
 from collab_robots.core.fleet import Fleet, Member
 from collab_robots.core.identity import PrivateKey
+from collab_robots.tangle.ledger import Ledger
+from collab_robots.tangle.settings import LedgerConfig
+from collab_robots.tangle.store import Store
+from collab_robots.tangle.sync import Have, Request, Transport
 
 
 def make_team(count: int, name: str = 'twin') -> tuple[Fleet, list[PrivateKey]]:
@@ -19,3 +30,148 @@ def make_team(count: int, name: str = 'twin') -> tuple[Fleet, list[PrivateKey]]:
         for index, key in enumerate(keys)
     )
     return Fleet(fleet=name, robots=members), keys
+
+
+@dataclass(frozen=True)
+class Weather:
+    """
+    How messages fare.
+
+    :param delay: shortest and longest, s; messages overtake one another.
+    :param loss: share of messages that a receiver does not get.
+    :param duplication: share of messages that it gets twice.
+    """
+
+    delay: tuple[float, float] = (0.005, 0.05)
+    loss: float = 0.0
+    duplication: float = 0.0
+
+
+class MemoryNetwork:
+    """
+    A broadcast network in virtual time: same seed, same run.
+
+    :param fleet: who may join.
+    :param seed: of delays, losses, duplicates and of when each robot ticks.
+    """
+
+    TICK = SECOND // 10  # ns
+
+    def __init__(self, fleet: Fleet, seed: int, weather: Weather | None = None) -> None:
+        self.clock = ManualClock(SECOND * 1_000)
+        self.weather = weather or Weather()
+        self.ledgers: dict[str, Ledger] = {}
+        self.sent: Counter[str] = Counter()
+        """Bytes of content handed to the network, per kind: block, have, request."""
+        self._fleet = fleet
+        self._random = random.Random(seed)
+        self._events: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+        self._hears: Callable[[str, str], bool] = lambda receiver, sender: True
+
+    def start(
+        self, key: PrivateKey, store: Store | None = None, config: LedgerConfig | None = None
+    ) -> Ledger:
+        """
+        Start a robot's ledger; it ticks ten times a second until it is stopped.
+
+        :param store: by default a new one in memory.
+        """
+        name = self._fleet.robots[self._fleet.index_by_key[key.public]].name
+        store = store or Store(':memory:', self._fleet, name)
+        ledger = Ledger(self._fleet, key, store, self.clock, self.transport(name), config)
+        self.ledgers[name] = ledger
+        self._at(self._random.randrange(self.TICK), lambda: self._tick(ledger))
+        return ledger
+
+    def stop(self, name: str) -> None:
+        """Stop a robot's ledger at once, as a crash does; what is in its store stays there."""
+        del self.ledgers[name]
+
+    def transport(self, name: str) -> Transport:
+        """Return the way out of a robot; also for senders that are no ledger."""
+        return _MemoryTransport(self, name)
+
+    def split(self, *groups: Iterable[str]) -> None:
+        """Let robots hear only those of their own group."""
+        group_of = {name: index for index, group in enumerate(groups) for name in group}
+        self.hear_if(lambda receiver, sender: group_of.get(receiver) == group_of.get(sender))
+
+    def heal(self) -> None:
+        """Let every robot hear all others."""
+        self.hear_if(lambda receiver, sender: True)
+
+    def hear_if(self, hears: Callable[[str, str], bool]) -> None:
+        """Let ``hears(receiver, sender)`` decide, also on what is under way."""
+        self._hears = hears
+
+    def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> float:
+        """
+        Let time pass.
+
+        :param seconds: at most.
+        :param until: asked after every tick of a robot.
+        :returns: the seconds that passed.
+        """
+        start = self.clock.now_ns()
+        end = start + round(seconds * SECOND)
+        while self._events and self._events[0][0] <= end:
+            at, _, action = heapq.heappop(self._events)
+            self.clock.advance((at - self.clock.now_ns()) / SECOND)
+            action()
+            if until():
+                break
+        else:
+            self.clock.advance((end - self.clock.now_ns()) / SECOND)
+        return (self.clock.now_ns() - start) / SECOND
+
+    def agree(self) -> bool:
+        """Tell whether all robots hold the same blocks in the same order, and none waits."""
+        digests = {ledger.dag.digest for ledger in self.ledgers.values()}
+        return len(digests) == 1
+
+    def deliver(self, kind: str, size: int, sender: str, action: Callable[[Ledger], None]) -> None:
+        """Bring one message to whoever hears it; used by the transports."""
+        self.sent[kind] += size
+        for name in self._fleet.index_by_name:
+            if name == sender or self._random.random() < self.weather.loss:
+                continue
+            copies = 1 + (self._random.random() < self.weather.duplication)
+            for _ in range(copies):
+                delay = round(self._random.uniform(*self.weather.delay) * SECOND)
+                self._at(delay, lambda name=name: self._arrive(name, sender, action))  # type: ignore[misc]
+
+    def _arrive(self, name: str, sender: str, action: Callable[[Ledger], None]) -> None:
+        ledger = self.ledgers.get(name)
+        if ledger is not None and self._hears(name, sender):
+            action(ledger)
+
+    def _tick(self, ledger: Ledger) -> None:
+        if self.ledgers.get(ledger.name) is ledger:
+            ledger.tick()
+            self._at(self.TICK, lambda: self._tick(ledger))
+
+    def _at(self, delay: int, action: Callable[[], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._events, (self.clock.now_ns() + delay, self._count, action))
+
+
+class _MemoryTransport:
+    def __init__(self, network: MemoryNetwork, name: str) -> None:
+        self._network = network
+        self._name = name
+
+    def broadcast_block(self, raw: bytes) -> None:
+        self._network.deliver(
+            'block', len(raw), self._name, lambda ledger: ledger.receive_block(raw, self._name)
+        )
+
+    def broadcast_have(self, have: Have) -> None:
+        self._network.deliver(
+            'have', have.size, self._name, lambda ledger: ledger.receive_have(have)
+        )
+
+    def send_request(self, target: str, request: Request) -> None:
+        self._network.deliver(
+            'request', request.size, self._name, lambda ledger: ledger.receive_request(request)
+        )

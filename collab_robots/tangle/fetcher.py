@@ -1,0 +1,141 @@
+"""Whom to ask for what is missing, and when to ask another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from collab_robots.core.clock import SECOND
+from collab_robots.tangle.settings import LedgerConfig
+from collab_robots.tangle.sync import lacking, MAX_IDS, Request
+
+
+@dataclass(slots=True)
+class Peer:
+    """
+    What is known of a teammate.
+
+    :param heard_at: ns, local clock, of anything it sent.
+    :param heights: that it announced last.
+    :param failures: requests in a row that brought nothing.
+    :param not_before: ns, local clock: it is not asked before.
+    """
+
+    heard_at: int
+    heights: tuple[int, ...]
+    failures: int = 0
+    not_before: int = 0
+
+
+class Fetcher:
+    """Decides whom to ask for what: one request at a time, another robot if nothing comes."""
+
+    def __init__(self, name: str, config: LedgerConfig) -> None:
+        self._name = name
+        self._config = config
+        self._asked: Request | None = None
+        self._left = 0  # of what was asked, after the last progress
+        self._progress_at = 0
+        self._arrived = 0
+
+    def arrived(self) -> bool:
+        """Count one new record; tell whether all that was asked may be here: then poll."""
+        self._arrived += 1
+        return self._asked is not None and self._arrived >= self._left
+
+    def poll(
+        self,
+        now: int,
+        own: Sequence[int],
+        waiting: Sequence[AbstractSet[int]],
+        missing: Mapping[bytes, str],
+        peers: Mapping[str, Peer],
+    ) -> Request | None:
+        """
+        Return the request to send now, if any.
+
+        :param now: ns, local clock.
+        :param own: heights here.
+        :param waiting: per issuer, seqs that are here but not solid.
+        :param missing: ids that waiting records need, each with the robot that brought the child.
+        :param peers: by name; in roster order.
+        """
+        if self._asked is not None and not self._done(now, own, waiting, missing, peers):
+            return None
+        self._asked = request = self._choose(now, own, waiting, missing, peers)
+        if request is not None:
+            self._left = _count(request)
+            self._progress_at = now
+            self._arrived = 0
+        return request
+
+    def _done(
+        self,
+        now: int,
+        own: Sequence[int],
+        waiting: Sequence[AbstractSet[int]],
+        missing: Mapping[bytes, str],
+        peers: Mapping[str, Peer],
+    ) -> bool:
+        """Tell whether what was asked came, or never will."""
+        assert self._asked is not None
+        peer = peers.get(self._asked.target)
+        left = _remaining(self._asked, own, waiting, missing)
+        if left < self._left:
+            self._left, self._progress_at, self._arrived = left, now, 0
+            if peer is not None:
+                peer.failures = 0
+        if left == 0:
+            return True
+        if now - self._progress_at < self._config.request_timeout * SECOND:
+            return False
+        if peer is not None and left == _count(self._asked):
+            peer.failures += 1
+            backoff = self._config.request_timeout * 2 ** min(peer.failures, 16)
+            peer.not_before = now + round(min(backoff, self._config.max_backoff) * SECOND)
+        return True
+
+    def _choose(
+        self,
+        now: int,
+        own: Sequence[int],
+        waiting: Sequence[AbstractSet[int]],
+        missing: Mapping[bytes, str],
+        peers: Mapping[str, Peer],
+    ) -> Request | None:
+        near = [
+            (peer.failures, order, name)
+            for order, (name, peer) in enumerate(peers.items())
+            if peer.not_before <= now and now - peer.heard_at < self._config.silence * SECOND
+        ]
+        near.sort()
+        ids = tuple(missing)[:MAX_IDS]
+        for _, _, name in near:
+            ranges = lacking(own, waiting, peers[name].heights, self._config.request_records)
+            if ranges:
+                return Request(self._name, name, ranges, ids)
+        if ids and near:
+            names = [name for _, _, name in near]
+            brought = missing[ids[0]]
+            return Request(self._name, brought if brought in names else names[0], (), ids)
+        return None
+
+
+def _count(request: Request) -> int:
+    return len(request.ids) + sum(last - first + 1 for _, first, last in request.ranges)
+
+
+def _remaining(
+    request: Request,
+    own: Sequence[int],
+    waiting: Sequence[AbstractSet[int]],
+    missing: Mapping[bytes, str],
+) -> int:
+    """Return how many of the records that were asked for are still not here."""
+    ids = sum(identity in missing for identity in request.ids)
+    return ids + sum(
+        seq not in waiting[issuer]
+        for issuer, first, last in request.ranges
+        for seq in range(max(first, own[issuer]), last + 1)
+    )

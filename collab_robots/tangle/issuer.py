@@ -1,0 +1,171 @@
+"""When a robot speaks, and how: its own records are durable before anybody sees them."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from collab_robots.core.clock import SECOND
+from collab_robots.core.errors import CallError
+from collab_robots.core.fleet import Fleet
+from collab_robots.core.identity import PrivateKey
+from collab_robots.tangle.block import block_id, GENESIS, MAX_PARENTS
+from collab_robots.tangle.dag import Dag, Entry
+from collab_robots.tangle.record import (
+    encode_record,
+    MAX_CALL_BYTES,
+    MAX_CALLS,
+    MAX_CALLS_BYTES,
+    sign_record,
+)
+from collab_robots.tangle.settings import LedgerConfig
+from collab_robots.tangle.store import Row, Store
+
+
+class Calls:
+    """
+    Where the contract's calls are, as far as the pace needs it.
+
+    :param members: size of the roster.
+    """
+
+    def __init__(self, members: int) -> None:
+        self.heights = [0] * members
+        """Per issuer, the number of its records up to the last one with calls."""
+        self.newest_at = -(1 << 63)
+        """Issue time of the newest record with calls, ns."""
+
+    def note(self, entry: Entry) -> None:
+        """Take note of a solid record."""
+        if entry.record.calls:
+            height = entry.record.seq + 1
+            self.heights[entry.issuer] = max(height, self.heights[entry.issuer])
+            self.newest_at = max(entry.record.issued_at, self.newest_at)
+
+
+class Issuer:
+    """
+    Makes a robot's own records.
+
+    A record that was signed once is never signed otherwise: if the disk does not take it, the
+    very same record is tried again, and nothing else is issued before.
+    """
+
+    def __init__(
+        self, fleet: Fleet, key: PrivateKey, dag: Dag, store: Store, config: LedgerConfig
+    ) -> None:
+        self._fleet = fleet
+        self._key = key
+        self._me = fleet.index_by_key[key.public]
+        self._dag = dag
+        self._store = store
+        self._config = config
+        self._queue: deque[bytes] = deque()
+        self._issued_at: int | None = None  # local clock
+        self._signed: tuple[Entry, bytes] | None = None  # not durable yet
+
+    def submit(self, call: bytes) -> None:
+        """
+        Queue a call.
+
+        :raises CallError: if it is empty or too long, or the queue is full.
+        """
+        if not 1 <= len(call) <= MAX_CALL_BYTES:
+            raise CallError(f'a call has 1 to {MAX_CALL_BYTES} bytes, not {len(call)}')
+        if len(self._queue) >= self._config.max_queue:
+            raise CallError(f'{len(self._queue)} calls wait already; the ledger does not issue')
+        self._queue.append(call)
+
+    def is_due(self, now: int, calls: Calls, accepted: tuple[int, ...]) -> bool:
+        """
+        Tell whether it is time for a record.
+
+        Yes if calls wait; if others made calls that no own record has in its past; and, less
+        often, while there are calls that are not accepted or that are recent. Otherwise the
+        robot is silent.
+
+        :param now: ns, local clock.
+        :param accepted: heights.
+        """
+        if self._signed is not None or self._issued_at is None:
+            since = float('inf')
+        else:
+            self._issued_at = min(self._issued_at, now)  # should the clock ever go back
+            since = (now - self._issued_at) / SECOND
+        config, dag = self._config, self._dag
+        if self._signed is not None or (self._queue and since >= config.min_interval):
+            return True
+        newest = dag.newest(self._me)
+        seen = newest.seen if newest is not None else (0,) * dag.members
+        if since >= config.heartbeat_interval and any(
+            calls.heights[robot] > seen[robot] for robot in range(dag.members)
+        ):
+            return True
+        return since >= config.keepalive_interval and (
+            now - calls.newest_at < config.active_window * SECOND
+            or any(
+                calls.heights[robot] > accepted[robot]
+                for robot in range(dag.members)
+                if robot not in dag.forks
+            )
+        )
+
+    def issue(self, now: int) -> tuple[Entry, bytes]:
+        """
+        Make a record of the calls that wait, or none, and write it to the disk.
+
+        :param now: ns, local clock.
+        :returns: its entry, not attached to the DAG yet, and its block.
+        :raises StoreError: if it is not durable; it must not be sent then. Call again later.
+        """
+        if self._signed is None:
+            self._signed = self._sign(now)
+        entry, raw = self._signed
+        record = entry.record
+        self._store.add(
+            Row(entry.id, raw, self._me, record.seq, record.issued_at, now, entry.depth)
+        )
+        self._store.commit()
+        self._signed = None
+        self._issued_at = now
+        return entry, raw
+
+    def _sign(self, now: int) -> tuple[Entry, bytes]:
+        own = self._dag.newest(self._me)
+        tips = self._tips(own)
+        calls: list[bytes] = []
+        size = 0
+        while self._queue and len(calls) < MAX_CALLS:
+            size += len(self._queue[0])
+            if size > MAX_CALLS_BYTES:
+                break
+            calls.append(self._queue.popleft())
+        times = [now] + [tip.record.issued_at for tip in tips]
+        if own is not None:
+            times.append(own.record.issued_at + 1)
+        record = sign_record(
+            self._key,
+            self._fleet.id,
+            own.record.seq + 1 if own else 0,
+            [own.id if own else GENESIS] + [tip.id for tip in tips],
+            max(times),
+            tuple(calls),
+        )
+        raw = encode_record(record)
+        return self._dag.place(block_id(raw), record, self._me), raw
+
+    def _tips(self, own: Entry | None) -> list[Entry]:
+        """
+        Choose the tips to approve, besides the own previous record.
+
+        One of each issuer first (only an equivocator has several), and of those the oldest, so
+        that each is approved in time however many robots there are.
+        """
+        tips = [tip for tip in self._dag.tips.values() if tip is not own]
+        tips.sort(
+            key=lambda tip: (
+                self._dag.newest(tip.issuer) is not tip,
+                tip.record.issued_at,
+                tip.id,
+            )
+        )
+        return tips[: MAX_PARENTS - 1]
