@@ -123,23 +123,23 @@ def demo(
         ))
         from collab_robots.explorer.demo import carry_out
         from collab_robots.explorer.live import LiveScreen, PlainScreen
-        from collab_robots.explorer.report import finish, print_verdict
+        from collab_robots.nodes.observer_node import Observer
 
         _interrupt_on_term()
         console = Console(stderr=as_json)
         live = console.is_terminal and not headless
         screen = LiveScreen(console, duration) if live else PlainScreen(console)
         try:
-            code = carry_out(run, screen)
+            carry_out(run, Observer.of, screen)
         finally:
             screen.close()
+        from collab_robots.explorer.report import finish, print_verdict
+
         summary = finish(run)
         print_verdict(run, summary, console)
         if as_json:
             typer.echo(json.dumps(summary, indent=2))
-    if code == OK and not summary['passed']:
-        code = FAILED
-    raise typer.Exit(code)
+    raise typer.Exit(run.code or (OK if summary['passed'] else FAILED))
 
 
 @app.command('map', epilog=(

@@ -63,7 +63,7 @@ def leases(acts: Iterable[Act]) -> list[Lease]:
     for act in sorted(acts):
         key = (act.robot, act.task)
         lease = running.get(key)
-        if act.name in ('award', 'renew'):
+        if act.name == 'award' or (act.name == 'renew' and lease is not None):
             if lease is None or lease.until < act.t:
                 lease = Lease(act.robot, act.task, act.t, 0.0)
                 running[key] = lease

@@ -7,8 +7,10 @@ stop. It judges nothing; whatever ends it early, what was seen of it is kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import math
 import time
+from typing import Protocol
 
 from collab_robots.core.errors import CollabError, SimulationError
 from collab_robots.explorer.live import Screen
@@ -16,7 +18,6 @@ from collab_robots.explorer.processes import Children, Domain, environment
 from collab_robots.explorer.run import Kill, robot_command, Run, simulator_command
 from collab_robots.explorer.verdict import COVERAGE, Effort, WALL_MARGIN
 from collab_robots.nodes import topics
-from collab_robots.nodes.observer_node import Observer
 
 POLL = 0.25  # s of wall time between two looks
 MEMORY_PERIOD = 5.0  # s of wall time
@@ -30,20 +31,44 @@ GRACE = 8.0  # s between SIGINT and SIGKILL
 SIMULATOR = 'sim'
 
 
+class Eyes(Protocol):
+    """What the mission needs of the one who watches the fleet and tells it what to do."""
+
+    def say(self, word: str) -> None:
+        """Publish a mission word: run or hold."""
+        ...
+
+    def ready(self) -> bool:
+        """Tell whether every robot has come up."""
+        ...
+
+    def poll(self) -> None:
+        """Write what has happened since the last poll into the run's timeline."""
+        ...
+
+    def close(self) -> None:
+        """Stop watching."""
+        ...
+
+
+Watch = Callable[[Run, int], Eyes]  # a run and its ROS domain
+
+
 class Mission:
     """
     The processes of a prepared run and the eyes on it.
 
+    :param watch: opens the eyes.
     :param screen: shows how it goes.
     """
 
-    def __init__(self, run: Run, screen: Screen) -> None:
+    def __init__(self, run: Run, watch: Watch, screen: Screen) -> None:
         self._run = run
         self._screen = screen
         self._timeline = run.timeline
         self._domain = Domain(run.options.domain)
         self._children = Children(environment(self._domain.id))
-        self._observer = Observer(run.timeline, run.truth.coverage, self._domain.id)
+        self._eyes = watch(run, self._domain.id)
         self._began = time.monotonic()
         self._sampled = -math.inf
         self._ticked = self._began
@@ -60,12 +85,12 @@ class Mission:
         :raises SimulationError: if one dies or takes too long.
         """
         run = self._run
-        self._observer.say(topics.RUN)
+        self._eyes.say(topics.RUN)
         for index in range(len(run.names)):
             self._start_robot(index)
         self._screen.say(f'starting {len(run.names)} robots in ROS domain {self._domain.id}')
         deadline = time.monotonic() + START_LIMIT
-        while not self._observer.ready():
+        while not self._eyes.ready():
             self._check_children()
             if time.monotonic() > deadline:
                 raise SimulationError(f'the robots did not come up within {START_LIMIT:.0f} s')
@@ -93,7 +118,7 @@ class Mission:
         """
         time.sleep(POLL)
         before = self._timeline.now
-        self._observer.poll()
+        self._eyes.poll()
         self._check_children()
         wall = time.monotonic()
         if self._timeline.now > before:
@@ -160,7 +185,7 @@ class Mission:
         """Put the mission on hold and wait until all ledgers are equal, not for ever."""
         timeline = self._timeline
         timeline.held_at = held_at = timeline.now
-        self._observer.say(topics.HOLD)
+        self._eyes.say(topics.HOLD)
         deadline = time.monotonic() + SETTLE_WALL
         while timeline.now < held_at + SETTLE_LIMIT and time.monotonic() < deadline:
             self.look()
@@ -179,7 +204,7 @@ class Mission:
         self._timeline.memory.append((self._timeline.now, self._children.memory()))
         for name in self._children.stop(GRACE):
             self._timeline.note(f'{name} did not end on SIGINT and was killed')
-        self._observer.close()
+        self._eyes.close()
         self._domain.close()
         options = self._run.options
         simulated, wall = self._clock or self._last
@@ -192,22 +217,16 @@ class Mission:
         )
 
 
-def carry_out(run: Run, screen: Screen) -> int:
-    """
-    Run the mission from start to stop.
-
-    :returns: 0 if it went through, 1 if something died, 130 if a person interrupted it.
-    """
-    mission = Mission(run, screen)
-    code = 0
+def carry_out(run: Run, watch: Watch, screen: Screen) -> None:
+    """Run the mission from start to stop; the run then knows how it ended and what it cost."""
+    mission = Mission(run, watch, screen)
     try:
         mission.start()
         mission.follow()
         mission.settle()
     except KeyboardInterrupt:
-        run.ended, code = 'it was interrupted', 130
+        run.ended, run.code = 'it was interrupted', 130
     except CollabError as error:
-        run.ended, code = str(error), 1
+        run.ended, run.code = str(error), 1
     finally:
         mission.stop()
-    return code

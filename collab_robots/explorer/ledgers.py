@@ -1,11 +1,32 @@
-"""What a robot's ledger file says, once it is read and executed."""
+"""Read a robot's ledger file and execute it: what it holds and what came of it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+from eth_utils.crypto import keccak
+
+from collab_robots.contract.calls import KEY_BYTES, SELECTOR_BYTES
+from collab_robots.contract.runner import Runner
+from collab_robots.contract.view import BIDDING_S, View
+from collab_robots.core.clock import SECOND
+from collab_robots.core.errors import ConfigError
+from collab_robots.core.fleet import Fleet
+from collab_robots.core.identity import ADDRESS_BYTES
 from collab_robots.explorer.agreement import Act, BlockRow
 from collab_robots.explorer.measures import Sighting
+from collab_robots.tangle.block import decode_block
+from collab_robots.tangle.dag import Dag
+from collab_robots.tangle.order import Order
+from collab_robots.tangle.record import decode_record
+from collab_robots.tangle.store import Store
+
+_TASK_CALLS = ('award', 'renew', 'complete', 'release')
 
 
 @dataclass
@@ -16,7 +37,8 @@ class History:
     :param rows: every block it holds.
     :param acts: the calls about tasks that took effect.
     :param state_root: of the contract after all records, hex.
-    :param calls: how often each call took effect.
+    :param sightings: everything the robots' cameras named, as it was reported.
+    :param calls: how often each call was executed.
     :param reverted: how often each call was reverted.
     """
 
@@ -27,3 +49,134 @@ class History:
     sightings: list[Sighting] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
     reverted: dict[str, int] = field(default_factory=dict)
+    tasks: dict[str, str] = field(default_factory=dict)  # id: name for people
+    states: dict[str, int] = field(default_factory=dict)  # how many tasks in each state
+
+
+def _executed(path: Path, fleet: Fleet) -> tuple[list[BlockRow], Order, Runner]:
+    """Read all blocks and execute their calls."""
+    dag, order, rows = Dag(len(fleet.robots)), Order(), []
+    with closing(Store.read(path)) as store:
+        if store.meta.get('fleet_id') != fleet.id.hex():
+            raise ConfigError(
+                f'{path}: is of fleet {store.meta.get("fleet")!r}, not of {fleet.fleet!r}; '
+                'name its fleet file with --fleet'
+            )
+        for row in store.load():
+            order.insert(dag.insert(row.id, decode_record(decode_block(row.raw)), row.issuer))
+            rows.append(BlockRow(
+                row.id, row.issuer, row.seq, row.issued_at / SECOND, row.received_at / SECOND
+            ))
+    runner = Runner(fleet)
+    runner.update(order)
+    return rows, order, runner
+
+
+def _acts(order: Order, runner: Runner) -> Iterator[Act]:
+    """Yield the calls about tasks that were not reverted, proposals and bids included."""
+    names = runner.fleet.name_by_address
+    for entry in order.entries:
+        sender = runner.fleet.robots[entry.issuer].name
+        t = entry.record.issued_at / SECOND
+        receipts = runner.receipts.get(entry.id, ())
+        for data, receipt in zip(entry.record.calls, receipts, strict=False):
+            if not receipt.ok:
+                continue
+            arguments = data[SELECTOR_BYTES:]
+            if receipt.call == 'propose':
+                yield Act(t, sender, receipt.call, keccak(arguments).hex())
+            elif receipt.call == 'award':
+                winner = names.get(data[-ADDRESS_BYTES:], '?')
+                yield Act(t, winner, receipt.call, arguments[:KEY_BYTES].hex())
+            elif receipt.call in (*_TASK_CALLS, 'bid'):
+                yield Act(t, sender, receipt.call, arguments[:KEY_BYTES].hex())
+
+
+def effective(acts: list[Act]) -> list[Act]:
+    """
+    Leave out awards that the contract gives no effect: too early, or to a robot that never bid.
+
+    :returns: awards, renewals, completions and releases.
+    """
+    proposed: dict[str, float] = {}
+    bidders = {(act.task, act.robot) for act in acts if act.name == 'bid'}
+    for act in acts:
+        if act.name == 'propose':
+            proposed[act.task] = min(int(act.t), proposed.get(act.task, act.t))
+    return [
+        act
+        for act in acts
+        if act.name in _TASK_CALLS and (act.name != 'award' or (
+            (act.task, act.robot) in bidders
+            and int(act.t) > proposed.get(act.task, act.t) + BIDDING_S
+        ))
+    ]
+
+
+def read_history(path: Path, fleet: Fleet, robot: str, labels: tuple[str, ...]) -> History:
+    """
+    Read and execute one ledger file.
+
+    :param labels: of the picture classes, by class id.
+    :raises StoreError: if the file is missing or damaged.
+    """
+    rows, order, runner = _executed(path, fleet)
+    view = View(runner)
+    now = order.entries[-1].record.issued_at if order.entries else 0
+    tasks = view.tasks(now)
+    receipts = [receipt for found in runner.receipts.values() for receipt in found]
+    return History(
+        robot,
+        rows,
+        effective(list(_acts(order, runner))),
+        runner.state_root().hex(),
+        [
+            Sighting(*seen.position, labels[seen.class_id], seen.confidence)
+            for seen in view.sightings()
+            if seen.class_id < len(labels)
+        ],
+        dict(Counter(receipt.call for receipt in receipts)),
+        dict(Counter(receipt.call for receipt in receipts if not receipt.ok)),
+        {task.key.hex(): task.words for task in tasks},
+        dict(Counter(task.state.name.lower() for task in tasks)),
+    )
+
+
+def find_fleet(db: Path, fleet: Path | None) -> Fleet:
+    """
+    Load the fleet file that belongs to a ledger.
+
+    :param fleet: its path; None looks beside the ledger and one folder up.
+    :raises ConfigError: if there is none or it is malformed.
+    """
+    if fleet is not None:
+        return Fleet.load(fleet)
+    places = [folder / 'fleet.yaml' for folder in (db.resolve().parent, db.resolve().parents[1])]
+    for place in places:
+        if place.is_file():
+            return Fleet.load(place)
+    raise ConfigError(f'no fleet file at {places[0]} or {places[1]}; name it with --fleet')
+
+
+def status(db: Path, fleet: Fleet) -> dict[str, Any]:
+    """
+    Sum up one ledger file.
+
+    :raises StoreError: if it is missing or damaged.
+    """
+    history = read_history(db, fleet, '', ())
+    with closing(Store.read(db)) as store:
+        robot = store.meta.get('robot', '')
+    per_issuer = Counter(fleet.robots[row.issuer].name for row in history.rows)
+    return {
+        'fleet': fleet.fleet,
+        'fleet_id': fleet.id.hex(),
+        'robot': robot,
+        'blocks': len(history.rows),
+        'blocks_per_issuer': {member.name: per_issuer[member.name] for member in fleet.robots},
+        'last_issued_s': max((row.issued for row in history.rows), default=0.0),
+        'state_root': history.state_root,
+        'tasks': history.states,
+        'calls': history.calls,
+        'reverted': history.reverted,
+    }

@@ -48,7 +48,8 @@ class Run:
     """
     One run, prepared: its folder, fleet and world, and what is seen of it.
 
-    :param ended: in words, why it ended.
+    :param ended: why it ended, in words that follow "because".
+    :param code: 0 if it went through, 1 if something died, 130 if a person interrupted it.
     """
 
     options: Options
@@ -59,6 +60,7 @@ class Run:
     truth: Truth
     timeline: Timeline
     ended: str = ''
+    code: int = 0
     effort: Effort | None = None
 
     @property

@@ -24,6 +24,7 @@ from std_msgs.msg import Float64, String
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import RefusedError
 from collab_robots.core.geometry import Array, Grid
+from collab_robots.explorer.run import Run
 from collab_robots.explorer.timeline import (
     Coverage,
     LedgerSample,
@@ -67,13 +68,18 @@ class Observer:
             start_parameter_services=False,
         )
         self._mission = self._node.create_publisher(String, topics.MISSION, qos.LATCHED)
-        self._watched: list[tuple[Subscription[Any], Callable[[Any], None]]] = []
+        self._watched: list[tuple[Subscription, Callable[[Any], None]]] = []
         newest = qos.SENSOR
         self._watch(Clock, topics.CLOCK, newest, self._on_clock)
         self._watch(Float64, topics.REAL_TIME_FACTOR, newest, self._on_speed)
         self._watch(RadioStatus, topics.RADIO_STATUS, newest, self._on_radio)
         for robot in timeline.robots:
             self._watch_robot(robot)
+
+    @staticmethod
+    def of(run: Run, domain: int) -> Observer:
+        """Return an observer that writes into a run's timeline."""
+        return Observer(run.timeline, run.truth.coverage, domain)
 
     def _watch_robot(self, robot: str) -> None:
         for kind, topic, profile, take in (
@@ -168,7 +174,7 @@ class Observer:
             counts[min(task.state, len(STATES) - 1)] += 1
         holders = sorted({task.holder for task in message.tasks if task.holder})
         self._timeline.tasks[robot].append(
-            TaskCounts(_seconds(message.header.stamp), *counts, holders=tuple(holders))
+            TaskCounts(_seconds(message.header.stamp), *counts, tuple(holders))
         )
 
     def _on_map(self, robot: str, message: OccupancyGrid) -> None:
