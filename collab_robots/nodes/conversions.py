@@ -1,0 +1,316 @@
+"""Between ROS messages and the types of the core, as ``x_to_msg`` and ``x_from_msg``."""
+
+from __future__ import annotations
+
+from array import array
+import math
+
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Pose, PoseStamped, Quaternion, TransformStamped, Twist
+from nav_msgs.msg import OccupancyGrid, Odometry, Path
+import numpy as np
+from sensor_msgs.msg import Image, LaserScan
+from std_msgs.msg import Header
+
+from collab_robots.contract.view import Task
+from collab_robots.core.clock import SECOND
+from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.core.geometry import Array, Grid, pose
+from collab_robots.mapping.exchange import Bytes
+from collab_robots.mapping.scan import Scan
+from collab_robots.tangle.sync import Have, Range, Request
+from collab_robots.tasks.allocation import State, TaskView
+from collab_robots.tasks.places import Kind
+from collab_robots_msgs.msg import Have as HaveMsg
+from collab_robots_msgs.msg import Request as RequestMsg
+from collab_robots_msgs.msg import TaskStatus, Tile, TileDigest, TileDigestArray
+
+DIGEST_BYTES = 32
+MAX_IMAGE_BYTES = 4096 * 4096 * 3
+
+
+def stamp_to_msg(time_ns: int) -> Time:
+    """Return a ROS stamp of a time in ns."""
+    return Time(sec=time_ns // SECOND, nanosec=time_ns % SECOND)
+
+
+def stamp_from_msg(stamp: Time) -> int:
+    """Return the ns of a ROS stamp."""
+    return int(stamp.sec) * SECOND + int(stamp.nanosec)
+
+
+def header(frame: str, time_ns: int) -> Header:
+    """Return a header."""
+    return Header(frame_id=frame, stamp=stamp_to_msg(time_ns))
+
+
+def _yaw_to_msg(yaw: float) -> Quaternion:
+    return Quaternion(z=math.sin(yaw / 2), w=math.cos(yaw / 2))
+
+
+def _yaw_from_msg(q: Quaternion) -> float:
+    return math.atan2(2 * (q.w * q.z + q.x * q.y), 1 - 2 * (q.y * q.y + q.z * q.z))
+
+
+def _planar_to_msg(planar: Array) -> Pose:
+    result = Pose()
+    result.position.x, result.position.y = float(planar[0]), float(planar[1])
+    result.orientation = _yaw_to_msg(float(planar[2]))
+    return result
+
+
+def _planar_from_msg(msg: Pose) -> Array:
+    planar = pose(msg.position.x, msg.position.y, _yaw_from_msg(msg.orientation))
+    if not np.isfinite(planar).all():
+        raise RefusedError(Refusal.MALFORMED, f'expected a finite pose, got {planar}')
+    return planar
+
+
+def pose_to_msg(planar: Array, frame: str, time_ns: int) -> PoseStamped:
+    """Return a stamped pose of (x, y, yaw) in ``frame``."""
+    return PoseStamped(header=header(frame, time_ns), pose=_planar_to_msg(planar))
+
+
+def pose_from_msg(msg: PoseStamped) -> Array:
+    """
+    Return (x, y, yaw).
+
+    :raises RefusedError: if a number is not finite.
+    """
+    return _planar_from_msg(msg.pose)
+
+
+def odometry_from_msg(msg: Odometry) -> tuple[int, Array]:
+    """
+    Return the stamp (ns) and the pose in the odom frame.
+
+    :raises RefusedError: if a number is not finite.
+    """
+    return stamp_from_msg(msg.header.stamp), _planar_from_msg(msg.pose.pose)
+
+
+def transform_to_msg(planar: Array, parent: str, child: str, time_ns: int) -> TransformStamped:
+    """Return the transform that places frame ``child`` in frame ``parent``."""
+    result = TransformStamped(header=header(parent, time_ns), child_frame_id=child)
+    result.transform.translation.x = float(planar[0])
+    result.transform.translation.y = float(planar[1])
+    result.transform.rotation = _yaw_to_msg(float(planar[2]))
+    return result
+
+
+def velocity_to_msg(forward: float, turn: float) -> Twist:
+    """Return a velocity command: forward (m/s) and turn (rad/s)."""
+    result = Twist()
+    result.linear.x, result.angular.z = float(forward), float(turn)
+    return result
+
+
+def path_to_msg(points: Array, frame: str, time_ns: int) -> Path:
+    """Return a path of points (n, 2)."""
+    poses = [pose_to_msg(pose(x, y, 0.0), frame, time_ns) for x, y in points]
+    return Path(header=header(frame, time_ns), poses=poses)
+
+
+def scan_from_msg(msg: LaserScan) -> Scan:
+    """
+    Return a validated scan.
+
+    :raises RefusedError: if it is not a scan one can use.
+    """
+    return Scan(
+        ranges=np.asarray(msg.ranges, dtype=np.float32),
+        angle_min=msg.angle_min,
+        angle_increment=msg.angle_increment,
+        range_min=msg.range_min,
+        range_max=msg.range_max,
+        stamp_ns=stamp_from_msg(msg.header.stamp),
+    )
+
+
+def grid_to_msg(grid: Grid, frame: str, time_ns: int) -> OccupancyGrid:
+    """Return a map that Nav2 and RViz understand."""
+    result = OccupancyGrid(header=header(frame, time_ns))
+    result.info.map_load_time = result.header.stamp
+    result.info.resolution = grid.resolution
+    result.info.height, result.info.width = grid.data.shape
+    result.info.origin.position.x, result.info.origin.position.y = map(float, grid.origin)
+    result.info.origin.orientation.w = 1.0
+    result._data = _int8_array(grid.data)
+    return result
+
+
+def _int8_array(data: np.ndarray) -> object:
+    """Return what the message's setter would make of it, without its check of every cell."""
+    return array('b', np.ascontiguousarray(data, dtype=np.int8).tobytes())
+
+
+def grid_from_msg(msg: OccupancyGrid) -> Grid:
+    """
+    Return the grid of a map.
+
+    :raises RefusedError: if its size does not fit its data.
+    """
+    height, width = msg.info.height, msg.info.width
+    data = np.asarray(msg.data, dtype=np.int8)
+    if data.size != height * width or data.size == 0 or not 0 < msg.info.resolution < 10:
+        raise RefusedError(
+            Refusal.MALFORMED, f'expected {height} x {width} cells, got {data.size}'
+        )
+    origin = (msg.info.origin.position.x, msg.info.origin.position.y)
+    return Grid(data.reshape(height, width), float(msg.info.resolution), origin)
+
+
+def image_from_msg(msg: Image) -> np.ndarray:
+    """
+    Return a picture (height, width, 3), uint8, RGB; a view of the message's bytes.
+
+    :raises RefusedError: if the encoding is not rgb8 or bgr8 or the sizes do not fit.
+    """
+    if msg.encoding not in ('rgb8', 'bgr8'):
+        raise RefusedError(Refusal.MALFORMED, f'expected rgb8 or bgr8, got {msg.encoding!r:.40}')
+    if not 0 < msg.height * msg.width * 3 <= MAX_IMAGE_BYTES or msg.step < msg.width * 3:
+        raise RefusedError(Refusal.MALFORMED, f'picture of {msg.width} x {msg.height}')
+    if len(msg.data) != msg.step * msg.height:
+        raise RefusedError(
+            Refusal.MALFORMED, f'expected {msg.step * msg.height} bytes, got {len(msg.data)}'
+        )
+    rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)
+    rgb = rows[:, : msg.width * 3].reshape(msg.height, msg.width, 3)
+    return rgb if msg.encoding == 'rgb8' else rgb[:, :, ::-1]
+
+
+def task_to_msg(task: Task, accepted: bool) -> TaskStatus:
+    """
+    Return what the contract says of a task.
+
+    :param accepted: whether the holder's award is accepted.
+    """
+    return TaskStatus(
+        key=digest_to_msg(task.key),
+        kind=int(task.kind),
+        cell_x=task.cell[0],
+        cell_y=task.cell[1],
+        round=task.round,
+        state=int(task.state),
+        holder=task.holder or '',
+        accepted=accepted,
+        proposed_at=task.proposed_at / SECOND,
+        award_from=task.award_from / SECOND,
+        lease_until=task.lease_until / SECOND,
+        bidders=list(task.bids),
+        costs=list(task.bids.values()),
+        completed_by=list(task.completed),
+        completed_at=[time / SECOND for time in task.completed.values()],
+    )
+
+
+def task_from_msg(msg: TaskStatus) -> TaskView:
+    """Return a task as the auction sees it."""
+    return TaskView(
+        key=bytes(msg.key),
+        kind=Kind(msg.kind),
+        cell=(msg.cell_x, msg.cell_y),
+        round=msg.round,
+        state=State(msg.state),
+        holder=msg.holder or None,
+        accepted=msg.accepted,
+        proposed_at_ns=round(msg.proposed_at * SECOND),
+        award_from_ns=round(msg.award_from * SECOND),
+        lease_until_ns=round(msg.lease_until * SECOND),
+        bids=dict(zip(msg.bidders, msg.costs)),
+        completed_by=tuple(msg.completed_by),
+    )
+
+
+def have_to_msg(have: Have) -> HaveMsg:
+    """Return what this robot's ledger holds, for its teammates."""
+    return HaveMsg(
+        version=HaveMsg.VERSION,
+        sender=have.sender,
+        fleet=digest_to_msg(have.fleet),
+        heights=list(have.heights),
+        set_digest=digest_to_msg(have.set_digest),
+    )
+
+
+def have_from_msg(msg: HaveMsg) -> Have:
+    """Return what a teammate's ledger holds."""
+    return Have(
+        sender=msg.sender,
+        fleet=bytes(msg.fleet),
+        heights=tuple(int(height) for height in msg.heights),
+        set_digest=bytes(msg.set_digest),
+    )
+
+
+def request_to_msg(request: Request) -> RequestMsg:
+    """Return a question for one teammate."""
+    return RequestMsg(
+        version=RequestMsg.VERSION,
+        sender=request.sender,
+        target=request.target,
+        issuers=[item.issuer for item in request.ranges],
+        first=[item.first for item in request.ranges],
+        last=[item.last for item in request.ranges],
+        ids=b''.join(request.ids),
+    )
+
+
+def request_from_msg(msg: RequestMsg) -> Request:
+    """
+    Return a teammate's question about blocks.
+
+    :raises RefusedError: if its lists do not fit one another.
+    """
+    if not len(msg.issuers) == len(msg.first) == len(msg.last):
+        raise RefusedError(Refusal.MALFORMED, 'a request whose ranges are incomplete')
+    ranges = zip(msg.issuers, msg.first, msg.last)
+    return Request(
+        sender=msg.sender,
+        target=msg.target,
+        ranges=tuple(Range(*map(int, item)) for item in ranges),
+        ids=tuple(digests_from_bytes(bytes(msg.ids))),
+    )
+
+
+def digest_to_msg(digest: bytes) -> np.ndarray:
+    """Return 32 bytes as a message field."""
+    return np.frombuffer(digest, np.uint8)
+
+
+def digests_to_bytes(digests: list[bytes]) -> bytes:
+    """Return digests one after another."""
+    return b''.join(digests)
+
+
+def digests_from_bytes(data: bytes) -> list[bytes]:
+    """
+    Cut 32-byte digests apart.
+
+    :raises RefusedError: if the length is not a multiple of 32.
+    """
+    if len(data) % DIGEST_BYTES:
+        raise RefusedError(Refusal.MALFORMED, f'{len(data)} bytes are no list of digests')
+    return [data[at : at + DIGEST_BYTES] for at in range(0, len(data), DIGEST_BYTES)]
+
+
+def tile_to_msg(sender: str, tile: Bytes) -> Tile:
+    """Return a tile for the teammates."""
+    owner, x, y = tile.key
+    return Tile(version=Tile.VERSION, sender=sender, owner=owner, x=x, y=y, data=tile.data)
+
+
+def tile_digests_to_msg(tiles: dict[tuple[str, int, int], bytes], time_ns: int) -> TileDigestArray:
+    """Return the ledger's word on all tiles."""
+    return TileDigestArray(
+        header=header('map', time_ns),
+        tiles=[
+            TileDigest(owner=owner, x=x, y=y, digest=digest_to_msg(digest))
+            for (owner, x, y), digest in tiles.items()
+        ],
+    )
+
+
+def tile_digests_from_msg(msg: TileDigestArray) -> dict[tuple[str, int, int], bytes]:
+    """Return the digest of each (owner, x, y)."""
+    return {(tile.owner, tile.x, tile.y): bytes(tile.digest) for tile in msg.tiles}

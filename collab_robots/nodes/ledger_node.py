@@ -1,0 +1,212 @@
+"""
+Ledger node: the robot's ledger and contract on ROS topics.
+
+It takes contract calls from the robot's other nodes, exchanges blocks with teammates, and tells
+what the contract says now. It decides nothing about tasks or maps.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from collab_robots.contract.runner import Runner
+from collab_robots.contract.view import Task, View
+from collab_robots.core.clock import Clock, SECOND
+from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError
+from collab_robots.core.fleet import Fleet
+from collab_robots.core.identity import PrivateKey
+from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes.border import Border
+from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
+from collab_robots.nodes.spin import run
+from collab_robots.tangle.ledger import Ledger
+from collab_robots.tangle.store import Store
+from collab_robots.tangle.sync import Have, Request
+from collab_robots_msgs.msg import Block, Call, LedgerStatus, Refused
+from collab_robots_msgs.msg import Have as HaveMsg
+from collab_robots_msgs.msg import Request as RequestMsg
+from collab_robots_msgs.msg import TaskStatusArray, TileDigestArray
+
+PUBLISH_PERIOD = SECOND // 5
+REASONS = frozenset(reason.value for reason in Refusal)
+PARAMETERS = {
+    **ROBOT,
+    'key': Parameter('', "Path of this robot's private key, mode 0600."),
+    'store': Parameter('ledger.db', 'Path of the ledger file, made when missing.'),
+    'tick_period': Parameter(0.1, 'Time between two looks at what is to be sent, s.', 0.01, 1.0),
+    'status_period': Parameter(0.5, 'Time between two status messages, s.', 0.1, 10.0),
+}
+
+
+class RosClock(Clock):
+    """The node's clock: simulated time where ``use_sim_time`` is set."""
+
+    def __init__(self, node: Node) -> None:
+        self._clock = node.get_clock()
+
+    def now_ns(self) -> int:
+        """Return the time, ns."""
+        return int(self._clock.now().nanoseconds)
+
+
+class LedgerNode(Node):
+    """See the module; also the ledger's transport."""
+
+    def __init__(self) -> None:
+        super().__init__('ledger')
+        values = declare(self, PARAMETERS)
+        required(values, 'name', 'fleet', 'key')
+        self._name: str = values['name']
+        fleet = Fleet.load(values['fleet'])
+        key = PrivateKey.load(Path(values['key']))
+        if fleet.robots[fleet.index_of(self._name)].key != key.public:
+            raise ConfigError(
+                f'{values["key"]} is not the key of {self._name} in {values["fleet"]}; '
+                'each robot has its own'
+            )
+        self._fleet = fleet
+        self._time = RosClock(self)
+        self._runner = Runner(fleet)
+        self._view = View(self._runner)
+        self._refused: Counter[str] = Counter()
+        self._changed = True
+        self._publish_from = 0
+        self._published_tasks: list[tuple[Task, bool]] = []
+        self._published_tiles: dict[tuple[str, int, int], bytes] = {}
+        self._border = Border(self)
+
+        self._blocks = self.create_publisher(Block, topics.sent('block'), qos.RADIO)
+        self._haves = self.create_publisher(HaveMsg, topics.sent('have'), qos.RADIO)
+        self._requests = self.create_publisher(RequestMsg, topics.sent('request'), qos.RADIO)
+        self._status = self.create_publisher(LedgerStatus, topics.LEDGER_STATUS, qos.STATUS)
+        self._tasks = self.create_publisher(TaskStatusArray, topics.TASKS, qos.LATCHED)
+        self._tiles = self.create_publisher(TileDigestArray, topics.TILES, qos.LATCHED)
+        self._store = Store(Path(values['store']), fleet, self._name)
+        self._ledger = Ledger(fleet, key, self._store, self._time, self)
+
+        for kind, topic, callback, profile in (
+            (Call, topics.CALL, self._on_call, qos.STATUS),
+            (Refused, topics.REFUSED, self._on_refused, qos.STATUS),
+            (Block, topics.heard('block'), self._on_block, qos.RADIO),
+            (HaveMsg, topics.heard('have'), self._on_have, qos.RADIO),
+            (RequestMsg, topics.heard('request'), self._on_request, qos.RADIO),
+            (String, topics.MISSION, self._on_mission, qos.LATCHED),
+        ):
+            self.create_subscription(kind, topic, self._border.guard(callback), profile)
+        self.create_timer(values['tick_period'], self._tick)
+        self.create_timer(values['status_period'], self._publish_status)
+
+    def broadcast_block(self, raw: bytes) -> None:
+        """Send a block to all teammates."""
+        self._blocks.publish(Block(version=Block.VERSION, sender=self._name, data=raw))
+
+    def broadcast_have(self, have: Have) -> None:
+        """Tell all teammates what is here."""
+        self._haves.publish(conversions.have_to_msg(have))
+
+    def send_request(self, target: str, request: Request) -> None:
+        """Ask one teammate; all hear it."""
+        self._requests.publish(conversions.request_to_msg(request))
+
+    def _on_call(self, message: Call) -> None:
+        try:
+            self._ledger.submit(bytes(message.data))
+        except CallError as error:
+            raise RefusedError(Refusal.MALFORMED, str(error)) from None
+
+    def _on_refused(self, message: Refused) -> None:
+        if message.reason in REASONS:
+            self._refused[message.reason] += 1
+
+    def _on_block(self, message: Block) -> None:
+        self._ledger.receive_block(bytes(message.data), message.sender)
+
+    def _on_have(self, message: HaveMsg) -> None:
+        self._ledger.receive_have(conversions.have_from_msg(message))
+
+    def _on_request(self, message: RequestMsg) -> None:
+        if message.issuers or message.ids:
+            self._ledger.receive_request(conversions.request_from_msg(message))
+
+    def _on_mission(self, message: String) -> None:
+        self._ledger.hold = message.data == topics.HOLD
+
+    def _tick(self) -> None:
+        now = self._time.now_ns()
+        self._ledger.tick()
+        if self._runner.update(self._ledger.order):
+            self._changed = True
+        if now >= self._publish_from:
+            self._publish_from = now + PUBLISH_PERIOD
+            self._publish_tasks(now)
+            if self._changed:
+                self._changed = False
+                self._publish_tiles(now)
+
+    def _publish_tasks(self, now: int) -> None:
+        entries = [(task, self._is_accepted(task)) for task in self._view.tasks(now)]
+        if entries == self._published_tasks:
+            return
+        self._published_tasks = entries
+        header = conversions.header('map', now)
+        messages = [conversions.task_to_msg(*entry) for entry in entries]
+        self._tasks.publish(TaskStatusArray(header=header, tasks=messages))
+
+    def _is_accepted(self, task: Task) -> bool:
+        if task.holder is None:
+            return False
+        award = self._runner.award_record(task.key, task.holder)
+        return award is not None and self._ledger.is_accepted(award)
+
+    def _publish_tiles(self, now: int) -> None:
+        tiles = self._view.tiles()
+        if tiles != self._published_tiles:
+            self._published_tiles = tiles
+            self._tiles.publish(conversions.tile_digests_to_msg(tiles, now))
+
+    def _publish_status(self) -> None:
+        status = self._ledger.status()
+        refused = self._refused + Counter(
+            {reason.value: count for reason, count in status.refused.items()}
+        )
+        self._status.publish(
+            LedgerStatus(
+                header=conversions.header('map', self._time.now_ns()),
+                robot=self._name,
+                fleet=conversions.digest_to_msg(self._fleet.id),
+                blocks=status.blocks,
+                waiting=status.waiting,
+                pending=status.pending,
+                accepted=status.accepted,
+                final=status.final,
+                heights=list(status.heights),
+                set_digest=conversions.digest_to_msg(status.set_digest),
+                state_root=conversions.digest_to_msg(self._runner.state_root()),
+                reverted=self._runner.reverted,
+                peers=list(status.peers),
+                refused=list(refused),
+                refused_count=list(refused.values()),
+                bytes_sent=status.bytes_sent,
+                bytes_received=status.bytes_received,
+                alarm=status.alarm,
+            )
+        )
+
+    def destroy_node(self) -> None:
+        """Close the ledger file and leave."""
+        self._store.close()
+        super().destroy_node()
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node alone."""
+    return run(args, LedgerNode)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,162 @@
+"""
+Mapper node: scans and odometry in, the robot's pose and the team's map out.
+
+It keeps the own layer, exchanges tiles with teammates, and believes a teammate's tile only when
+the ledger vouches for its digest. It does not close loops and does not move the robot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import OccupancyGrid, Odometry
+from rclpy.node import Node
+from sensor_msgs.msg import LaserScan
+from tf2_msgs.msg import TFMessage
+
+from collab_robots.contract import calls
+from collab_robots.core.errors import ConfigError, Refusal
+from collab_robots.core.geometry import Array, pose
+from collab_robots.mapping.exchange import Bytes, TileExchange
+from collab_robots.mapping.layers import LayeredMap
+from collab_robots.mapping.mapper import Mapper
+from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes.border import Border
+from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
+from collab_robots.nodes.spin import run
+from collab_robots_msgs.msg import Call, Request, Tile, TileDigestArray
+
+MAX_TILES_PER_CALL = 64
+ASK_PERIOD = 0.5  # s
+PARAMETERS = {
+    **ROBOT,
+    'initial_pose': Parameter([0.0, 0.0, 0.0], 'Start pose in the map: x (m), y (m), yaw (rad).'),
+    'map_period': Parameter(1.0, 'Time between two published maps, s.', 0.1, 60.0),
+    'tile_period': Parameter(2.0, 'Time between two rounds of changed tiles, s.', 0.2, 60.0),
+}
+
+
+class MapperNode(Node):
+    """See the module."""
+
+    def __init__(self) -> None:
+        super().__init__('mapper')
+        values = declare(self, PARAMETERS)
+        required(values, 'name')
+        if len(values['initial_pose']) != 3:
+            raise ConfigError("parameter 'initial_pose': expected [x, y, yaw]")
+        self._name: str = values['name']
+        self._mapper = Mapper(pose(*values['initial_pose']))
+        self._map = LayeredMap(self._name, self._mapper.layer)
+        self._exchange = TileExchange(self._name)
+        self._border = Border(self)
+        self._forged = 0
+        self._owners: set[str] = set()
+
+        self._pose = self.create_publisher(PoseStamped, topics.POSE, qos.STATUS)
+        self._tf = self.create_publisher(TFMessage, topics.TF, qos.TF)
+        self._grid = self.create_publisher(OccupancyGrid, topics.MAP, qos.LATCHED)
+        self._tiles = self.create_publisher(Tile, topics.sent('tile'), qos.RADIO)
+        self._requests = self.create_publisher(Request, topics.sent('request'), qos.RADIO)
+        self._calls = self.create_publisher(Call, topics.CALL, qos.STATUS)
+
+        for kind, topic, callback, profile in (
+            (Odometry, topics.ODOM, self._on_odometry, qos.SENSOR),
+            (LaserScan, topics.SCAN, self._on_scan, qos.SENSOR),
+            (TileDigestArray, topics.TILES, self._on_digests, qos.LATCHED),
+            (Tile, topics.heard('tile'), self._on_tile, qos.RADIO),
+            (Request, topics.heard('request'), self._on_request, qos.RADIO),
+        ):
+            self.create_subscription(kind, topic, self._border.guard(callback), profile)
+        self.create_timer(values['map_period'], self._publish_map)
+        self.create_timer(values['tile_period'], self._publish_tiles)
+        self.create_timer(ASK_PERIOD, self._ask)
+
+    def _now_ns(self) -> int:
+        return self.get_clock().now().nanoseconds
+
+    def _on_odometry(self, message: Odometry) -> None:
+        self._publish_pose(self._mapper.add_odometry(*conversions.odometry_from_msg(message)))
+
+    def _on_scan(self, message: LaserScan) -> None:
+        self._publish_pose(self._mapper.add_scan(conversions.scan_from_msg(message)))
+
+    def _publish_pose(self, estimate: Array | None) -> None:
+        if estimate is None:
+            return
+        stamp, correction = self._mapper.stamp_ns, self._mapper.map_to_odom
+        self._pose.publish(conversions.pose_to_msg(estimate, 'map', stamp))
+        transform = conversions.transform_to_msg(correction, 'map', 'odom', stamp)
+        self._tf.publish(TFMessage(transforms=[transform]))
+
+    def _publish_map(self) -> None:
+        grid = self._map.merged()
+        if grid.data.size:
+            self._grid.publish(conversions.grid_to_msg(grid, 'map', self._now_ns()))
+
+    def _publish_tiles(self) -> None:
+        now = self._now_ns()
+        changed = self._mapper.changed_tiles(now)
+        digests = []
+        for x, y, data in changed:
+            digests.append((x, y, self._exchange.own(x, y, data, now)))
+            self._send_tile(Bytes((self._name, x, y), data, now))
+        for start in range(0, len(digests), MAX_TILES_PER_CALL):
+            call = calls.submit_tiles(digests[start : start + MAX_TILES_PER_CALL])
+            self._calls.publish(Call(data=call))
+
+    def _send_tile(self, tile: Bytes) -> None:
+        self._tiles.publish(conversions.tile_to_msg(self._name, tile))
+
+    def _on_tile(self, message: Tile) -> None:
+        if message.sender == self._name:
+            return
+        key = (message.owner, message.x, message.y)
+        tile = self._exchange.receive(key, bytes(message.data), self._now_ns())
+        if tile is not None:
+            self._believe([tile])
+
+    def _on_digests(self, message: TileDigestArray) -> None:
+        digests = conversions.tile_digests_from_msg(message)
+        now = self._now_ns()
+        self._believe(self._exchange.learn(digests, now))
+        for _ in range(self._exchange.forged - self._forged):
+            self._border.refuse(Refusal.DIGEST, 'a tile whose digest the ledger does not have')
+        self._forged = self._exchange.forged
+        self._owners = {owner for owner, _, _ in digests}
+
+    def _ask(self) -> None:
+        wanted: dict[str, list[bytes]] = {}
+        for robot, digest in self._exchange.missing(self._owners, self._now_ns()):
+            wanted.setdefault(robot, []).append(digest)
+        for robot, missing in wanted.items():
+            self._requests.publish(
+                Request(
+                    version=Request.VERSION,
+                    sender=self._name,
+                    target=robot,
+                    tiles=conversions.digests_to_bytes(missing),
+                )
+            )
+
+    def _believe(self, tiles: list[Bytes]) -> None:
+        for tile in tiles:
+            owner, x, y = tile.key
+            self._map.put(owner, x, y, tile.data)
+
+    def _on_request(self, message: Request) -> None:
+        if message.target != self._name:
+            return
+        for digest in conversions.digests_from_bytes(bytes(message.tiles)):
+            for tile in self._exchange.serve(digest):
+                self._send_tile(tile)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node alone."""
+    return run(args, MapperNode)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

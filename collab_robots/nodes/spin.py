@@ -1,0 +1,56 @@
+"""Run nodes on one executor until Ctrl-C, with errors in words and a clean end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import signal
+import sys
+from typing import Any
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from collab_robots.core.errors import CollabError
+
+BAD_INPUT = 2
+
+
+def _stop(_signal: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def run(args: Sequence[str] | None, *factories: Callable[[], Node]) -> int:
+    """
+    Make nodes, spin them together and close them in reverse order.
+
+    :param args: ROS arguments, or None for those of the command line.
+    :param factories: each makes one node.
+    :returns: the exit status: 0 after Ctrl-C or SIGTERM, 2 if something that a person wrote is
+        wrong (the reason is on standard error).
+    """
+    # our own handlers, so that no callback is cut short by a context that is already gone
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    nodes: list[Node] = []
+    executor = SingleThreadedExecutor()
+    try:
+        for factory in factories:
+            nodes.append(factory())
+            executor.add_node(nodes[-1])
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except CollabError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return BAD_INPUT
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # closing is short and must be whole
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        executor.shutdown(timeout_sec=0)
+        for node in reversed(nodes):
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0

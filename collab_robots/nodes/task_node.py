@@ -1,0 +1,141 @@
+"""
+Task node: finds what is worth doing, bids, drives and reports.
+
+It acts only on tasks that the ledger says this robot holds. It stops the robot when told to
+hold, when poses stop coming and when it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from geometry_msgs.msg import PoseStamped, Twist
+from nav_msgs.msg import OccupancyGrid, Path
+from rclpy.node import Node
+from sensor_msgs.msg import LaserScan
+from std_msgs.msg import String
+
+from collab_robots.contract import calls
+from collab_robots.core.clock import SECOND
+from collab_robots.core.fleet import Fleet
+from collab_robots.core.geometry import Array, Grid
+from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes.border import Border
+from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
+from collab_robots.nodes.spin import run
+from collab_robots.tasks import allocation
+from collab_robots.tasks.agent import Agent
+from collab_robots_msgs.msg import Call, LedgerStatus, TaskStatusArray
+
+STALE_POSE = 1 * SECOND
+PARAMETERS = {
+    **ROBOT,
+    'decide_period': Parameter(0.5, 'Time between two decisions, s.', 0.1, 10.0),
+    'steer_period': Parameter(0.1, 'Time between two velocity commands, s.', 0.02, 1.0),
+}
+
+
+class TaskNode(Node):
+    """See the module."""
+
+    def __init__(self) -> None:
+        super().__init__('tasks')
+        values = declare(self, PARAMETERS)
+        required(values, 'name', 'fleet')
+        fleet = Fleet.load(values['fleet'])
+        me = fleet.robots[fleet.index_of(values['name'])]
+        self._address = me.address
+        self._agent = Agent(me.name, fleet.index_of(me.name))
+        self._grid: Grid | None = None
+        self._pose: Array | None = None
+        self._posed_at = 0
+        self._points: Array | None = None
+        self._tasks: list[allocation.TaskView] = []
+        self._present: list[str] | None = None
+        self._hold = False
+        self._said = ''
+
+        self._calls = self.create_publisher(Call, topics.CALL, qos.STATUS)
+        self._velocity = self.create_publisher(Twist, topics.CMD_VEL, qos.STATUS)
+        self._path = self.create_publisher(Path, topics.PATH, qos.STATUS)
+        self._state = self.create_publisher(String, topics.TASK_STATE, qos.LATCHED)
+        border = Border(self)
+        for kind, topic, callback, profile in (
+            (OccupancyGrid, topics.MAP, self._on_map, qos.LATCHED),
+            (PoseStamped, topics.POSE, self._on_pose, qos.STATUS),
+            (LaserScan, topics.SCAN, self._on_scan, qos.SENSOR),
+            (TaskStatusArray, topics.TASKS, self._on_tasks, qos.LATCHED),
+            (LedgerStatus, topics.LEDGER_STATUS, self._on_status, qos.STATUS),
+            (String, topics.MISSION, self._on_mission, qos.LATCHED),
+        ):
+            self.create_subscription(kind, topic, border.guard(callback), profile)
+        self.create_timer(values['decide_period'], self._decide)
+        self.create_timer(values['steer_period'], self._steer)
+
+    def _now_ns(self) -> int:
+        return self.get_clock().now().nanoseconds
+
+    def _on_map(self, message: OccupancyGrid) -> None:
+        self._grid = conversions.grid_from_msg(message)
+
+    def _on_pose(self, message: PoseStamped) -> None:
+        self._pose = conversions.pose_from_msg(message)
+        self._posed_at = conversions.stamp_from_msg(message.header.stamp)
+
+    def _on_scan(self, message: LaserScan) -> None:
+        self._points = conversions.scan_from_msg(message).points()
+
+    def _on_tasks(self, message: TaskStatusArray) -> None:
+        self._tasks = [conversions.task_from_msg(task) for task in message.tasks]
+
+    def _on_status(self, message: LedgerStatus) -> None:
+        self._present = list(message.peers)
+
+    def _on_mission(self, message: String) -> None:
+        self._hold = message.data == topics.HOLD
+
+    def _decide(self) -> None:
+        if self._pose is None:
+            return
+        now = self._now_ns()
+        path = self._agent.path
+        intents = self._agent.decide(
+            now, self._grid, self._pose, self._points, self._tasks, self._hold, self._present
+        )
+        for intent in intents:
+            self._calls.publish(Call(data=self._encode(intent)))
+        if self._agent.path is not path:
+            self._path.publish(conversions.path_to_msg(self._agent.path, 'map', now))
+        if self._agent.state != self._said:
+            self._said = self._agent.state
+            self._state.publish(String(data=self._said))
+
+    def _encode(self, intent: allocation.Intent) -> bytes:
+        if isinstance(intent, allocation.Propose):
+            return calls.propose(intent.kind, *intent.cell, intent.round)
+        if isinstance(intent, allocation.Bid):
+            return calls.bid(intent.key, round(intent.cost_m * 1000))
+        if isinstance(intent, allocation.Award):
+            return calls.award(intent.key, self._address)
+        if isinstance(intent, allocation.Renew):
+            return calls.renew(intent.key)
+        if isinstance(intent, allocation.Complete):
+            return calls.complete(intent.key)
+        return calls.release(intent.key)
+
+    def _steer(self) -> None:
+        now = self._now_ns()
+        if self._pose is None or now - self._posed_at > STALE_POSE:
+            forward, turn = 0.0, 0.0
+        else:
+            forward, turn = self._agent.steer(now, self._pose, self._points)
+        self._velocity.publish(conversions.velocity_to_msg(forward, turn))
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node alone."""
+    return run(args, TaskNode)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

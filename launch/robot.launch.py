@@ -1,0 +1,46 @@
+"""Start one real robot's nodes: DDS is the radio."""
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from collab_robots.nodes.topics import direct_remappings
+
+ARGUMENTS = {
+    'name': ("This robot's name in the fleet file; also its namespace.", None),
+    'fleet': ('Path of the fleet file, the same on every robot.', None),
+    'key': ("Path of this robot's private key, mode 0600.", None),
+    'store': ('Path of the ledger file, made when missing.', 'ledger.db'),
+    'initial_pose': ('Start pose in the map: [x (m), y (m), yaw (rad)].', '[0.0, 0.0, 0.0]'),
+    'use_sim_time': ('Take the time from /clock.', 'false'),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments and start the robot's process."""
+    declared = [
+        DeclareLaunchArgument(name, description=text, default_value=default)
+        for name, (text, default) in ARGUMENTS.items()
+    ]
+    parameters = {
+        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
+        for name, kind in (
+            ('name', str),
+            ('fleet', str),
+            ('key', str),
+            ('store', str),
+            ('initial_pose', list[float]),
+            ('use_sim_time', bool),
+        )
+    }
+    robot = Node(
+        package='collab_robots',
+        executable='robot',
+        namespace=LaunchConfiguration('name'),
+        parameters=[parameters],
+        remappings=direct_remappings(),
+        output='screen',
+    )
+    return LaunchDescription([*declared, robot])
