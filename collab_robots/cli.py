@@ -43,8 +43,10 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option(
-        '--version', callback=_version, is_eager=True, help='Print the version.')] = False,
+    version: Annotated[
+        bool,
+        typer.Option('--version', callback=_version, is_eager=True, help='Print the version.'),
+    ] = False,
 ) -> None:
     pass
 
@@ -69,41 +71,67 @@ def _interrupt_on_term() -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
-@app.command(epilog=(
-    'Examples:\n\n'
-    '  collab-robots demo                                four robots, split from 40 s to 80 s\n\n'
-    '  collab-robots demo --robots 2 --split none --duration 60\n\n'
-    '  collab-robots demo --seed 3 --headless --json > summary.json\n\n'
-    '  collab-robots demo --robots 3 --kill robot2:50:65     cut its power, give it back\n\n'
-    'Exit codes: 0 all checks hold, 1 a check failed or a process died, 2 wrong input, '
-    '130 interrupted (the report is written all the same).'
-))
+@app.command(
+    epilog=(
+        'Examples:\n\n'
+        '  collab-robots demo                                four robots, split from 40 s to 80 s\n\n'
+        '  collab-robots demo --robots 2 --split none --duration 60\n\n'
+        '  collab-robots demo --seed 3 --headless --json > summary.json\n\n'
+        '  collab-robots demo --robots 3 --kill robot2:50:65     cut its power, give it back\n\n'
+        'Exit codes: 0 all checks hold, 1 a check failed or a process died, 2 wrong input, '
+        '130 interrupted (the report is written all the same).'
+    )
+)
 def demo(
     robots: Annotated[int, typer.Option(min=1, max=8, help='How many robots.')] = 4,
-    seed: Annotated[int, typer.Option(
-        min=0, max=2**31 - 1, help='Seed of noise, drift and radio.')] = 1,
-    split: Annotated[str, typer.Option(
-        metavar='A:B', help='Seconds between which the two halves cannot hear each other; '
-        '"none" for no split.')] = '40:80',
-    world: Annotated[Path | None, typer.Option(
-        help='World file; the office if not given.', show_default=False)] = None,
-    duration: Annotated[float, typer.Option(
-        min=10.0, max=3600.0, help='At most so many simulated seconds.')] = 120.0,
-    speed: Annotated[float, typer.Option(
-        min=0.1, max=10.0, help='Simulated seconds per second, at most.')] = 1.0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help='Seed of noise, drift and radio.')
+    ] = 1,
+    split: Annotated[
+        str,
+        typer.Option(
+            metavar='A:B',
+            help='Seconds between which the two halves cannot hear each other; '
+            '"none" for no split.',
+        ),
+    ] = '40:80',
+    world: Annotated[
+        Path | None, typer.Option(help='World file; the office if not given.', show_default=False)
+    ] = None,
+    duration: Annotated[
+        float, typer.Option(min=10.0, max=3600.0, help='At most so many simulated seconds.')
+    ] = 120.0,
+    speed: Annotated[
+        float, typer.Option(min=0.1, max=10.0, help='Simulated seconds per second, at most.')
+    ] = 1.0,
     cameras: Annotated[bool, typer.Option(help='Render what the cameras see.')] = True,
-    kill: Annotated[list[str] | None, typer.Option(
-        metavar='ROBOT:A[:B]', help="Cut a robot's power (kill -9) at second A, start it again "
-        'at B. May be repeated.', show_default=False)] = None,
-    headless: Annotated[bool, typer.Option(
-        '--headless', help='Plain lines instead of the live view.')] = False,
-    as_json: Annotated[bool, typer.Option(
-        '--json', help='Only the summary, as JSON, on standard output.')] = False,
-    out: Annotated[Path | None, typer.Option(
-        help='Folder of this run, new or empty; runs/<time> if not given.',
-        show_default=False)] = None,
-    domain: Annotated[int | None, typer.Option(
-        min=0, max=101, help='ROS domain; a free one if not given.', show_default=False)] = None,
+    kill: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar='ROBOT:A[:B]',
+            help="Cut a robot's power (kill -9) at second A, start it again "
+            'at B. May be repeated.',
+            show_default=False,
+        ),
+    ] = None,
+    headless: Annotated[
+        bool, typer.Option('--headless', help='Plain lines instead of the live view.')
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option('--json', help='Only the summary, as JSON, on standard output.')
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help='Folder of this run, new or empty; runs/<time> if not given.', show_default=False
+        ),
+    ] = None,
+    domain: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=101, help='ROS domain; a free one if not given.', show_default=False
+        ),
+    ] = None,
 ) -> None:
     """
     Let simulated robots map a building through a network split, and judge how they did.
@@ -117,10 +145,20 @@ def demo(
         from collab_robots.explorer.settings import default_world, parse_kill, parse_split
 
         kills = tuple(parse_kill(text, duration) for text in kill or ())
-        run = prepare(Options(
-            robots, seed, parse_split(split, duration, robots), world or default_world(),
-            duration, speed, cameras, out, domain, kills,
-        ))
+        run = prepare(
+            Options(
+                robots,
+                seed,
+                parse_split(split, duration, robots),
+                world or default_world(),
+                duration,
+                speed,
+                cameras,
+                out,
+                domain,
+                kills,
+            )
+        )
         from collab_robots.explorer.demo import carry_out
         from collab_robots.explorer.live import LiveScreen, PlainScreen
         from collab_robots.nodes.observer_node import Observer
@@ -142,16 +180,18 @@ def demo(
     raise typer.Exit(run.code or (OK if summary['passed'] else FAILED))
 
 
-@app.command('map', epilog=(
-    'Example:\n\n  collab-robots map intel.gfs.log --pieces 4 --out intel.png'
-))
+@app.command(
+    'map', epilog=('Example:\n\n  collab-robots map intel.gfs.log --pieces 4 --out intel.png')
+)
 def map_log(
     log: Annotated[Path, typer.Argument(help='Recorded log with FLASER lines (CARMEN format).')],
-    pieces: Annotated[int, typer.Option(
-        min=1, max=16, help='Cut it into so many pieces, one for each robot.')] = 1,
+    pieces: Annotated[
+        int, typer.Option(min=1, max=16, help='Cut it into so many pieces, one for each robot.')
+    ] = 1,
     out: Annotated[Path, typer.Option(help='Picture to write.')] = Path('map.png'),
-    relations: Annotated[Path | None, typer.Option(
-        help='True relative poses to compare with.', show_default=False)] = None,
+    relations: Annotated[
+        Path | None, typer.Option(help='True relative poses to compare with.', show_default=False)
+    ] = None,
     as_json: Annotated[bool, typer.Option('--json', help='Print the figures as JSON.')] = False,
 ) -> None:
     """Map a recorded log, whole or in pieces as if each came from another robot."""
@@ -176,10 +216,13 @@ def map_log(
             _print_pairs(summary)
 
 
-@fleet_app.command('init', epilog=(
-    'Example:\n\n  collab-robots fleet init config/site7 --robots scout,mule,crane\n\n'
-    'Give every robot the fleet.yaml and its own key file, and nobody else the key.'
-))
+@fleet_app.command(
+    'init',
+    epilog=(
+        'Example:\n\n  collab-robots fleet init config/site7 --robots scout,mule,crane\n\n'
+        'Give every robot the fleet.yaml and its own key file, and nobody else the key.'
+    ),
+)
 def fleet_init(
     directory: Annotated[Path, typer.Argument(help='Folder to write to.')],
     robots: Annotated[str, typer.Option(help='Names, with commas between them.')],
@@ -196,14 +239,19 @@ def fleet_init(
             typer.echo(f'{directory / member.name / "key"}: {member.name} {member.public_key}')
 
 
-@ledger_app.command('status', epilog=(
-    'Example:\n\n  collab-robots ledger status runs/2026-01-31_12-00-00/robot1/ledger.db'
-))
+@ledger_app.command(
+    'status',
+    epilog=('Example:\n\n  collab-robots ledger status runs/2026-01-31_12-00-00/robot1/ledger.db'),
+)
 def ledger_status(
     db: Annotated[Path, typer.Argument(help="A robot's ledger.db.")],
-    fleet: Annotated[Path | None, typer.Option(
-        help='Fleet file; looked for beside the ledger and one folder up if not given.',
-        show_default=False)] = None,
+    fleet: Annotated[
+        Path | None,
+        typer.Option(
+            help='Fleet file; looked for beside the ledger and one folder up if not given.',
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option('--json', help='Print as JSON.')] = False,
 ) -> None:
     """Read a ledger file, execute it, and print what it holds; safe while the robot runs."""

@@ -89,9 +89,7 @@ def completed_by_halves(done: Mapping[str, Mapping[str, float]], split: Split) -
     counts = [0, 0]
     for robots in done.values():
         for half in {
-            split.half_of(robot)
-            for robot, t in robots.items()
-            if split.start <= t <= split.end
+            split.half_of(robot) for robot, t in robots.items() if split.start <= t <= split.end
         }:
             counts[half] += 1
     return counts[0], counts[1]
@@ -105,11 +103,15 @@ def wrongly_twice(
     for task, robots in done.items():
         if len(robots) < 2:
             continue
-        workers = set() if split is None else {
-            lease.robot
-            for lease in held
-            if lease.task == task and lease.start <= split.end and lease.closed >= split.start
-        }
+        workers = (
+            set()
+            if split is None
+            else {
+                lease.robot
+                for lease in held
+                if lease.task == task and lease.start <= split.end and lease.closed >= split.start
+            }
+        )
         by_half = [0, 0]
         for robot in robots:
             by_half[0 if split is None else split.half_of(robot)] += 1
@@ -133,6 +135,7 @@ def lost_leases(
     :param killed: when each robot died.
     :param now: when the mission was put on hold; later nobody renews.
     """
+
     def excused(lease: Lease) -> bool:
         died = any(lease.start <= t <= lease.until for t in killed.get(lease.robot, ()))
         finished = any(t <= lease.until for t in done.get(lease.task, {}).values())

@@ -20,9 +20,12 @@ def make_fleet(directory: Path, robots: Sequence[str], name: str) -> Fleet:
     :param directory: made if missing; existing keys and fleet files are never overwritten.
     :raises ConfigError: if a name is wrong or twice, or a file exists or cannot be written.
     """
-    draft = {'fleet': name, 'robots': [
-        {'name': robot, 'public_key': f'{index:064x}'} for index, robot in enumerate(robots)
-    ]}
+    draft = {
+        'fleet': name,
+        'robots': [
+            {'name': robot, 'public_key': f'{index:064x}'} for index, robot in enumerate(robots)
+        ],
+    }
     parse(Fleet, draft, 'fleet')  # names first: nothing is written for a wrong one
     path = directory / 'fleet.yaml'
     if path.exists():

@@ -64,9 +64,11 @@ def _executed(path: Path, fleet: Fleet) -> tuple[list[BlockRow], Order, Runner]:
             )
         for row in store.load():
             order.insert(dag.insert(row.id, decode_record(decode_block(row.raw)), row.issuer))
-            rows.append(BlockRow(
-                row.id, row.issuer, row.seq, row.issued_at / SECOND, row.received_at / SECOND
-            ))
+            rows.append(
+                BlockRow(
+                    row.id, row.issuer, row.seq, row.issued_at / SECOND, row.received_at / SECOND
+                )
+            )
     runner = Runner(fleet)
     runner.update(order)
     return rows, order, runner
@@ -106,10 +108,14 @@ def effective(acts: list[Act]) -> list[Act]:
     return [
         act
         for act in acts
-        if act.name in _TASK_CALLS and (act.name != 'award' or (
-            (act.task, act.robot) in bidders
-            and int(act.t) > proposed.get(act.task, act.t) + BIDDING_S
-        ))
+        if act.name in _TASK_CALLS
+        and (
+            act.name != 'award'
+            or (
+                (act.task, act.robot) in bidders
+                and int(act.t) > proposed.get(act.task, act.t) + BIDDING_S
+            )
+        )
     ]
 
 

@@ -74,8 +74,10 @@ class PlainScreen:
             return
         self._next = timeline.now - timeline.now % PLAIN_PERIOD + PLAIN_PERIOD
         counts = _best_counts(timeline)
-        tasks = '' if counts is None else (
-            f'tasks {counts.open} open {counts.held} held {counts.done} done  '
+        tasks = (
+            ''
+            if counts is None
+            else (f'tasks {counts.open} open {counts.held} held {counts.done} done  ')
         )
         blocks = '/'.join(
             str(samples[-1].blocks if samples else '-') for samples in timeline.ledgers.values()
@@ -134,9 +136,11 @@ def picture(timeline: Timeline, duration: float) -> Panel:
         Text(f'{_worst(timeline):.1%} (worst map)'),
     )
     if counts is not None:
-        head.add_row(Text('tasks'), Text(
-            f'{counts.open} open, {counts.held} held, {counts.done} done'
-        ), Text(''))
+        head.add_row(
+            Text('tasks'),
+            Text(f'{counts.open} open, {counts.held} held, {counts.done} done'),
+            Text(''),
+        )
     parts = [head]
     banner = split_words(timeline)
     if banner:
@@ -162,8 +166,11 @@ def _robots(timeline: Timeline) -> Table:
             row += ['-', '-', '-', '-', 'starting']
         else:
             row += [
-                str(ledger.blocks), str(ledger.pending), str(ledger.accepted),
-                ' '.join(map(str, ledger.heights)), ledger.alarm or ledger.state_root[:8],
+                str(ledger.blocks),
+                str(ledger.pending),
+                str(ledger.accepted),
+                ' '.join(map(str, ledger.heights)),
+                ledger.alarm or ledger.state_root[:8],
             ]
         for other in timeline.robots:
             if hears is None or robot not in hears.robots or other not in hears.robots:

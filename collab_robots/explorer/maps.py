@@ -16,7 +16,14 @@ from collab_robots.explorer.measures import FREE_UP_TO, Mask, OCCUPIED_FROM
 from collab_robots.explorer.timeline import Waypoint
 
 COLOURS = (  # one per robot; the report's style sheet has the same
-    '#2a78d6', '#d9531e', '#138a5e', '#b07c00', '#b5408f', '#5b4fc7', '#008ea3', '#c5303f',
+    '#2a78d6',
+    '#d9531e',
+    '#138a5e',
+    '#b07c00',
+    '#b5408f',
+    '#5b4fc7',
+    '#008ea3',
+    '#c5303f',
 )
 PIXELS = 4  # of the PNG per cell
 WALL, OPEN, UNKNOWN = 0, 254, 205  # grey values of map_server's trinary pictures

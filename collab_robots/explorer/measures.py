@@ -141,6 +141,7 @@ def _in_view(poster: Poster, point: Waypoint, truth: Grid, view: float) -> bool:
 
 def nearest(poster: Poster, sightings: Sequence[Sighting]) -> Sighting | None:
     """Return the sighting next to the poster, or None if none lies within ``NAMED_WITHIN``."""
+
     def distance(sighting: Sighting) -> float:
         return math.dist((poster.x, poster.y), (sighting.x, sighting.y))
 

@@ -83,8 +83,11 @@ def render(
 def tiles(checks: Sequence[Check]) -> list[Check]:
     """Return the figures for the head of the page."""
     wanted = (
-        'free space covered', 'blocks lost', 'seconds from heal to equal sets',
-        'posters seen within 4 m and named rightly', 'real-time factor',
+        'free space covered',
+        'blocks lost',
+        'seconds from heal to equal sets',
+        'posters seen within 4 m and named rightly',
+        'real-time factor',
     )
     return [check for name in wanted for check in checks if check.name == name]
 
@@ -101,8 +104,11 @@ def coverage_chart(timeline: Timeline, end: float) -> str:
 def blocks_chart(timeline: Timeline, histories: Mapping[str, History], end: float) -> str:
     """Return how many blocks each robot held over time."""
     lines = [
-        Line(robot, f'r{index}', sampled(
-            steps((row.received for row in histories[robot].rows), end), 0.5, end))
+        Line(
+            robot,
+            f'r{index}',
+            sampled(steps((row.received for row in histories[robot].rows), end), 0.5, end),
+        )
         for index, robot in enumerate(timeline.robots)
     ]
     return line_chart('blocks held', lines, end, timeline.split)
@@ -130,20 +136,30 @@ def behind_chart(timeline: Timeline, histories: Mapping[str, History], end: floa
 def task_chart(timeline: Timeline, histories: Mapping[str, History], end: float) -> str:
     """Return who worked on what and when."""
     fullest = max(histories.values(), key=lambda history: len(history.rows))
+    last = end if timeline.held_at is None else timeline.held_at
     bars = []
     for lease in agreement.leases(fullest.acts):
         if lease.robot not in timeline.robots:
             continue
         row = timeline.robots.index(lease.robot)
-        state = 'done' if lease.done else 'given back' if lease.end is not None else 'not done'
-        bars.append(Bar(
-            row, lease.start, min(lease.closed, end), f'bar {state.replace(" ", "-")} f{row}',
-            f'{fullest.tasks.get(lease.task, lease.task[:8])}: {lease.robot} from '
-            f'{lease.start:.1f} s to {min(lease.closed, end):.1f} s, {state}',
-        ))
+        if lease.end is not None:
+            state = 'done' if lease.done else 'given back'
+        else:
+            state = 'ran out' if lease.lapsed(last) else 'held at the end'
+        bars.append(
+            Bar(
+                row,
+                lease.start,
+                min(lease.closed, end),
+                f'bar {state.replace(" ", "-")} f{row}',
+                f'{fullest.tasks.get(lease.task, lease.task[:8])}: {lease.robot} from '
+                f'{lease.start:.1f} s to {min(lease.closed, end):.1f} s, {state}',
+            )
+        )
     deaths = [
         (timeline.robots.index(robot), t)
-        for robot, times in timeline.killed.items() for t in times
+        for robot, times in timeline.killed.items()
+        for t in times
     ]
     return gantt('tasks', timeline.robots, bars, deaths, end, timeline.split)
 
@@ -170,9 +186,14 @@ def traffic_rows(timeline: Timeline) -> list[dict[str, Any]]:
     last = timeline.radio[-1]
     most = max([1, *last.delivered.values()])
     return [
-        {'kind': kind, 'index': index, 'sent': last.sent[kind],
-         'delivered': last.delivered.get(kind, 0), 'lost': last.lost.get(kind, 0),
-         'share': last.delivered.get(kind, 0) / most}
+        {
+            'kind': kind,
+            'index': index,
+            'sent': last.sent[kind],
+            'delivered': last.delivered.get(kind, 0),
+            'lost': last.lost.get(kind, 0),
+            'share': last.delivered.get(kind, 0) / most,
+        }
         for index, kind in enumerate(last.sent)
     ]
 
@@ -184,14 +205,16 @@ def ledger_rows(timeline: Timeline, histories: Mapping[str, History]) -> list[di
     for robot in timeline.robots:
         history = histories[robot]
         per_issuer = Counter(row.issuer for row in history.rows)
-        rows.append({
-            'robot': robot,
-            'blocks': len(history.rows),
-            'missing': missing[robot],
-            'heights': [per_issuer[index] for index in range(len(timeline.robots))],
-            'root': history.state_root,
-            'word': timeline.ledgers[robot][-1] if timeline.ledgers[robot] else None,
-        })
+        rows.append(
+            {
+                'robot': robot,
+                'blocks': len(history.rows),
+                'missing': missing[robot],
+                'heights': [per_issuer[index] for index in range(len(timeline.robots))],
+                'root': history.state_root,
+                'word': timeline.ledgers[robot][-1] if timeline.ledgers[robot] else None,
+            }
+        )
     return rows
 
 
@@ -209,7 +232,7 @@ def map_views(run: Run, best: str) -> dict[str, Any]:
     truth = run.truth.grid
     mapped = Grid(confusion(truth, run.timeline.maps[best]), truth.resolution, truth.origin)
     reach = int(measures.NEAR / truth.resolution + 1e-6)
-    disc = np.hypot(*np.mgrid[-reach:reach + 1, -reach:reach + 1]) <= reach
+    disc = np.hypot(*np.mgrid[-reach : reach + 1, -reach : reach + 1]) <= reach
     true_walls = truth.data >= measures.OCCUPIED_FROM
     walls = mapped.data >= measures.OCCUPIED_FROM
     wrong = walls & ~ndimage.binary_dilation(true_walls, disc)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from collab_robots.explorer.timeline import Split
 
-WIDTH = 760
+WIDTH = 1060
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 22, 30
 MAX_POINTS = 500  # per line; more than pixels help nobody
 
@@ -95,14 +95,19 @@ class _Canvas:
         for t in ticks(self.end, 8):
             if t <= self.end * 1.001:
                 last = t > self.end * 0.97
-                self.text(self.x(t), floor + 18, f'{t:g} s' if t else '0',
-                          anchor='end' if last else 'middle')
+                self.text(
+                    self.x(t),
+                    floor + 18,
+                    f'{t:g} s' if t else '0',
+                    anchor='end' if last else 'middle',
+                )
         self.rule(LEFT, floor, WIDTH - RIGHT, floor, 'axis')
 
     def svg(self, name: str) -> str:
         return (
             f'<svg viewBox="0 0 {WIDTH} {self.height}" role="img" aria-label="{escape(name)}">'
-            + ''.join(self.parts) + '</svg>'
+            + ''.join(self.parts)
+            + '</svg>'
         )
 
 
@@ -114,7 +119,7 @@ def line_chart(
     unit: str = '',
     top: float | None = None,
     target: float | None = None,
-    height: int = 230,
+    height: int = 250,
 ) -> str:
     """
     Return curves over time.

@@ -24,7 +24,13 @@ from collab_robots.explorer.run import Run
 from collab_robots.explorer.verdict import Check, judge, judge_posters, passed
 
 PACKAGES = (
-    'numpy', 'mujoco', 'onnxruntime', 'pyrevm', 'small_gicp', 'pynacl', 'ros-jazzy-rclpy',
+    'numpy',
+    'mujoco',
+    'onnxruntime',
+    'pyrevm',
+    'small_gicp',
+    'pynacl',
+    'ros-jazzy-rclpy',
     'ros-jazzy-rmw-fastrtps-cpp',
 )
 
@@ -81,9 +87,7 @@ def _histories(run: Run) -> dict[str, History]:
     return histories
 
 
-def _summary(
-    run: Run, checks: Iterable[Check], histories: dict[str, History]
-) -> dict[str, Any]:
+def _summary(run: Run, checks: Iterable[Check], histories: dict[str, History]) -> dict[str, Any]:
     options = {
         key: str(value) if isinstance(value, Path) else value
         for key, value in asdict(run.options).items()
@@ -111,7 +115,8 @@ def _summary(
         },
         'radio_bytes': (
             {kind: run.timeline.radio[-1].delivered[kind] for kind in run.timeline.radio[-1].sent}
-            if run.timeline.radio else {}
+            if run.timeline.radio
+            else {}
         ),
         'notes': [{'t': round(t, 2), 'text': text} for t, text in run.timeline.notes],
         'arguments': options,
@@ -149,5 +154,7 @@ def print_verdict(run: Run, summary: dict[str, Any], console: Console) -> None:
     console.print(table)
     console.print(
         f'The run ended because {run.ended}.\nReport: {run.directory / "report.html"}',
-        highlight=False, markup=False, soft_wrap=True,
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
     )

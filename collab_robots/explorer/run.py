@@ -94,7 +94,11 @@ def prepare(options: Options) -> Run:
     if options.split is not None and options.robots > 1:
         split = Split(*options.split, halves(names))
     return Run(
-        options, directory, fleet, world, starts,
+        options,
+        directory,
+        fleet,
+        world,
+        starts,
         Truth.of(world, free, visible_walls(world.truth, free), HORIZONTAL_FOV),
         Timeline(names, split),
     )
@@ -103,28 +107,37 @@ def prepare(options: Options) -> Run:
 def simulator_command(run: Run) -> list[str]:
     """Return how the simulator is started."""
     options = run.options
-    return _node('sim_node', {
-        'world': str(options.world.resolve()),
-        'robots': options.robots,
-        'seed': options.seed,
-        'split': '' if run.timeline.split is None else '{:g}:{:g}'.format(*options.split or ()),
-        'speed': float(options.speed),
-        'cameras': options.cameras,
-    })
+    return _node(
+        'sim_node',
+        {
+            'world': str(options.world.resolve()),
+            'robots': options.robots,
+            'seed': options.seed,
+            'split': ''
+            if run.timeline.split is None
+            else '{:g}:{:g}'.format(*options.split or ()),
+            'speed': float(options.speed),
+            'cameras': options.cameras,
+        },
+    )
 
 
 def robot_command(run: Run, index: int) -> list[str]:
     """Return how a robot is started."""
     robot = run.names[index]
     folder = run.folder(robot).resolve()
-    return _node('robot', {
-        'name': robot,
-        'fleet': str((run.directory / 'fleet.yaml').resolve()),
-        'key': str(folder / 'key'),
-        'store': str(folder / 'ledger.db'),
-        'initial_pose': '[{:.4f}, {:.4f}, {:.6f}]'.format(*run.starts[index]),
-        'use_sim_time': True,
-    }, namespace=f'/{robot}')
+    return _node(
+        'robot',
+        {
+            'name': robot,
+            'fleet': str((run.directory / 'fleet.yaml').resolve()),
+            'key': str(folder / 'key'),
+            'store': str(folder / 'ledger.db'),
+            'initial_pose': '[{:.4f}, {:.4f}, {:.6f}]'.format(*run.starts[index]),
+            'use_sim_time': True,
+        },
+        namespace=f'/{robot}',
+    )
 
 
 def _node(module: str, values: dict[str, object], namespace: str = '') -> list[str]:

@@ -136,8 +136,11 @@ def _map_checks(timeline: Timeline, truth: Truth, alive: tuple[str, ...]) -> lis
     for name, limit, figures in (
         (names[0], COVERAGE, {r: truth.coverage(m) for r, m in maps.items()}),
         (names[1], PRECISION, {r: measures.precision(truth.grid, m) for r, m in maps.items()}),
-        (names[2], RECALL,
-         {r: measures.recall(truth.grid, truth.surface, m) for r, m in maps.items()}),
+        (
+            names[2],
+            RECALL,
+            {r: measures.recall(truth.grid, truth.surface, m) for r, m in maps.items()},
+        ),
     ):
         worst = min(figures, key=lambda robot: figures[robot])
         checks.append(_share(name, figures[worst], limit, f' ({worst}, the worst)'))
@@ -160,11 +163,23 @@ def _ledger_checks(timeline: Timeline, histories: Mapping[str, History]) -> list
     return [
         *_split_checks(timeline, done, files),
         Check('blocks lost', f'{lost} of {total}', '0', lost == 0 and total > 0, lost),
-        Check('contract state roots', f'{len(roots)} different', '1', len(roots) == 1, len(roots)),
-        Check('tasks wrongly done twice', f'{len(twice)} of {len(done)}', '0', not twice,
-              len(twice)),
-        Check('leases lost by a live robot', f'{len(lapsed)} of {len(held)}', '0', not lapsed,
-              len(lapsed)),
+        Check(
+            'contract state roots',
+            f'{len(roots)} among {len(histories)} robots',
+            '1',
+            len(roots) == 1,
+            len(roots),
+        ),
+        Check(
+            'tasks wrongly done twice', f'{len(twice)} of {len(done)}', '0', not twice, len(twice)
+        ),
+        Check(
+            'leases lost by a live robot',
+            f'{len(lapsed)} of {len(held)}',
+            '0',
+            not lapsed,
+            len(lapsed),
+        ),
     ]
 
 
@@ -187,10 +202,20 @@ def _split_checks(
     }
     seconds = agreement.heal_seconds(present, split.end)
     return [
-        Check(names[0], f'{first} and {second}', '≥ 1 by each half', min(first, second) >= 1,
-              min(first, second)),
-        Check(names[1], f'{seconds:.2f} s', f'≤ {HEAL_LIMIT:.0f} s, aim < {HEAL_AIM:.0f} s',
-              seconds <= HEAL_LIMIT, seconds),
+        Check(
+            names[0],
+            f'{first} and {second}',
+            '≥ 1 by each half',
+            min(first, second) >= 1,
+            min(first, second),
+        ),
+        Check(
+            names[1],
+            f'{seconds:.2f} s',
+            f'≤ {HEAL_LIMIT:.0f} s, aim < {HEAL_AIM:.0f} s',
+            seconds <= HEAL_LIMIT,
+            seconds,
+        ),
     ]
 
 
@@ -198,9 +223,7 @@ def judge_posters(
     timeline: Timeline, truth: Truth, histories: Mapping[str, History]
 ) -> list[PosterVerdict]:
     """Tell for each poster whether it was in view and whether the fleet named it rightly."""
-    sightings = max(
-        (history.sightings for history in histories.values()), key=len, default=[]
-    )
+    sightings = max((history.sightings for history in histories.values()), key=len, default=[])
     return [
         PosterVerdict(
             poster,
@@ -224,8 +247,9 @@ def _poster_check(posters: list[PosterVerdict], cameras: bool) -> Check:
         return Check(name, '0 in view', 'no poster came into view', None)
     right = sum(poster.right for poster in seen)
     share = right / len(seen)
-    return Check(name, f'{right} of {len(seen)} ({share:.0%})', f'≥ {NAMED:.0%}',
-                 share >= NAMED, share)
+    return Check(
+        name, f'{right} of {len(seen)} ({share:.0%})', f'≥ {NAMED:.0%}', share >= NAMED, share
+    )
 
 
 def _effort_checks(effort: Effort, robots: int) -> list[Check]:
@@ -233,12 +257,27 @@ def _effort_checks(effort: Effort, robots: int) -> list[Check]:
     why = '' if enforced else f' (not enforced beyond {REAL_TIME_ROBOTS} robots)'
     slowest = REAL_TIME * min(effort.speed, 1.0)
     return [
-        Check('wall time', f'{effort.wall:.0f} s', f'≤ {effort.wall_limit:.0f} s{why}',
-              effort.wall <= effort.wall_limit if enforced else None, effort.wall),
-        Check('real-time factor', f'{effort.real_time:.2f}', f'≥ {slowest:.2g}{why}',
-              effort.real_time >= slowest if enforced else None, effort.real_time),
-        Check('memory of all processes', f'{effort.memory / 1024**3:.2f} GiB',
-              f'≤ {MEMORY / 1024**3:.0f} GiB', effort.memory <= MEMORY, effort.memory),
+        Check(
+            'wall time',
+            f'{effort.wall:.0f} s',
+            f'≤ {effort.wall_limit:.0f} s{why}',
+            effort.wall <= effort.wall_limit if enforced else None,
+            effort.wall,
+        ),
+        Check(
+            'real-time factor',
+            f'{effort.real_time:.2f}',
+            f'≥ {slowest:.2g}{why}',
+            effort.real_time >= slowest if enforced else None,
+            effort.real_time,
+        ),
+        Check(
+            'memory of all processes',
+            f'{effort.memory / 1024**3:.2f} GiB',
+            f'≤ {MEMORY / 1024**3:.0f} GiB',
+            effort.memory <= MEMORY,
+            effort.memory,
+        ),
     ]
 
 

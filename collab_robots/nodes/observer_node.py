@@ -50,9 +50,7 @@ class Observer:
     :param domain: the fleet's ROS domain.
     """
 
-    def __init__(
-        self, timeline: Timeline, cover: Callable[[Grid], float], domain: int
-    ) -> None:
+    def __init__(self, timeline: Timeline, cover: Callable[[Grid], float], domain: int) -> None:
         self._timeline = timeline
         self._cover = cover
         self._context = Context()
@@ -90,6 +88,7 @@ class Observer:
             (Odometry, topics.GROUND_TRUTH, qos.SENSOR, self._on_truth),
             (Detection, topics.DETECTIONS, qos.STATUS, self._on_detection),
         ):
+
             def callback(message: Any, take: Any = take) -> None:
                 take(robot, message)
 
@@ -142,31 +141,37 @@ class Observer:
         if len(message.hears) != n * n:
             return  # another version's: nothing to show
         bits = tuple(bool(bit) for bit in message.hears)
-        self._timeline.radio.append(RadioSample(
-            _seconds(message.header.stamp),
-            robots,
-            tuple(bits[row * n:(row + 1) * n] for row in range(n)),
-            *({k: int(v) for k, v in zip(message.kinds, values, strict=False)}
-              for values in (message.sent, message.delivered, message.lost)),
-        ))
+        self._timeline.radio.append(
+            RadioSample(
+                _seconds(message.header.stamp),
+                robots,
+                tuple(bits[row * n : (row + 1) * n] for row in range(n)),
+                *(
+                    {k: int(v) for k, v in zip(message.kinds, values, strict=False)}
+                    for values in (message.sent, message.delivered, message.lost)
+                ),
+            )
+        )
 
     def _on_ledger(self, robot: str, message: LedgerStatus) -> None:
-        self._timeline.ledgers[robot].append(LedgerSample(
-            _seconds(message.header.stamp),
-            message.blocks,
-            message.waiting,
-            message.pending,
-            message.accepted,
-            tuple(int(height) for height in message.heights),
-            bytes(message.set_digest).hex(),
-            bytes(message.state_root).hex(),
-            message.reverted,
-            tuple(message.peers),
-            {k: int(v) for k, v in zip(message.refused, message.refused_count, strict=False)},
-            message.bytes_sent,
-            message.bytes_received,
-            message.alarm,
-        ))
+        self._timeline.ledgers[robot].append(
+            LedgerSample(
+                _seconds(message.header.stamp),
+                message.blocks,
+                message.waiting,
+                message.pending,
+                message.accepted,
+                tuple(int(height) for height in message.heights),
+                bytes(message.set_digest).hex(),
+                bytes(message.state_root).hex(),
+                message.reverted,
+                tuple(message.peers),
+                {k: int(v) for k, v in zip(message.refused, message.refused_count, strict=False)},
+                message.bytes_sent,
+                message.bytes_received,
+                message.alarm,
+            )
+        )
 
     def _on_tasks(self, robot: str, message: TaskStatusArray) -> None:
         counts = [0] * len(STATES)
@@ -193,16 +198,18 @@ class Observer:
         self._timeline.paths[robot].append(_waypoint(message, pose))
 
     def _on_detection(self, robot: str, message: Detection) -> None:
-        self._timeline.seen.append(Seen(
-            _seconds(message.header.stamp),
-            robot,
-            message.class_id,
-            message.label,
-            float(message.confidence),
-            message.position.x,
-            message.position.y,
-            bytes(message.thumbnail),
-        ))
+        self._timeline.seen.append(
+            Seen(
+                _seconds(message.header.stamp),
+                robot,
+                message.class_id,
+                message.label,
+                float(message.confidence),
+                message.position.x,
+                message.position.y,
+                bytes(message.thumbnail),
+            )
+        )
 
 
 def _waypoint(message: Any, pose: Array) -> Waypoint:

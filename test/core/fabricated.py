@@ -73,7 +73,7 @@ def _calls(run: Run, index: int, second: int, sightings: bool) -> tuple[bytes, .
     if sightings and second == 30 + index:
         todo += tuple(
             calls.report_sighting(282, 930, round(poster.x * 1000), round(poster.y * 1000))
-            for poster in run.truth.posters[index::len(run.names)]
+            for poster in run.truth.posters[index :: len(run.names)]
             if 'tiger cat' in poster.labels
         )
     return todo
@@ -89,12 +89,17 @@ def _ledgers(run: Run, sightings: bool) -> None:
             t = second + 0.1 * index
             parents = {newest[index][-1][1]} if newest[index] else {GENESIS}
             for other, chain in enumerate(newest):
-                known = [b for at, b, _ in chain
-                         if _arrival(run, at, run.names[other], robot) <= t]
+                known = [
+                    b for at, b, _ in chain if _arrival(run, at, run.names[other], robot) <= t
+                ]
                 if known and newest[index]:
                     parents.add(known[-1])
             record = sign_record(
-                keys[index], run.fleet.id, len(newest[index]), parents, round(t * SECOND),
+                keys[index],
+                run.fleet.id,
+                len(newest[index]),
+                parents,
+                round(t * SECOND),
                 _calls(run, index, second, sightings),
             )
             raw = encode_record(record)
@@ -102,8 +107,9 @@ def _ledgers(run: Run, sightings: bool) -> None:
             newest[index].append((t, entry.id, entry.depth))
             for receiver in run.names:
                 received = round(_arrival(run, t, robot, receiver) * SECOND)
-                rows[receiver].append(Row(
-                    entry.id, raw, index, record.seq, record.issued_at, received, entry.depth))
+                rows[receiver].append(
+                    Row(entry.id, raw, index, record.seq, record.issued_at, received, entry.depth)
+                )
     for robot in run.names:
         store = Store(run.folder(robot) / 'ledger.db', run.fleet, robot)
         for row in rows[robot]:
@@ -139,26 +145,58 @@ def _senses(run: Run) -> None:
             share = min(0.99, 1.0 - math.exp(-second / (24 + 3 * index)))
             timeline.coverage.append(Coverage(float(second), robot, share))
             timeline.tasks[robot].append(TaskCounts(float(second), 3, 2, second // 10, 0, ()))
-            timeline.ledgers[robot].append(LedgerSample(
-                float(second), 4 * second, 0, 3, 4 * second - 3, (second,) * len(run.names),
-                'ab' * 32, 'cd' * 32, 0, run.names, {'signature': 1} if index == 1 else {},
-                1000 * second, 3000 * second, ''))
+            timeline.ledgers[robot].append(
+                LedgerSample(
+                    float(second),
+                    4 * second,
+                    0,
+                    3,
+                    4 * second - 3,
+                    (second,) * len(run.names),
+                    'ab' * 32,
+                    'cd' * 32,
+                    0,
+                    run.names,
+                    {'signature': 1} if index == 1 else {},
+                    1000 * second,
+                    3000 * second,
+                    '',
+                )
+            )
         data = np.where(rng.random(truth.data.shape) < 0.003, -1, truth.data).astype(np.int8)
         data[rng.random(truth.data.shape) < 0.0003] = 100
         timeline.maps[robot] = Grid(data, truth.resolution, truth.origin)
     for index, poster in enumerate(run.truth.posters):
-        timeline.seen.append(Seen(
-            20.0 + index, run.names[index % len(run.names)], 282, poster.labels[0], 0.93,
-            poster.x + 0.1, poster.y, _thumbnail(run, index)))
+        timeline.seen.append(
+            Seen(
+                20.0 + index,
+                run.names[index % len(run.names)],
+                282,
+                poster.labels[0],
+                0.93,
+                poster.x + 0.1,
+                poster.y,
+                _thumbnail(run, index),
+            )
+        )
     kinds = {'block': 900, 'have': 150, 'request': 40, 'tile': 5200}
     for second in range(120):
         split = timeline.split is not None and 40 <= second < 80
         hears = tuple(
-            tuple(not split or timeline.split.half_of(a) == timeline.split.half_of(b)
-                  for b in run.names) for a in run.names)
+            tuple(
+                not split or timeline.split.half_of(a) == timeline.split.half_of(b)
+                for b in run.names
+            )
+            for a in run.names
+        )
         amounts = {k: v * (second + 25 * math.sin(second / 9)) for k, v in kinds.items()}
-        timeline.radio.append(RadioSample(
-            float(second), run.names, hears,
-            {k: int(v) for k, v in amounts.items()},
-            {k: int(3 * v * 0.98) for k, v in amounts.items()},
-            {k: int(3 * v * 0.02) for k, v in amounts.items()}))
+        timeline.radio.append(
+            RadioSample(
+                float(second),
+                run.names,
+                hears,
+                {k: int(v) for k, v in amounts.items()},
+                {k: int(3 * v * 0.98) for k, v in amounts.items()},
+                {k: int(3 * v * 0.02) for k, v in amounts.items()},
+            )
+        )
