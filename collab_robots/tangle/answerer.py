@@ -12,6 +12,8 @@ from collab_robots.tangle.sync import Request
 
 _REQUEST_COST = 1_024  # bytes of budget that a request costs beyond what it brings
 
+MAX_ROWS = 256  # of one answer
+
 
 class Answerer:
     """Answers requests from the store, within each asking robot's budget."""
@@ -44,7 +46,7 @@ class Answerer:
         )
         if not budget.take(now, _REQUEST_COST):
             raise RefusedError(Refusal.FLOOD, f'{request.sender!r} asks too often')
-        for row in _select(request, self._store, config.request_records):
+        for row in _select(request, self._store):
             sent_at = self._sent_at.get(row.id)
             if sent_at is not None and now - sent_at < config.resend_interval * SECOND:
                 continue
@@ -78,15 +80,15 @@ class Budget:
         return True
 
 
-def _select(request: Request, store: Store, limit: int) -> list[Row]:
-    """Return at most ``limit`` blocks of those that are asked for, parents before children."""
+def _select(request: Request, store: Store) -> list[Row]:
+    """Return at most ``MAX_ROWS`` of the blocks that are asked for, parents before children."""
     rows: dict[bytes, Row] = {}
     for issuer, first, last in request.ranges:
-        for row in store.chain(issuer, first, min(last, first + limit)):
+        for row in store.chain(issuer, first, min(last, first + MAX_ROWS)):
             rows[row.id] = row
     for identity in request.ids:
         row_or_none = store.get(identity)
         if row_or_none is not None:
             rows[identity] = row_or_none
     ordered = sorted(rows.values(), key=lambda row: (row.issued_at, row.depth, row.id))
-    return ordered[:limit]
+    return ordered[:MAX_ROWS]

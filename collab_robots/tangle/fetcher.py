@@ -91,8 +91,8 @@ class Fetcher:
         if now - self._progress_at < self._config.request_timeout * SECOND:
             return False
         if peer is not None and left == _count(self._asked):
-            peer.failures += 1
             backoff = self._config.request_timeout * 2 ** min(peer.failures, 16)
+            peer.failures += 1
             peer.not_before = now + round(min(backoff, self._config.max_backoff) * SECOND)
         return True
 
@@ -110,11 +110,12 @@ class Fetcher:
             if peer.not_before <= now and now - peer.heard_at < self._config.silence * SECOND
         ]
         near.sort()
-        ids = tuple(missing)[:MAX_IDS]
         for _, _, name in near:
             ranges = lacking(own, waiting, peers[name].heights, self._config.request_records)
             if ranges:
-                return Request(self._name, name, ranges, ids)
+                return Request(self._name, name, ranges)
+        # Only what no announcement explains: an announced range brings its parents, too.
+        ids = tuple(missing)[:MAX_IDS]
         if ids and near:
             names = [name for _, _, name in near]
             brought = missing[ids[0]]

@@ -49,7 +49,7 @@ class LedgerConfig:
     have_reply_interval: float = 0.5
     silence: float = 2.5
     request_timeout: float = 0.5
-    max_backoff: float = 8.0
+    max_backoff: float = 2.0
     resend_interval: float = 0.3
     request_records: int = 128
     answer_rate: int = 512 * 1024

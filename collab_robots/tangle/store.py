@@ -240,7 +240,7 @@ class Store(StoreReader):
             )
         problems = self._db.execute('PRAGMA quick_check(1)').fetchone()[0]
         if problems != 'ok':
-            raise StoreError(f'{self._path}: damaged: {problems}; {_ADVICE}')
+            raise StoreError(f'{self._path}: damaged: {problems.splitlines()[-1]}; {_ADVICE}')
         self._check()
         meta = self.meta
         if meta['fleet_id'] != fleet.id.hex() or meta['robot'] != robot:
