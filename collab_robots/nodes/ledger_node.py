@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rclpy.node import Node
 from std_msgs.msg import String
@@ -55,10 +56,10 @@ class RosClock(Clock):
 
 
 class LedgerNode(Node):
-    """See the module; also the ledger's transport."""
+    """See the module; also the ledger's transport. Options are those of ``rclpy.node.Node``."""
 
-    def __init__(self) -> None:
-        super().__init__('ledger')
+    def __init__(self, **options: Any) -> None:
+        super().__init__('ledger', **options)
         values = declare(self, PARAMETERS)
         required(values, 'name', 'fleet', 'key')
         self._name: str = values['name']

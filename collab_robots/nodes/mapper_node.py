@@ -8,6 +8,7 @@ the ledger vouches for its digest. It does not close loops and does not move the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import OccupancyGrid, Odometry
@@ -38,10 +39,10 @@ PARAMETERS = {
 
 
 class MapperNode(Node):
-    """See the module."""
+    """See the module; options are those of ``rclpy.node.Node``."""
 
-    def __init__(self) -> None:
-        super().__init__('mapper')
+    def __init__(self, **options: Any) -> None:
+        super().__init__('mapper', **options)
         values = declare(self, PARAMETERS)
         required(values, 'name')
         if len(values['initial_pose']) != 3:

@@ -4,6 +4,9 @@ The simulated building and radio as a ROS node: one process for all robots.
 Publishes in each robot's namespace what a robot's base publishes (``scan``, ``odom``, ``tf``,
 camera), obeys ``cmd_vel``, and carries ``radio/tx/<kind>`` to the other robots' ``radio/rx/<kind>``
 as bytes that it never looks into.
+
+It runs without an executor: with some fifty endpoints, building wait sets a hundred times a second
+costs more than the whole simulation, so every tick takes what has arrived instead.
 """
 
 from __future__ import annotations
@@ -12,13 +15,17 @@ from array import array
 from collections.abc import Callable, Sequence
 import functools
 import math
+import signal
+import sys
 import time
 from typing import Any
 
 from geometry_msgs.msg import TransformStamped, Twist
 from nav_msgs.msg import Odometry
 import numpy as np
+import rclpy
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from std_msgs.msg import Float64
@@ -26,11 +33,11 @@ from tf2_msgs.msg import TFMessage
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.config import load_yaml
-from collab_robots.core.errors import RefusedError
+from collab_robots.core.errors import CollabError, RefusedError
 from collab_robots.core.geometry import Array
 from collab_robots.nodes import qos, topics
 from collab_robots.nodes.parameters import declare, Parameter, required
-from collab_robots.nodes.spin import run
+from collab_robots.nodes.spin import BAD_INPUT
 from collab_robots.sim.mjcf import (
     CAMERA_FORWARD,
     CAMERA_HEIGHT,
@@ -65,7 +72,8 @@ PARAMETERS = {
 SCAN_STEPS, ODOM_STEPS, CLOCK_STEPS = 10, 5, 5  # of 10 ms: 10, 20 and 20 Hz
 IMAGE_STEPS, TRUTH_STEPS, STATUS_STEPS = 50, 20, 100  # 2, 5 and 1 Hz
 TICK_S = 0.01
-MAX_STEPS = 3  # in one tick, so that messages are served between
+MAX_STEPS = 3  # in one tick at speed 1, so that messages are served between
+MAX_TAKEN = 100  # messages of one topic in one tick
 MAX_LAG_S = 0.2  # what is later than this is not caught up: simulated time stretches
 
 
@@ -95,9 +103,10 @@ class _Robot:
         self.publish_truth = publisher(Odometry, topics.GROUND_TRUTH, qos.SENSOR).publish
         self.publish_tf = publisher(TFMessage, topics.TF, qos.TF).publish
         publisher(TFMessage, topics.TF_STATIC, qos.LATCHED).publish(_static_transforms())
-        self.publish_heard = [
-            publisher(MESSAGES[kind], topics.heard(kind), qos.RADIO).publish for kind in KINDS
-        ]
+        self.publish_heard = {
+            kind: publisher(MESSAGES[kind], topics.heard(kind), qos.RADIO).publish
+            for kind in KINDS
+        }
         if cameras:
             self.image = Image(
                 height=IMAGE_HEIGHT, width=IMAGE_WIDTH, encoding='rgb8', step=3 * IMAGE_WIDTH)
@@ -117,7 +126,8 @@ class SimNode(Node):
     """
 
     def __init__(self, **arguments: Any) -> None:
-        super().__init__('simulator', **arguments)
+        super().__init__(
+            'simulator', start_parameter_services=False, enable_rosout=False, **arguments)
         values = declare(self, PARAMETERS)
         required(values, 'world')
         world = load_world(values['world'])
@@ -136,21 +146,33 @@ class SimNode(Node):
             collab.RadioStatus, topics.RADIO_STATUS, qos.STATUS)
         self._factor = self.create_publisher(Float64, topics.REAL_TIME_FACTOR, qos.STATUS)
         self._robots = [_Robot(self, name, cameras) for name in names]
+        self._inputs: list[tuple[Any, type, bool, Callable[[Any], None]]] = []
         for index, name in enumerate(names):
-            self.create_subscription(
-                Twist, f'/{name}/{topics.CMD_VEL}', functools.partial(self._drive, index),
-                qos.STATUS)
+            self._listen(Twist, f'/{name}/{topics.CMD_VEL}', qos.STATUS, False,
+                         functools.partial(self._drive, index))
             for kind in KINDS:
-                self.create_subscription(
-                    MESSAGES[kind], f'/{name}/{topics.sent(kind)}',
-                    functools.partial(self._offer, index, kind), qos.RADIO, raw=True)
+                self._listen(MESSAGES[kind], f'/{name}/{topics.sent(kind)}', qos.RADIO, True,
+                             functools.partial(self._offer, index, kind))
         self._speed: float = values['speed']
         self._schedule = self._jobs(count, cameras)
         self._steps = 0
         self._origin = time.monotonic()  # real time at which simulated time was 0, as it were
         self._reported = (self._origin, 0)
         self._publish_clock()
-        self.create_timer(TICK_S, self._tick)
+
+    def _listen(
+        self, kind: type, topic: str, profile: Any, raw: bool, take: Callable[[Any], None]
+    ) -> None:
+        subscription = self.create_subscription(
+            kind, topic, lambda message: None, profile, raw=raw)
+        self._inputs.append((subscription.handle, kind, raw, take))
+
+    def spin(self) -> None:
+        """Run until a signal or until the context is shut down."""
+        while self.context.ok():
+            self.tick()
+            ahead = (self._steps + 1) * TICK_S / self._speed + self._origin - time.monotonic()
+            time.sleep(max(ahead, 0.0005))
 
     def _jobs(self, count: int, cameras: bool) -> list[list[Callable[[], None]]]:
         """Return for each 10 ms of a second what is to do: the robots take turns."""
@@ -172,18 +194,25 @@ class SimNode(Node):
         every(STATUS_STEPS, 0.0, self._publish_status)
         return result
 
-    def _tick(self) -> None:
-        now = time.monotonic()
-        behind = (now - self._origin) * self._speed - self._steps * TICK_S
+    def tick(self) -> None:
+        """Take what has arrived, go on to the present, deliver what the radio carried."""
+        for handle, kind, raw, take in self._inputs:
+            with handle:
+                for _ in range(MAX_TAKEN):
+                    taken = handle.take_message(kind, raw)
+                    if taken is None:
+                        break
+                    take(taken[0])
+        behind = (time.monotonic() - self._origin) * self._speed - self._steps * TICK_S
         if behind > MAX_LAG_S * self._speed:
             self._origin += behind / self._speed - MAX_LAG_S
-        for _ in range(min(int(behind / TICK_S), max(MAX_STEPS, math.ceil(2 * self._speed)))):
+        for _ in range(min(int(behind / TICK_S), math.ceil(MAX_STEPS * self._speed))):
             self.simulator.step()
             self._steps += 1
             for job in self._schedule[self._steps % STATUS_STEPS]:
                 job()
         for receiver, kind, payload in self.radio.due(self.simulator.now_ns):
-            self._robots[receiver].publish_heard[KINDS.index(kind)](payload)
+            self._robots[receiver].publish_heard[kind](payload)
 
     def _drive(self, index: int, message: Twist) -> None:
         try:
@@ -207,7 +236,7 @@ class SimNode(Node):
         odom, transform = robot.odom, robot.tf.transforms[0]
         self._stamp(odom.header.stamp)
         _fill(odom.pose.pose.position, odom.pose.pose.orientation, planar)
-        odom.twist.twist.linear.x, odom.twist.twist.angular.z = velocity.tolist()
+        odom.twist.twist.linear.x, odom.twist.twist.angular.z = velocity
         transform.header.stamp = odom.header.stamp
         _fill(transform.transform.translation, transform.transform.rotation, planar)
         robot.publish_odom(odom)
@@ -311,8 +340,34 @@ def _camera_info() -> CameraInfo:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the simulator until Ctrl-C."""
-    return run(args, SimNode)
+    """
+    Run the simulator until Ctrl-C or SIGTERM.
+
+    :returns: the exit status: 0, or 2 if a parameter or a file is wrong (said on standard error).
+    """
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    node = None
+    try:
+        node = SimNode()
+        node.spin()
+    except KeyboardInterrupt:
+        pass
+    except CollabError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return BAD_INPUT
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # closing is short and must be whole
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def _stop(_signal: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == '__main__':

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import rclpy
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -15,6 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 from collab_robots.core.errors import CollabError
 
 BAD_INPUT = 2
+SIGNAL_PERIOD = 0.25  # s
 
 
 def _stop(_signal: int, _frame: Any) -> None:
@@ -40,6 +42,9 @@ def run(args: Sequence[str] | None, *factories: Callable[[], Node]) -> int:
         for factory in factories:
             nodes.append(factory())
             executor.add_node(nodes[-1])
+        # a signal is only seen between two waits, and simulated time may stand still for ever
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        nodes[0].create_timer(SIGNAL_PERIOD, lambda: None, clock=steady)
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass

@@ -8,6 +8,7 @@ hold, when poses stop coming and when it ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from geometry_msgs.msg import PoseStamped, Twist
 from nav_msgs.msg import OccupancyGrid, Path
@@ -36,10 +37,10 @@ PARAMETERS = {
 
 
 class TaskNode(Node):
-    """See the module."""
+    """See the module; options are those of ``rclpy.node.Node``."""
 
-    def __init__(self) -> None:
-        super().__init__('tasks')
+    def __init__(self, **options: Any) -> None:
+        super().__init__('tasks', **options)
         values = declare(self, PARAMETERS)
         required(values, 'name', 'fleet')
         fleet = Fleet.load(values['fleet'])

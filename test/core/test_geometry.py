@@ -9,6 +9,7 @@ import pytest
 
 from collab_robots.core.clock import ManualClock, SECOND
 from collab_robots.core.geometry import compose, Grid, inverse, pose, transform, wrap
+from collab_robots.core.track import Track
 
 metres = st.floats(-100, 100)
 poses = st.builds(pose, metres, metres, st.floats(-math.pi, math.pi - 1e-9))
@@ -46,3 +47,16 @@ def test_a_clock_goes_forward_only() -> None:
     assert clock.now_ns() == 3 * SECOND // 2
     with pytest.raises(ValueError, match='only goes forward'):
         clock.advance(-1)
+
+
+def test_a_track_interpolates_the_short_way_round_and_knows_its_limits() -> None:
+    track = Track(samples=2)
+    track.add(0, pose(9, 9, 9))
+    track.add(10, pose(0, 0, math.pi - 0.1))
+    track.add(20, pose(1, 2, -math.pi + 0.1))
+    assert track.at(15) == pytest.approx([0.5, 1, -math.pi])
+    assert track.at(20) == pytest.approx([1, 2, -math.pi + 0.1])
+    assert track.at(9) is None  # forgotten
+    assert track.at(21) is None  # not yet known
+    with pytest.raises(ValueError, match='not after 20 ns'):
+        track.add(20, pose(0, 0, 0))
