@@ -1,0 +1,161 @@
+"""Where the pictures in a camera frame hang, and what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+import io
+import math
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from collab_robots.core.geometry import Array, compose, inverse, pose, transform
+from collab_robots.inference.classifier import Rgb
+from collab_robots.inference.proposals import Proposal, propose, rectify
+
+MAX_RANGE = 4.0  # m; beyond, a picture has too few pixels
+MIN_CONFIDENCE = 0.15  # of one look; below, the network does not know
+MAX_BEARING_GAP = math.radians(2.0)  # between a picture's middle and the nearest lidar ray
+MAX_STEP = 0.3  # m between neighbouring rays on one surface
+MAX_THUMBNAIL_BYTES = 16384
+THUMBNAIL_SIDE = 192  # pixels
+
+Probabilities = npt.NDArray[np.float32]
+
+
+class Namer(Protocol):
+    """What names pictures: the classifier, or a network split over robots."""
+
+    def probabilities(self, crops: Sequence[Rgb]) -> Probabilities:
+        """Return the probability of every class for each picture (n, 1000)."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """
+    A level pinhole camera on a robot.
+
+    :param focal: focal length in pixels, ``K[0]`` of a CameraInfo.
+    :param centre: column of the optical axis in pixels, ``K[2]``.
+    :param mount: (3,) where it sits and looks to, in the robot's frame.
+    """
+
+    focal: float
+    centre: float
+    mount: Array
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """
+    One look at one picture.
+
+    :param stamp_ns: when.
+    :param position: (2,) m in the map frame, on the surface that the lidar saw.
+    :param distance: m from the camera.
+    :param probabilities: (1000,) what the network says.
+    :param crop: the picture as if seen from ahead (h, w, 3).
+    """
+
+    stamp_ns: int
+    position: Array
+    distance: float
+    probabilities: Probabilities
+    crop: Rgb
+
+    @property
+    def class_id(self) -> int:
+        """The likeliest class."""
+        return int(self.probabilities.argmax())
+
+    @property
+    def confidence(self) -> float:
+        """The likeliest class's probability."""
+        return float(self.probabilities.max())
+
+
+def locate(column: float, camera: Camera, points: Array) -> tuple[Array, float] | None:
+    """
+    Find the point of a scan that a column of the frame looks at.
+
+    :param column: in pixels.
+    :param points: (m, 2) of the lidar, in the robot's frame.
+    :returns: the point (2,) in the robot's frame and its distance from the camera, or None if
+        no ray went there.
+    """
+    bearing = math.atan2(camera.centre - column, camera.focal)
+    seen = transform(inverse(camera.mount), np.asarray(points, dtype=np.float64))
+    seen = seen[seen[:, 0] > 0.0]
+    if len(seen) == 0:
+        return None
+    bearings = np.arctan2(seen[:, 1], seen[:, 0])
+    order = np.argsort(np.abs(bearings - bearing), kind='stable')[:2]
+    if abs(bearings[order[0]] - bearing) > MAX_BEARING_GAP:
+        return None
+    distances = np.hypot(seen[order, 0], seen[order, 1])
+    distance = float(distances[0])
+    if len(order) == 2 and abs(distances[1] - distances[0]) < MAX_STEP:
+        # Two rays of one surface: between them it is straight.
+        near, far = bearings[order]
+        if (near - bearing) * (far - bearing) < 0.0:
+            share = (bearing - near) / (far - near)
+            distance += float(share * (distances[1] - distances[0]))
+    there = pose(distance * math.cos(bearing), distance * math.sin(bearing), 0.0)
+    return compose(camera.mount, there)[:2], distance
+
+
+def look(
+    frame: Rgb, points: Array, robot: Array, stamp_ns: int, camera: Camera, namer: Namer
+) -> list[Sighting]:
+    """
+    Find, place and name the pictures in a camera frame.
+
+    Only pictures wholly in view count: a part of one may show something else.
+
+    :param frame: (h, w, 3) uint8.
+    :param points: (m, 2) of the lidar at about the same time, in the robot's frame.
+    :param robot: (3,) its pose in the map frame when the frame was taken.
+    :raises RefusedError: if the frame is no picture.
+    """
+    placed: list[tuple[Proposal, Array, float]] = []
+    for proposal in propose(frame):
+        if not proposal.whole:
+            continue
+        found = locate(proposal.centre[0], camera, points)
+        if found is not None and found[1] <= MAX_RANGE:
+            placed.append((proposal, *found))
+    crops = [rectify(frame, proposal) for proposal, _, _ in placed]
+    sightings = []
+    for (proposal, point, distance), crop, row in zip(placed, crops, namer.probabilities(crops)):
+        sighting = Sighting(
+            stamp_ns,
+            transform(robot, point[None])[0],
+            distance,
+            row,
+            _with_aspect(crop, proposal.aspect),
+        )
+        if sighting.confidence >= MIN_CONFIDENCE:
+            sightings.append(sighting)
+    return sightings
+
+
+def thumbnail(crop: Rgb) -> bytes:
+    """Return a picture as a JPEG of at most :data:`MAX_THUMBNAIL_BYTES`."""
+    image = Image.fromarray(crop)
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    for quality in (85, 60, 30, 5):
+        buffer = io.BytesIO()
+        image.save(buffer, 'JPEG', quality=quality)
+        if buffer.tell() <= MAX_THUMBNAIL_BYTES:
+            break
+    return buffer.getvalue()
+
+
+def _with_aspect(crop: Rgb, aspect: float) -> Rgb:
+    """Give a square crop the shape that it had in its frame, for people to look at."""
+    width = round(crop.shape[0] * min(max(aspect, 0.25), 4.0))
+    image = Image.fromarray(crop).resize((width, crop.shape[0]), Image.Resampling.BILINEAR)
+    return np.asarray(image)
