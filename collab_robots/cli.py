@@ -74,10 +74,10 @@ def _interrupt_on_term() -> None:
 @app.command(
     epilog=(
         'Examples:\n\n'
-        '  collab-robots demo                                four robots, split from 40 s to 80 s\n\n'
+        '  collab-robots demo\n\n'
         '  collab-robots demo --robots 2 --split none --duration 60\n\n'
         '  collab-robots demo --seed 3 --headless --json > summary.json\n\n'
-        '  collab-robots demo --robots 3 --kill robot2:50:65     cut its power, give it back\n\n'
+        '  collab-robots demo --robots 3 --kill robot2:50:65\n\n'
         'Exit codes: 0 all checks hold, 1 a check failed or a process died, 2 wrong input, '
         '130 interrupted (the report is written all the same).'
     )

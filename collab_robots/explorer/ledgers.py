@@ -19,7 +19,7 @@ from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import ADDRESS_BYTES
 from collab_robots.explorer.agreement import Act, BlockRow
-from collab_robots.explorer.measures import Sighting
+from collab_robots.explorer.measures import fuse, Sighting
 from collab_robots.tangle.block import decode_block
 from collab_robots.tangle.dag import Dag
 from collab_robots.tangle.order import Order
@@ -37,7 +37,7 @@ class History:
     :param rows: every block it holds.
     :param acts: the calls about tasks that took effect.
     :param state_root: of the contract after all records, hex.
-    :param sightings: everything the robots' cameras named, as it was reported.
+    :param sightings: what the robots' cameras named, fused.
     :param calls: how often each call was executed.
     :param reverted: how often each call was reverted.
     """
@@ -136,11 +136,11 @@ def read_history(path: Path, fleet: Fleet, robot: str, labels: tuple[str, ...]) 
         rows,
         effective(list(_acts(order, runner))),
         runner.state_root().hex(),
-        [
-            Sighting(*seen.position, labels[seen.class_id], seen.confidence)
+        fuse(
+            (seen.robot, Sighting(*seen.position, labels[seen.class_id], seen.confidence))
             for seen in view.sightings()
             if seen.class_id < len(labels)
-        ],
+        ),
         dict(Counter(receipt.call for receipt in receipts)),
         dict(Counter(receipt.call for receipt in receipts if not receipt.ok)),
         {task.key.hex(): task.words for task in tasks},

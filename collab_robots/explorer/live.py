@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -141,7 +141,7 @@ def picture(timeline: Timeline, duration: float) -> Panel:
             Text(f'{counts.open} open, {counts.held} held, {counts.done} done'),
             Text(''),
         )
-    parts = [head]
+    parts: list[RenderableType] = [head]
     banner = split_words(timeline)
     if banner:
         parts.append(Text(banner, 'bold red' if banner.startswith('SPLIT') else 'dim'))

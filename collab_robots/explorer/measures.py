@@ -23,6 +23,7 @@ NEAR = 0.15  # m: a wall cell this close to a true one is right
 SIGHT_RANGE = 4.0  # m: posters closer than this have to be named
 SIGHT_ANGLE = math.radians(60.0)  # off the poster's normal; flatter than this nobody can read it
 SIGHT_TIME = 0.5  # s in view without a break: one period of the camera
+SAME_PLACE = 0.8  # m between two words about one picture
 NAMED_WITHIN = 1.0  # m between a poster and the sighting that names it
 
 Mask = npt.NDArray[np.bool_]
@@ -44,6 +45,50 @@ class Sighting(NamedTuple):
     y: float
     label: str
     confidence: float = 1.0
+
+
+def fuse(reports: Iterable[tuple[str, Sighting]]) -> list[Sighting]:
+    """
+    Make one sighting of all that robots said about one place.
+
+    A robot's later word about a place replaces its earlier one, because it has summed up its own
+    looks; different robots' words are weighed by their confidence.
+
+    :param reports: (robot, what it said), oldest first.
+    """
+    latest: list[tuple[str, Sighting]] = []
+    for robot, said in reports:
+        latest = [
+            (who, before) for who, before in latest if who != robot or not _close(before, said)
+        ]
+        latest.append((robot, said))
+    groups: list[list[Sighting]] = []
+    for _, said in sorted(latest, key=lambda item: -item[1].confidence):
+        for group in groups:
+            if _close(group[0], said):
+                group.append(said)
+                break
+        else:
+            groups.append([said])
+    return [_agreed(group) for group in groups]
+
+
+def _close(a: Sighting, b: Sighting) -> bool:
+    return math.dist((a.x, a.y), (b.x, b.y)) <= SAME_PLACE
+
+
+def _agreed(group: list[Sighting]) -> Sighting:
+    weights: dict[str, float] = {}
+    for said in group:
+        weights[said.label] = weights.get(said.label, 0.0) + said.confidence
+    label = max(weights, key=lambda name: weights[name])
+    voices = [said for said in group if said.label == label]
+    return Sighting(
+        sum(said.x for said in voices) / len(voices),
+        sum(said.y for said in voices) / len(voices),
+        label,
+        max(said.confidence for said in voices),
+    )
 
 
 def lookup(grid: Grid, points: Array) -> npt.NDArray[np.int8]:

@@ -165,9 +165,9 @@ def gantt(
     pitch = 34
     canvas = _Canvas(end, 1.0, TOP + BOTTOM + pitch * len(rows))
     canvas.time_axis(split)
-    for index, row in enumerate(rows):
+    for index, title in enumerate(rows):
         middle = TOP + pitch * (index + 0.5)
-        canvas.text(LEFT - 8, middle + 4, row, 'row', 'end')
+        canvas.text(LEFT - 8, middle + 4, title, 'row', 'end')
         if index:
             canvas.rule(LEFT, TOP + pitch * index, WIDTH - RIGHT, TOP + pitch * index, 'grid')
     for bar in bars:

@@ -126,6 +126,20 @@ def test_the_nearest_sighting_names_a_poster(sightings: list[Sighting], right: b
     assert measures.named_rightly(POSTER, sightings) is right
 
 
+def test_robots_words_about_one_place_become_one() -> None:
+    fused = measures.fuse(
+        [
+            ('a', Sighting(1.0, 1.0, 'espresso', 0.9)),
+            ('a', Sighting(1.2, 1.0, 'cup', 0.5)),  # replaces its first word
+            ('b', Sighting(1.0, 1.2, 'espresso', 0.4)),
+            ('c', Sighting(1.1, 1.0, 'espresso', 0.2)),
+            ('a', Sighting(3.0, 1.0, 'tabby', 0.7)),
+        ]
+    )
+    assert [(seen.label, seen.confidence) for seen in fused] == [('tabby', 0.7), ('espresso', 0.4)]
+    assert (fused[1].x, fused[1].y) == pytest.approx((1.05, 1.1))
+
+
 def test_a_lease_is_followed_from_award_to_completion() -> None:
     (lease,) = agreement.leases(
         [
