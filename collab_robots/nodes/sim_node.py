@@ -2,8 +2,8 @@
 The simulated building and radio as a ROS node: one process for all robots.
 
 Publishes in each robot's namespace what a robot's base publishes (``scan``, ``odom``, ``tf``,
-camera), obeys ``cmd_vel``, and carries ``radio/tx/<kind>`` to the other robots' ``radio/rx/<kind>``
-as bytes that it never looks into.
+camera), obeys ``cmd_vel``, and carries ``radio/tx/<kind>`` to the other robots'
+``radio/rx/<kind>`` as bytes that it never looks into.
 
 It runs without an executor: with some fifty endpoints, building wait sets a hundred times a second
 costs more than the whole simulation, so every tick takes what has arrived instead.

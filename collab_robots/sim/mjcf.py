@@ -88,7 +88,8 @@ def mjcf(world: World, robots: list[str]) -> str:
     parts += [_box(box, '0.86 0.86 0.84 1') for box in world.wall_boxes]
     parts += [_box(box, '0.62 0.55 0.47 1') for box in world.furniture_boxes]
     parts += [_poster(poster) for poster in world.posters]
-    for index, (name, start) in enumerate(zip(robots, world.start_poses(len(robots)))):
+    for index, (name, start) in enumerate(
+            zip(robots, world.start_poses(len(robots)), strict=True)):
         x, y, yaw = start
         # The slides are given in the turned body frame, so that they move along world x and y.
         parts.append(_ROBOT.format(
@@ -108,13 +109,13 @@ def mjcf(world: World, robots: list[str]) -> str:
 def assets(world: World) -> dict[str, bytes]:
     """Return the textures that the model names, as PNG files in memory."""
     result = {}
-    for poster in world.posters:
-        with Image.open(poster.path) as picture:
+    for path in {poster.path for poster in world.posters}:
+        with Image.open(path) as picture:
             small = picture.convert('RGB')
         small.thumbnail((MAX_TEXTURE, MAX_TEXTURE))
         buffer = io.BytesIO()
-        small.save(buffer, 'PNG', compress_level=1)
-        result[_asset(poster.image)] = buffer.getvalue()
+        small.save(buffer, 'PNG', compress_level=0)
+        result[_asset(path.name)] = buffer.getvalue()
     return result
 
 

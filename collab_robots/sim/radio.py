@@ -143,7 +143,7 @@ class Radio:
 
     def hears(self, now_ns: int) -> Matrix:
         """Return (n, n): whether the robot of the row hears that of the column."""
-        result = self._links.copy()
+        result: Matrix = self._links.copy()
         for start, end, together in self._outages:
             if start <= now_ns < end:
                 result &= together

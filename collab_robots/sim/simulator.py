@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError, Refusal, RefusedError, SimulationError
-from collab_robots.core.geometry import Array, compose, pose, wrap
+from collab_robots.core.geometry import Array, pose, wrap
 from collab_robots.sim.mjcf import (
     assets,
     IMAGE_HEIGHT,
@@ -31,6 +31,7 @@ RANGE_MIN, RANGE_MAX, RANGE_NOISE = 0.12, 8.0, 0.01  # m; noise: standard deviat
 MAX_SPEED, MAX_TURN = 0.5, 1.5  # m/s, rad/s
 MAX_ACCELERATION, MAX_TURN_ACCELERATION = 1.0, 4.0  # m/s², rad/s²
 WATCHDOG_NS = SECOND // 2  # a robot that is told nothing for this long stops
+Pose = tuple[float, float, float]
 LIDAR_GROUPS = np.array([1, 1, 0, 0, 0, 0], dtype=np.uint8)
 
 
@@ -54,32 +55,45 @@ class Drift:
 
 
 class _Robot:
-    """What the simulator keeps of one robot."""
+    """What the simulator keeps of one robot; plain floats, because this runs in every step."""
 
     def __init__(self, name: str, start: Array, rng: np.random.Generator, drift: Drift) -> None:
         self.name = name
         self.rng = rng
-        self.command = (0.0, 0.0)
+        self.wanted = (0.0, 0.0)  # v, w
         self.commanded_ns = -WATCHDOG_NS - 1
-        self.speed = np.zeros(2)  # v, w that the motors are set to
-        self.true = start
-        self.odometry = pose(0.0, 0.0, 0.0)
-        self.velocity = np.zeros(2)  # v, w as the wheels measure them
-        self.scale = 1.0 + rng.uniform(-1.0, 1.0, 2) * (drift.distance, drift.turn)
-        self.noise = 0.2 * np.array([drift.distance, drift.turn])
+        self.set_v = self.set_w = 0.0  # what the motors are set to
+        self.start = tuple(start.tolist())
+        self.true: Pose = self.start
+        self.odometry: Pose = (0.0, 0.0, 0.0)
+        self.velocity = (0.0, 0.0)  # v, w as the wheels measure them
+        rates = np.array([drift.distance, drift.turn])
+        self.scale_d, self.scale_a = (1.0 + rng.uniform(-1.0, 1.0, 2) * rates).tolist()
+        self.noise_d, self.noise_a = (0.2 * rates).tolist()
+        self._white: list[float] = []
 
-    def count_wheels(self, true: Array) -> None:
-        """Add the way from the last true pose to the odometry, as wheels would measure it."""
-        dx, dy = true[:2] - self.true[:2]
-        turn = wrap(true[2] - self.true[2])
+    def motors(self, now_ns: int) -> None:
+        """Bring the motors closer to the last command, or to a stop when it is too old."""
+        v, w = self.wanted if now_ns - self.commanded_ns <= WATCHDOG_NS else (0.0, 0.0)
+        dv, dw = MAX_ACCELERATION * TIME_STEP, MAX_TURN_ACCELERATION * TIME_STEP
+        self.set_v += min(max(v - self.set_v, -dv), dv)
+        self.set_w += min(max(w - self.set_w, -dw), dw)
+
+    def moved_to(self, x: float, y: float, yaw: float) -> None:
+        """Take the true pose after a step, and count on the wheels how it was reached."""
+        yaw = wrap(yaw)
+        turn = wrap(yaw - self.true[2])
         heading = self.true[2] + turn / 2
-        moved = np.array([dx * math.cos(heading) + dy * math.sin(heading), turn])
-        self.true = true
-        white = self.rng.standard_normal(2) * self.noise * np.sqrt(np.abs(moved))
-        d, a = moved * self.scale + white
-        self.velocity = np.array([d, a]) / TIME_STEP
-        self.odometry = compose(
-            self.odometry, pose(d * math.cos(a / 2), d * math.sin(a / 2), a))
+        way = (x - self.true[0]) * math.cos(heading) + (y - self.true[1]) * math.sin(heading)
+        self.true = (x, y, yaw)
+        if len(self._white) < 2:
+            self._white = self.rng.standard_normal(1000).tolist()
+        d = way * self.scale_d + self._white.pop() * self.noise_d * math.sqrt(abs(way))
+        a = turn * self.scale_a + self._white.pop() * self.noise_a * math.sqrt(abs(turn))
+        self.velocity = (d / TIME_STEP, a / TIME_STEP)
+        x, y, yaw = self.odometry
+        self.odometry = (
+            x + d * math.cos(yaw + a / 2), y + d * math.sin(yaw + a / 2), wrap(yaw + a))
 
 
 class Simulator:
@@ -114,9 +128,8 @@ class Simulator:
         streams = np.random.default_rng(seed).spawn(robots)
         self._robots = [
             _Robot(name, start, rng, drift)
-            for name, start, rng in zip(self.names, starts, streams)
+            for name, start, rng in zip(self.names, starts, streams, strict=True)
         ]
-        self._starts = np.array(starts)
         self._bodies = [self.model.body(name).id for name in self.names]
         self._steps = 0
         angles = ANGLE_MIN + ANGLE_INCREMENT * np.arange(RAYS)
@@ -142,32 +155,31 @@ class Simulator:
             raise RefusedError(Refusal.MALFORMED, f'cmd_vel: expected numbers, got {v}, {w}')
         v = min(max(v, -MAX_SPEED), MAX_SPEED)
         w = min(max(w, -MAX_TURN), MAX_TURN)
-        self._robots[robot].command = (v, w)
+        self._robots[robot].wanted = (v, w)
         self._robots[robot].commanded_ns = self.now_ns
 
     def step(self) -> None:
         """Go on by :data:`TIME_STEP`."""
-        limit = np.array([MAX_ACCELERATION, MAX_TURN_ACCELERATION]) * TIME_STEP
-        for index, robot in enumerate(self._robots):
-            alive = self.now_ns - robot.commanded_ns <= WATCHDOG_NS
-            wanted = robot.command if alive else (0.0, 0.0)
-            robot.speed += np.clip(wanted - robot.speed, -limit, limit)
-            v, w = robot.speed
+        control = []
+        for robot in self._robots:
+            robot.motors(self.now_ns)
             yaw = robot.true[2]
-            self.data.ctrl[3 * index: 3 * index + 3] = v * math.cos(yaw), v * math.sin(yaw), w
+            control += [robot.set_v * math.cos(yaw), robot.set_v * math.sin(yaw), robot.set_w]
+        self.data.ctrl = control
         mujoco.mj_step(self.model, self.data)
         self._steps += 1
-        joints = self.data.qpos.reshape(-1, 3) + self._starts
-        for robot, true in zip(self._robots, joints):
-            robot.count_wheels(pose(true[0], true[1], wrap(true[2])))
+        joints = iter(self.data.qpos.tolist())
+        for robot in self._robots:
+            x, y, yaw = robot.start
+            robot.moved_to(x + next(joints), y + next(joints), yaw + next(joints))
 
     def true_pose(self, robot: int) -> Array:
         """Return where the robot is, (3,) in the map frame."""
-        return self._robots[robot].true.copy()
+        return pose(*self._robots[robot].true)
 
-    def odometry(self, robot: int) -> tuple[Array, Array]:
+    def odometry(self, robot: int) -> tuple[Array, tuple[float, float]]:
         """Return the pose (3,) that the wheels tell, from the start, and the velocity (v, w)."""
-        return self._robots[robot].odometry.copy(), self._robots[robot].velocity.copy()
+        return pose(*self._robots[robot].odometry), self._robots[robot].velocity
 
     def scan(self, robot: int) -> npt.NDArray[np.float32]:
         """

@@ -34,7 +34,8 @@ class Box:
     def local(self, points: Array) -> Array:
         """Bring points (n, 2) into the box's own frame."""
         cos, sin = math.cos(self.turn), math.sin(self.turn)
-        return (points - np.asarray(self.centre)) @ np.array([[cos, -sin], [sin, cos]])
+        turned = (points - np.asarray(self.centre)) @ np.array([[cos, -sin], [sin, cos]])
+        return np.asarray(turned)
 
     def contains(self, points: Array) -> Mask:
         """Tell which points (n, 2) lie in the box's floor area."""
@@ -44,7 +45,8 @@ class Box:
         """Return the corners (4, 2) of the floor area."""
         cos, sin = math.cos(self.turn), math.sin(self.turn)
         signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
-        return signs * np.asarray(self.half) @ np.array([[cos, sin], [-sin, cos]]) + self.centre
+        turned = signs * np.asarray(self.half) @ np.array([[cos, sin], [-sin, cos]])
+        return np.asarray(turned + self.centre)
 
 
 def boxes_at(boxes: Sequence[Box], points: Array) -> Mask:

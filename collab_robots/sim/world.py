@@ -115,7 +115,7 @@ class Poster(Strict):
     def height(self) -> float:
         """Height of the picture, m."""
         with Image.open(self.path) as picture:
-            return self.width * picture.height / picture.width
+            return float(self.width * picture.height / picture.width)
 
     @property
     def normal(self) -> Array:
@@ -136,7 +136,7 @@ class Poster(Strict):
 
 
 class StartPoses(Strict):
-    """Where robots start (x, y, heading): the first half of them in ``first``, the others after."""
+    """Where robots start (x, y, heading), the first half of them in ``first``."""
 
     first: Starts
     second: Starts = ()
