@@ -40,7 +40,7 @@ class Border:
         )
 
     def guard(self, callback: Callable[[Any], None]) -> Callable[[Any], None]:
-        """Return the callback with refusals counted; messages of another version never reach it."""
+        """Return the callback, with refusals counted and messages of other versions refused."""
 
         def guarded(message: Any) -> None:
             try:

@@ -217,7 +217,7 @@ def task_from_msg(msg: TaskStatus) -> TaskView:
         proposed_at_ns=round(msg.proposed_at * SECOND),
         award_from_ns=round(msg.award_from * SECOND),
         lease_until_ns=round(msg.lease_until * SECOND),
-        bids=dict(zip(msg.bidders, msg.costs)),
+        bids=dict(zip(msg.bidders, msg.costs, strict=True)),
         completed_by=tuple(msg.completed_by),
     )
 
@@ -264,7 +264,7 @@ def request_from_msg(msg: RequestMsg) -> Request:
     """
     if not len(msg.issuers) == len(msg.first) == len(msg.last):
         raise RefusedError(Refusal.MALFORMED, 'a request whose ranges are incomplete')
-    ranges = zip(msg.issuers, msg.first, msg.last)
+    ranges = zip(msg.issuers, msg.first, msg.last, strict=True)
     return Request(
         sender=msg.sender,
         target=msg.target,

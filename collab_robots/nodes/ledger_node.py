@@ -28,10 +28,16 @@ from collab_robots.nodes.spin import run
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.store import Store
 from collab_robots.tangle.sync import Have, Request
-from collab_robots_msgs.msg import Block, Call, LedgerStatus, Refused
+from collab_robots_msgs.msg import (
+    Block,
+    Call,
+    LedgerStatus,
+    Refused,
+    TaskStatusArray,
+    TileDigestArray,
+)
 from collab_robots_msgs.msg import Have as HaveMsg
 from collab_robots_msgs.msg import Request as RequestMsg
-from collab_robots_msgs.msg import TaskStatusArray, TileDigestArray
 
 PUBLISH_PERIOD = SECOND // 5
 REASONS = frozenset(reason.value for reason in Refusal)

@@ -51,6 +51,4 @@ def heard(kind: str) -> str:
 
 def direct_remappings() -> list[tuple[str, str]]:
     """Return the remappings that join tx and rx on real robots, where DDS is the radio."""
-    return [
-        (topic, f'/fleet/{kind}') for kind in KINDS for topic in (sent(kind), heard(kind))
-    ]
+    return [(topic, f'/fleet/{kind}') for kind in KINDS for topic in (sent(kind), heard(kind))]

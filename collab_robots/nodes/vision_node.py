@@ -35,7 +35,7 @@ SCANS_KEPT = 10
 MAX_SCAN_AGE = SECOND // 4
 PARAMETERS = {
     **ROBOT,
-    'camera_pose': Parameter([0.17, 0.0, 0.0], 'Camera in base_footprint: x (m), y (m), yaw (rad).'),
+    'camera_pose': Parameter([0.17, 0.0, 0.0], 'Camera on the robot: x (m), y (m), yaw (rad).'),
 }
 
 
