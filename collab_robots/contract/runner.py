@@ -84,6 +84,7 @@ class Runner:
         """Words for robots by address and for tasks by key, as ``calls.describe`` takes them."""
         self._facts = Facts(self._evm, len(fleet.robots))
         self._marks: list[tuple[Entry, Any]] = []  # per executed entry, the state before it
+        self._named: list[tuple[bytes, bytes]] = []  # record and key of each task's first proposal
         self._leases: dict[bytes, list[_Lease]] = {}
         self._root: tuple[int, bytes] | None = None
         roster = ['0x' + robot.address.hex() for robot in fleet.robots]
@@ -169,8 +170,9 @@ class Runner:
     def _note(self, entry: Entry, sender: bytes, data: bytes) -> None:
         """Remember what :attr:`names` and :meth:`award_record` need of a successful call."""
         name, key = call_name(data), key_of(data)
-        if name == 'propose' and key is not None:
+        if name == 'propose' and key is not None and key not in self.names:
             self.names[key] = describe(data).removeprefix('propose ')
+            self._named.append((entry.id, key))
         if name not in _LEASE_CALLS or key is None:
             return
         end = SELECTOR_BYTES + 2 * WORD
@@ -193,6 +195,8 @@ class Runner:
             for receipt in self.receipts.pop(entry.id, ()):
                 self.reverted -= not receipt.ok
         gone = {entry.id for entry, _ in undone}
+        while self._named and self._named[-1][0] in gone:
+            del self.names[self._named.pop()[1]]
         for leases in self._leases.values():
             while leases and leases[-1].record in gone:
                 leases.pop()

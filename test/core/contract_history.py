@@ -1,0 +1,89 @@
+"""Histories for the tests of the contract: a DAG of records by alias, in any order."""
+
+import re
+
+from collab_robots.contract import calls
+from collab_robots.contract.calls import Kind
+from collab_robots.contract.runner import Runner
+from collab_robots.core.clock import SECOND
+from collab_robots.tangle.block import block_id, GENESIS
+from collab_robots.tangle.dag import Dag
+from collab_robots.tangle.memory import make_team
+from collab_robots.tangle.order import Order
+from collab_robots.tangle.record import encode_record, sign_record
+
+FLEET, KEYS = make_team(4)
+NAMES = [robot.name for robot in FLEET.robots]
+ADDRESSES = [robot.address for robot in FLEET.robots]
+KEY = calls.task_key(Kind.EXPLORE, 5, 7, 0)
+PROPOSE = calls.propose(Kind.EXPLORE, 5, 7, 0)
+
+
+class Listed:
+    """Stands in for an Order: entries exactly as given, all of them new."""
+
+    def __init__(self, entries):
+        self.entries = list(entries)
+
+    def changed_from(self):
+        return 0
+
+
+class History:
+    """Records of a team, in the order in which they were made."""
+
+    def __init__(self):
+        self.dag = Dag(len(KEYS))
+        self.entries = []
+
+    def say(self, robot, seconds, *said, past=None):
+        """Add a record; by default its past is everything said so far."""
+        own = self.dag.newest(robot)
+        past = list(self.dag.tips.values()) if past is None else past
+        parents = {entry.id for entry in past if entry.id != (own and own.id)}
+        parents |= {own.id if own else GENESIS}
+        record = sign_record(
+            KEYS[robot],
+            FLEET.id,
+            own.record.seq + 1 if own else 0,
+            parents,
+            round(seconds * SECOND),
+            said,
+        )
+        entry = self.dag.insert(block_id(encode_record(record)), record, robot)
+        self.entries.append(entry)
+        return entry
+
+    def order(self):
+        order = Order()
+        for entry in self.entries:
+            order.insert(entry)
+        return order
+
+
+def execute(entries):
+    """Execute entries as they come, from nothing."""
+    runner = Runner(FLEET)
+    runner.update(Listed(entries))
+    return runner
+
+
+def storage(runner):
+    """Read all non-zero storage out of pyrevm's description of itself, by slot."""
+    found = re.findall(
+        r'(\d+): StorageSlot \{ previous_or_original_value: \d+, present_value: (\d+) \}',
+        runner._evm._evm.journal_str,
+    )
+    return {int(slot): int(value) for slot, value in found if value != '0'}
+
+
+def topological(entries, random):
+    """Return entries in another order in which parents come first."""
+    left, done, result = list(entries), {GENESIS}, []
+    while left:
+        ready = [entry for entry in left if done.issuperset(entry.record.parents)]
+        entry = random.choice(ready)
+        left.remove(entry)
+        done.add(entry.id)
+        result.append(entry)
+    return result
