@@ -4,28 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from collab_robots.core.clock import SECOND
+from collab_robots.tangle.peers import Peer
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.sync import lacking, MAX_IDS, Request
-
-
-@dataclass(slots=True)
-class Peer:
-    """
-    What is known of a teammate.
-
-    :param heard_at: ns, local clock, of anything it sent.
-    :param heights: that it announced last.
-    :param failures: requests in a row that brought nothing.
-    :param not_before: ns, local clock: it is not asked before.
-    """
-
-    heard_at: int
-    heights: tuple[int, ...]
-    failures: int = 0
-    not_before: int = 0
 
 
 class Fetcher:

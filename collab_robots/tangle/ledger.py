@@ -19,9 +19,11 @@ from collab_robots.tangle.answerer import Answerer
 from collab_robots.tangle.approval import accepted_heights, Status
 from collab_robots.tangle.block import block_id, decode_block, ID_BYTES, MAX_BLOCK_BYTES
 from collab_robots.tangle.dag import Dag, Entry
-from collab_robots.tangle.fetcher import Fetcher, Peer
+from collab_robots.tangle.fetcher import Fetcher
 from collab_robots.tangle.issuer import Calls, Issuer
 from collab_robots.tangle.order import Order
+from collab_robots.tangle.own_history import OwnHistory
+from collab_robots.tangle.peers import Peers
 from collab_robots.tangle.record import decode_record, verify_record
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.solidifier import Item, Solidifier
@@ -79,23 +81,19 @@ class Ledger:
         self._calls = Calls(self.dag.members)
         self._issuer = Issuer(fleet, key, self.dag, store, config)
         self._fetcher = Fetcher(self.name, config)
-        self._peers: dict[str, Peer] = {}
+        self._peers = Peers(fleet, self.name, config.silence)
         self._listeners: list[Callable[[Entry], None]] = []
         self._answerer = Answerer(store, config)
         self._accepted: tuple[int, ...] | None = None
         self._have_at = _NEVER
         self._have_due = _NEVER
-        self._committed_at = _NEVER
+        self._commit_due = _NEVER
         self._foreign: set[str] = set()
         self._bytes_sent = 0
         self._bytes_received = 0
         self._store_alarm = ''
         self._load()
-        now = clock.now_ns()
-        empty = not self.dag.chains[self.index]
-        self._may_issue_at = now + round(config.first_have_grace * SECOND) if empty else now
-        self._recovery: tuple[int, int] | None = None  # own height, since when
-        self._has_issued = False
+        self._history = OwnHistory(clock.now_ns(), len(self.dag.chains[self.index]), config)
 
     # What the robot says
 
@@ -113,7 +111,8 @@ class Ledger:
         now = self._clock.now_ns()
         self._accepted = None
         self._release_early(now)
-        self._commit(now)
+        if now >= self._commit_due:
+            self._commit(now)
         if self._may_issue(now) and self._issuer.is_due(
             now, self._calls, self._accepted_heights(now)
         ):
@@ -132,7 +131,7 @@ class Ledger:
         """
         now = self._clock.now_ns()
         self._bytes_received += len(raw)
-        self._hear(sender, now)
+        self._peers.hear(sender, now)
         try:
             if len(raw) > MAX_BLOCK_BYTES:
                 raise RefusedError(Refusal.TOO_LARGE, f'block of {len(raw)} bytes')
@@ -169,9 +168,9 @@ class Ledger:
             return
         if have.sender == self.name:
             return
-        was_away = self._hear(have.sender, now)
-        self._peers[have.sender].heights = have.heights
-        self._may_issue_at = min(self._may_issue_at, now)
+        was_away = self._peers.hear(have.sender, now)
+        self._peers.known[have.sender].heights = have.heights
+        self._history.announced(now)
         if was_away:
             self._hasten_have(self._config.have_min_interval)
         elif have.set_digest != self._digest():
@@ -191,14 +190,19 @@ class Ledger:
         self._bytes_received += request.size
         try:
             check_request(request, self.fleet)
-            self._hear(request.sender, now)
+            self._peers.hear(request.sender, now)
             for row in self._answerer.answer(request, now):
                 if row.id in self.dag.entries:  # an own record may not be durable yet
                     self._send(row.id, row.raw, now)
         except RefusedError as error:
             self._refuse(error, request.sender)
         except StoreError as error:
-            self._store_alarm = str(error)
+            self._store_failed(error, now)
+
+    def close(self) -> None:
+        """Write what was received to the disk and close the store."""
+        self._commit(self._clock.now_ns())
+        self._store.close()
 
     # What is known
 
@@ -231,7 +235,7 @@ class Ledger:
             final=0,
             heights=self.dag.heights(),
             set_digest=self._digest(),
-            peers=tuple(name for name, peer in self._peers.items() if self._is_near(peer, now)),
+            peers=self._peers.near(now),
             refused=dict(self._refused),
             forked=tuple(self.fleet.robots[issuer].name for issuer in sorted(self.dag.forks)),
             bytes_sent=self._bytes_sent,
@@ -253,19 +257,43 @@ class Ledger:
             self._calls.note(entry)
             self.order.insert(entry)
 
+    def _may_issue(self, now: int) -> bool:
+        if (
+            self.hold
+            or self.index in self.dag.forks
+            or (self._store_alarm and now < self._commit_due)
+        ):
+            return False
+        own = len(self.dag.chains[self.index])
+        return self._history.is_complete(now, own, self._peers.claimed(self.index))
+
     def _issue(self, now: int) -> None:
         try:
             entry, raw = self._issuer.issue(now)
         except StoreError as error:
-            self._store_alarm = str(error)
+            self._store_failed(error, now)
             return
-        self._store_alarm = ''
-        self._committed_at = now
-        self._has_issued = True
-        self._recovery = None
+        self._stored(now)
+        self._history.spoke()
         self.dag.attach(entry)
         self._note(entry)
         self._send(entry.id, raw, now)
+
+    def _commit(self, now: int) -> None:
+        try:
+            self._store.commit()
+        except StoreError as error:
+            self._store_failed(error, now)
+        else:
+            self._stored(now)
+
+    def _stored(self, now: int) -> None:
+        self._store_alarm = ''
+        self._commit_due = now + round(self._config.commit_interval * SECOND)
+
+    def _store_failed(self, error: StoreError, now: int) -> None:
+        self._store_alarm = str(error)
+        self._commit_due = now + round(self._config.commit_retry * SECOND)
 
     def _send(self, identity: bytes, raw: bytes, now: int) -> None:
         self._answerer.note_sent(identity, now)
@@ -308,37 +336,6 @@ class Ledger:
             del self._early[item.id]
             self._add(item)
 
-    def _commit(self, now: int) -> None:
-        if self._store.uncommitted and now - self._committed_at >= (
-            self._config.commit_interval * SECOND
-        ):
-            self._committed_at = now
-            try:
-                self._store.commit()
-                self._store_alarm = ''
-            except StoreError as error:
-                self._store_alarm = str(error)
-
-    def _may_issue(self, now: int) -> bool:
-        """
-        Tell whether issuing cannot make this robot an equivocator, as far as it can know.
-
-        A robot that lost its disk has its history only with the others: it waits for the first
-        announcement and then until it holds what they claim it issued. A claim that nobody can
-        fulfil within ``recovery_timeout`` is taken for a lie.
-        """
-        if self.hold or now < self._may_issue_at or self.index in self.dag.forks:
-            return False
-        if self._has_issued:
-            return True
-        own = len(self.dag.chains[self.index])
-        if all(peer.heights[self.index] <= own for peer in self._peers.values()):
-            self._recovery = None
-            return True
-        if self._recovery is None or self._recovery[0] != own:
-            self._recovery = (own, now)
-        return now - self._recovery[1] >= self._config.recovery_timeout * SECOND
-
     def _announce(self, now: int) -> None:
         have = Have(self.name, self.fleet.id, self.dag.heights(), self._digest())
         self._have_at = now
@@ -359,29 +356,11 @@ class Ledger:
                 for identity, sender in self._solidifier.missing().items()
                 if identity not in self._early
             },
-            self._peers,
+            self._peers.known,
         )
         if request is not None:
             self._bytes_sent += request.size
             self._transport.send_request(request.target, request)
-
-    def _hear(self, sender: str, now: int) -> bool:
-        """Take note that a teammate is there; tell whether it was away."""
-        if sender == self.name or sender not in self.fleet.index_by_name:
-            return False
-        peer = self._peers.get(sender)
-        if peer is None:
-            self._peers[sender] = Peer(now, (0,) * self.dag.members)
-            self._peers = {
-                name: self._peers[name] for name in self.fleet.index_by_name if name in self._peers
-            }
-            return True
-        was_away = not self._is_near(peer, now)
-        peer.heard_at = now
-        return was_away
-
-    def _is_near(self, peer: Peer, now: int) -> bool:
-        return now - peer.heard_at < self._config.silence * SECOND
 
     def _refuse(self, error: RefusedError, sender: str) -> None:
         self._refused[error.reason] += 1
@@ -409,11 +388,10 @@ class Ledger:
         """Tell whether a robot was heard from lately, itself or by a record others passed on."""
         if robot == self.index:
             return True
-        since = now - self._config.active_window * SECOND
+        since = now - round(self._config.active_window * SECOND)
         newest = self.dag.newest(robot)
-        peer = self._peers.get(self.fleet.robots[robot].name)
-        return (newest is not None and newest.record.issued_at >= since) or (
-            peer is not None and peer.heard_at >= since
+        return self._peers.heard_since(self.fleet.robots[robot].name, since) or (
+            newest is not None and newest.record.issued_at >= since
         )
 
     def _alarm(self, now: int) -> str:
@@ -424,7 +402,7 @@ class Ledger:
                 f'not issuing: two records {self.dag.forks[self.index]} are signed with this '
                 "robot's key: another process uses it, or its disk was lost; give it a new key"
             )
-        elif self._recovery is not None:
+        elif self._history.is_missing:
             alarms.append('own records are missing here and are fetched from teammates')
         if own and own.record.issued_at > now + self._config.future_tolerance * SECOND:
             alarms.append('the clock is behind the own last record: was it set back?')

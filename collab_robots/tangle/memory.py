@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 import heapq
 import random
 
@@ -126,7 +127,7 @@ class MemoryNetwork:
         return (self.clock.now_ns() - start) / SECOND
 
     def agree(self) -> bool:
-        """Tell whether all robots hold the same blocks in the same order, and none waits."""
+        """Tell whether all robots hold the same blocks."""
         digests = {ledger.dag.digest for ledger in self.ledgers.values()}
         return len(digests) == 1
 
@@ -139,7 +140,7 @@ class MemoryNetwork:
             copies = 1 + (self._random.random() < self.weather.duplication)
             for _ in range(copies):
                 delay = round(self._random.uniform(*self.weather.delay) * SECOND)
-                self._at(delay, lambda name=name: self._arrive(name, sender, action))  # type: ignore[misc]
+                self._at(delay, partial(self._arrive, name, sender, action))
 
     def _arrive(self, name: str, sender: str, action: Callable[[Ledger], None]) -> None:
         ledger = self.ledgers.get(name)

@@ -18,6 +18,7 @@ class LedgerConfig:
     :param active_window: a robot heard from within it counts for ``accepted``.
     :param future_tolerance: records issued later than this ahead of the clock are put off.
     :param commit_interval: how long a received record may be in memory only.
+    :param commit_retry: how long nothing is tried, and nothing issued, after the disk failed.
     :param have_interval: between two announcements of what is here.
     :param have_min_interval: the same where a teammate comes back after a silence.
     :param have_reply_interval: the same where a teammate's announcement differs.
@@ -44,6 +45,7 @@ class LedgerConfig:
     active_window: float = 5.0
     future_tolerance: float = 5.0
     commit_interval: float = 0.2
+    commit_retry: float = 1.0
     have_interval: float = 1.0
     have_min_interval: float = 0.2
     have_reply_interval: float = 0.5

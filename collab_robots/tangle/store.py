@@ -126,7 +126,7 @@ class Store(StoreReader):
         self._lock = -1 if self._path == ':memory:' else self._take_lock()
         try:
             self._db = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, timeout=1.0
+                self._path, isolation_level=None, check_same_thread=False, timeout=0.2
             )
             self._prepare(fleet, robot)
         except sqlite3.Error as error:

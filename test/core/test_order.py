@@ -1,5 +1,7 @@
 """The order: topological, independent of arrival, honest about what changed."""
 
+from collections import Counter
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,6 +10,7 @@ from collab_robots.tangle.dag import Dag
 from collab_robots.tangle.memory import make_team
 from collab_robots.tangle.order import Order
 from collab_robots.tangle.record import encode_record, sign_record
+from collab_robots.tangle.solidifier import Item, Solidifier
 
 FLEET, KEYS = make_team(4)
 
@@ -79,6 +82,26 @@ def test_any_arrival_gives_the_same(history, data):
     for entry in first[1].entries:
         for parent in entry.record.parents:
             assert parent == GENESIS or position[parent] < position[entry.id]
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.randoms(use_true_random=False))
+def test_any_arrival_children_first_and_twice_gives_the_same(history, random):
+    expected = facts(*build(history))
+    arrivals = history * 2
+    random.shuffle(arrivals)
+    dag, order, refused = Dag(4), Order(), Counter()
+    solidifier = Solidifier(dag, refused, limit=4 * len(arrivals))
+    for identity, record, issuer in arrivals:
+        if identity not in dag.entries and identity not in solidifier:
+            for _, entry in solidifier.add(Item(identity, b'', record, issuer, '', 0)):
+                order.insert(entry)
+        absent = {parent for item in solidifier._all.values() for parent in item.record.parents}
+        absent -= {GENESIS, *dag.entries, *solidifier._all}
+        assert set(solidifier.missing()) == absent
+    assert facts(dag, order) == expected
+    assert (len(solidifier), len(solidifier._children), refused) == (0, 0, {})
+    assert solidifier.seqs == (set(), set(), set(), set())
 
 
 @settings(max_examples=60, deadline=None)

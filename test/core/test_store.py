@@ -108,6 +108,21 @@ def test_reading_while_the_robot_writes(path):
     reader.close()
 
 
+def test_reading_what_a_crash_left_behind(path, tmp_path):
+    store = Store(path, FLEET, NAME)
+    for row in rows(3):
+        store.add(row)
+    store.commit()
+    crashed = tmp_path / 'crashed'
+    crashed.mkdir()
+    for name in ('ledger.db', 'ledger.db-wal'):
+        (crashed / name).write_bytes((tmp_path / name).read_bytes())
+    store.close()
+    reader = Store.read(crashed / 'ledger.db')
+    assert list(reader.load()) == rows(3)
+    reader.close()
+
+
 def test_file_of_another_fleet_or_robot_says_whose_it_is(filled):
     other = make_team(2, 'other')[0]
     with pytest.raises(

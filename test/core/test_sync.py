@@ -9,8 +9,9 @@ import pytest
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.tangle.answerer import Answerer, Budget
-from collab_robots.tangle.fetcher import Fetcher, Peer
+from collab_robots.tangle.fetcher import Fetcher
 from collab_robots.tangle.memory import make_team, MemoryNetwork, Weather
+from collab_robots.tangle.peers import Peer
 from collab_robots.tangle.record import encode_record
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.store import Row, Store

@@ -1,0 +1,69 @@
+"""Who is there, and what each says it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from collab_robots.core.clock import SECOND
+from collab_robots.core.fleet import Fleet
+
+
+@dataclass(slots=True)
+class Peer:
+    """
+    What is known of a teammate.
+
+    :param heard_at: ns, local clock, of anything it sent.
+    :param heights: that it announced last.
+    :param failures: requests in a row that brought nothing.
+    :param not_before: ns, local clock: it is not asked before.
+    """
+
+    heard_at: int
+    heights: tuple[int, ...]
+    failures: int = 0
+    not_before: int = 0
+
+
+class Peers:
+    """
+    The teammates heard so far. Names are not proven: a false one makes somebody seem near.
+
+    :param me: own name.
+    :param silence: s; who was not heard for that long is away.
+    """
+
+    def __init__(self, fleet: Fleet, me: str, silence: float) -> None:
+        self._fleet = fleet
+        self._me = me
+        self._silence = round(silence * SECOND)
+        self.known: dict[str, Peer] = {}
+        """By name, in roster order."""
+
+    def hear(self, name: str, now: int) -> bool:
+        """Take note of a message at ``now`` (ns); tell whether its sender was away before."""
+        if name == self._me or name not in self._fleet.index_by_name:
+            return False
+        peer = self.known.get(name)
+        if peer is None:
+            self.known[name] = Peer(now, (0,) * len(self._fleet.robots))
+            names = self._fleet.index_by_name
+            self.known = {name: self.known[name] for name in names if name in self.known}
+            return True
+        was_away = now - peer.heard_at >= self._silence
+        peer.heard_at = now
+        return was_away
+
+    def near(self, now: int) -> tuple[str, ...]:
+        """Return the names of those heard lately."""
+        return tuple(
+            name for name, peer in self.known.items() if now - peer.heard_at < self._silence
+        )
+
+    def heard_since(self, name: str, since: int) -> bool:
+        """Tell whether a robot was heard at ``since`` (ns) or later."""
+        return name in self.known and self.known[name].heard_at >= since
+
+    def claimed(self, issuer: int) -> int:
+        """Return the greatest height of an issuer that anybody announced."""
+        return max((peer.heights[issuer] for peer in self.known.values()), default=0)
