@@ -18,12 +18,13 @@ from pydantic import Field
 from collab_robots.core.clock import SECOND
 from collab_robots.core.config import Strict
 from collab_robots.core.errors import Refusal, RefusedError
-from collab_robots.core.geometry import Array, compose, inverse, pose, wrap
+from collab_robots.core.geometry import Array, compose, inverse, pose, transform, wrap
 from collab_robots.mapping.layer import Layer
 from collab_robots.mapping.matcher import ScanMatcher
 from collab_robots.mapping.scan import Scan
 from collab_robots.mapping.tile import CodedTile, TileCoder
 
+TARGET_BLOCK = 0.5  # m; scans are matched to what is mapped in blocks around their points
 Positive = Annotated[float, Field(gt=0.0)]
 
 
@@ -36,16 +37,18 @@ class MapperConfig(Strict):
     """Longer ranges are not used, m."""
     integrate_distance: Positive = 0.15
     """A scan goes into the map when the robot moved this far since the last that did, m …"""
-    integrate_turn: Positive = 0.15
+    integrate_turn: Positive = 0.3
     """… or turned this far, rad …"""
     integrate_period: Positive = 1.0
     """… or this time has passed, s."""
     shift_floor: Positive = 0.08
-    """How far odometry may be off between two scans, m, beside a share of the way driven …"""
+    """How far (m) odometry may be off between two scans that match …"""
     turn_floor: Positive = 0.05
-    """… and in rad, beside a share of the turn …"""
+    """… and how far in rad …"""
     slip: Annotated[float, Field(ge=0.0, le=1.0)] = 0.2
-    """… that share of the way and of the turn."""
+    """… beside this share of the motion between them, which is metres plus radians."""
+    blind_motion: Positive = 2.0
+    """A scan that matches nothing goes into the map only after this motion, m plus rad."""
     odometry_samples: Annotated[int, Field(ge=2, le=10_000)] = 100
     """So many odometry samples are kept."""
     waiting_scans: Annotated[int, Field(ge=1, le=100)] = 4
@@ -78,8 +81,9 @@ class Mapper:
         self._coder = TileCoder(self.layer, round(self.config.tile_period * SECOND))
         self._odometry: deque[tuple[int, Array]] = deque(maxlen=self.config.odometry_samples)
         self._waiting: deque[Scan] = deque()
-        self._travelled = np.zeros(2)  # m and rad since the last match
+        self._travelled = 0.0  # m plus rad since the last match
         self._odom_at_scan: Array | None = None
+        self._target_is_old = True
         self._integrated: tuple[int, Array] | None = None  # stamp and pose of the last
 
     def add_odometry(self, stamp_ns: int, odom: Array) -> Array | None:
@@ -134,7 +138,7 @@ class Mapper:
             return None
         if self._odom_at_scan is not None:
             moved = compose(inverse(self._odom_at_scan), odom)
-            self._travelled += (math.hypot(moved[0], moved[1]), abs(moved[2]))
+            self._travelled += math.hypot(moved[0], moved[1]) + abs(moved[2])
         self._odom_at_scan = odom
         guess = compose(self.map_to_odom, odom)
         self.pose = self._matched(scan, guess)
@@ -145,25 +149,31 @@ class Mapper:
         return self.pose
 
     def _matched(self, scan: Scan, guess: Array) -> Array:
-        if not self._matcher.ready:
+        if self._integrated is None:
             return guess
         config = self.config
-        match = self._matcher.match(
-            scan.points(config.max_range),
-            compose(guess, self._lidar),
-            config.shift_floor + config.slip * self._travelled[0],
-            config.turn_floor + config.slip * self._travelled[1],
-        )
+        points = scan.points(config.max_range)
+        sensor = compose(guess, self._lidar)
+        shift = config.shift_floor + config.slip * self._travelled
+        turn = config.turn_floor + config.slip * self._travelled
+        if self._target_is_old:
+            block = max(TARGET_BLOCK, shift + turn * config.max_range)
+            surface = self.layer.surface(sensor, config.max_range)
+            self._matcher.set_target(_near(surface, transform(sensor, points), block))
+            self._target_is_old = False
+        match = self._matcher.match(points, sensor, shift, turn)
         if match is None:
             self.counts['fallback'] += 1
             return guess
         self.counts['matched'] += 1
-        self._travelled[:] = 0.0
+        self._travelled = 0.0
         return compose(match.pose, self._lidar_inverse)
 
     def _is_due(self, stamp_ns: int) -> bool:
         if self._integrated is None:
             return True
+        if 0.0 < self._travelled < self.config.blind_motion:
+            return False  # not matched: it would blur the map
         then, there = self._integrated
         moved = compose(inverse(there), self.pose)
         return (
@@ -175,7 +185,7 @@ class Mapper:
     def _integrate(self, scan: Scan) -> None:
         sensor = compose(self.pose, self._lidar)
         self.layer.integrate(scan, sensor)
-        self._matcher.set_target(self.layer.surface(sensor, self.config.max_range))
+        self._target_is_old = True
         self._integrated = (scan.stamp_ns, self.pose)
         self.counts['integrated'] += 1
 
@@ -197,6 +207,20 @@ class Mapper:
                 )
             after = (stamp, odom)
         return None
+
+
+def _near(surface: Array, points: Array, block: float) -> Array:
+    """Return the surface points (m, 2) in the blocks (m) of the points (n, 2) and around them."""
+    low = surface.min(axis=0, initial=np.inf) - 2 * block
+    cells = np.floor((surface - low) / block).astype(np.int64)
+    size = cells.max(axis=0, initial=0) + 3
+    hits = np.floor((points - low) / block).astype(np.int64)
+    hits = hits[np.all((hits >= 1) & (hits < size - 1), axis=1)]
+    mask = np.zeros(size, bool)
+    for dx in (-1, 0, 1):
+        for dy in (-1, 0, 1):
+            mask[hits[:, 0] + dx, hits[:, 1] + dy] = True
+    return surface[mask[cells[:, 0], cells[:, 1]]]
 
 
 def _finite(value: Array, what: str) -> Array:

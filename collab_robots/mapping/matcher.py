@@ -16,9 +16,12 @@ NEIGHBOURS = 9  # a point, its copies above and below, and those of the next cel
 MIN_TARGET = 30  # points
 MIN_SOURCE = 20  # points
 MIN_INLIERS = 0.3  # of the points; the others may see what is not mapped yet, or teammates
-WEAK = 0.02  # of the inliers constrain a direction: less, and the direction is left to odometry
+POINT_ERROR = 0.05  # m; pessimistic, as errors of neighbouring points are alike
+PLANAR = (3, 4, 2)  # x, y and yaw among small_gicp's rx, ry, rz, x, y, z
+SURE_SHIFT = 0.2  # m; a guess that may be farther off is searched around first
+SURE_TURN = 0.12  # rad, likewise
 CELL = 0.05  # m, of the search
-TURN = math.radians(0.5)  # of the search
+TURN = math.radians(1.0)  # of the search
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,13 @@ class ScanMatcher:
         """
         if self._cloud is None or len(points) < MIN_SOURCE:
             return None
-        start, reach = guess, self._max_distance
-        if shift > self._max_distance or turn > math.radians(4.0):
+        start = guess
+        if shift > SURE_SHIFT or turn > SURE_TURN:
             start = self._search(points, guess, shift, turn)
-        found, inliers = self._align(points, start, reach)
-        if not np.all(np.isfinite(found)):
+        found, information, inliers = self._align(points, start)
+        if not (np.all(np.isfinite(found)) and np.all(np.isfinite(information))):
             return None
+        found = _fused(found, information, guess, shift, turn)
         off = compose(inverse(guess), found)
         if math.hypot(off[0], off[1]) > shift or abs(off[2]) > turn:
             return None
@@ -99,7 +103,7 @@ class ScanMatcher:
             return None
         return Match(found, inliers)
 
-    def _align(self, points: Array, start: Array, reach: float) -> tuple[Array, float]:
+    def _align(self, points: Array, start: Array) -> tuple[Array, Array, float]:
         source = small_gicp.PointCloud(np.column_stack([points, np.zeros(len(points))]))
         result = small_gicp.align(
             self._cloud,
@@ -107,18 +111,19 @@ class ScanMatcher:
             self._tree,
             init_T_target_source=_matrix(start),
             registration_type='PLANE_ICP',
-            max_correspondence_distance=reach,
+            max_correspondence_distance=self._max_distance,
             max_iterations=30,
             rotation_epsilon=1e-4,
             translation_epsilon=1e-4,
         )
         t = result.T_target_source
         found = pose(t[0, 3], t[1, 3], math.atan2(t[1, 0], t[0, 0]))
-        return found, result.num_inliers / len(points)
+        information = result.H[np.ix_(PLANAR, PLANAR)] / POINT_ERROR**2
+        return found, information, result.num_inliers / len(points)
 
     def _search(self, points: Array, guess: Array, shift: float, turn: float) -> Array:
         """Try all poses in the bounds on a coarse grid (Olson 2009, correlative matching)."""
-        points = points[:: max(1, len(points) // 180)]
+        points = points[:: max(1, len(points) // 120)]
         turns = np.arange(-math.ceil(turn / TURN), math.ceil(turn / TURN) + 1) * TURN
         steps = math.ceil(shift / CELL)
         margin = float(np.abs(points).max()) * 1.5 + shift + 4 * CELL
@@ -147,6 +152,21 @@ class ScanMatcher:
                     guess[0] + grid_x[k] * CELL, guess[1] + grid_y[k] * CELL, guess[2] + angle
                 )
         return best
+
+
+def _fused(
+    found: Array, information: Array, guess: Array, shift: float, turn: float
+) -> Array:
+    """
+    Weigh what the scan says with what odometry says.
+
+    In a bare corridor the scan says nothing about the way along it: there odometry decides.
+
+    :param information: of the found pose, (3, 3) over x, y, yaw in its own frame.
+    """
+    prior = np.diag([4.0 / shift**2, 4.0 / shift**2, 4.0 / turn**2])  # the bounds are 2 sigma
+    off = compose(inverse(found), guess)
+    return compose(found, np.linalg.solve(information + prior, prior @ off))
 
 
 def _matrix(a: Array) -> Array:
