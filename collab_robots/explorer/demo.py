@@ -16,7 +16,7 @@ from collab_robots.core.errors import CollabError, SimulationError
 from collab_robots.explorer.live import Screen
 from collab_robots.explorer.processes import Children, Domain, environment
 from collab_robots.explorer.run import Kill, robot_command, Run, simulator_command
-from collab_robots.explorer.verdict import COVERAGE, Effort, WALL_MARGIN
+from collab_robots.explorer.verdict import COVERAGE, Effort
 from collab_robots.nodes import topics
 
 POLL = 0.25  # s of wall time between two looks
@@ -69,11 +69,10 @@ class Mission:
         self._domain = Domain(run.options.domain)
         self._children = Children(environment(self._domain.id))
         self._eyes = watch(run, self._domain.id)
-        self._began = time.monotonic()
         self._sampled = -math.inf
-        self._ticked = self._began
+        self._ticked = time.monotonic()
         self._clock: tuple[float, float] | None = None  # first tick: (simulated, wall)
-        self._last: tuple[float, float] = (0.0, self._began)
+        self._last: tuple[float, float] = (0.0, self._ticked)
         self._done_since: float | None = None
         self._todo = list(run.options.kills)
         self._down: list[Kill] = []
@@ -206,13 +205,10 @@ class Mission:
             self._timeline.note(f'{name} did not end on SIGINT and was killed')
         self._eyes.close()
         self._domain.close()
-        options = self._run.options
         simulated, wall = self._clock or self._last
         self._run.effort = Effort(
-            wall=time.monotonic() - self._began,
-            wall_limit=options.duration / min(options.speed, 1.0) + WALL_MARGIN,
             real_time=(self._last[0] - simulated) / max(self._last[1] - wall, 1e-9),
-            speed=options.speed,
+            speed=self._run.options.speed,
             memory=max(size for _, size in self._timeline.memory),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from collab_robots.tangle.block import decode_block
 from collab_robots.tangle.dag import Dag
 from collab_robots.tangle.order import Order
 from collab_robots.tangle.record import decode_record
-from collab_robots.tangle.store import Store
+from collab_robots.tangle.store import Row, Store
 
 _TASK_CALLS = ('award', 'renew', 'complete', 'release')
 
@@ -53,25 +53,24 @@ class History:
     states: dict[str, int] = field(default_factory=dict)  # how many tasks in each state
 
 
-def _executed(path: Path, fleet: Fleet) -> tuple[list[BlockRow], Order, Runner]:
-    """Read all blocks and execute their calls."""
-    dag, order, rows = Dag(len(fleet.robots)), Order(), []
+def _read(path: Path, fleet: Fleet) -> list[Row]:
+    """Read all blocks, parents first."""
     with closing(Store.read(path)) as store:
         if store.meta.get('fleet_id') != fleet.id.hex():
             raise ConfigError(
                 f'{path}: is of fleet {store.meta.get("fleet")!r}, not of {fleet.fleet!r}; '
                 'name its fleet file with --fleet'
             )
-        for row in store.load():
-            order.insert(dag.insert(row.id, decode_record(decode_block(row.raw)), row.issuer))
-            rows.append(
-                BlockRow(
-                    row.id, row.issuer, row.seq, row.issued_at / SECOND, row.received_at / SECOND
-                )
-            )
-    runner = Runner(fleet)
+        return list(store.load())
+
+
+def _execute(rows: list[Row], fleet: Fleet) -> tuple[Order, Runner]:
+    """Execute the calls of all blocks."""
+    dag, order, runner = Dag(len(fleet.robots)), Order(), Runner(fleet)
+    for row in rows:
+        order.insert(dag.insert(row.id, decode_record(decode_block(row.raw)), row.issuer))
     runner.update(order)
-    return rows, order, runner
+    return order, runner
 
 
 def _acts(order: Order, runner: Runner) -> Iterator[Act]:
@@ -119,33 +118,47 @@ def effective(acts: list[Act]) -> list[Act]:
     ]
 
 
-def read_history(path: Path, fleet: Fleet, robot: str, labels: tuple[str, ...]) -> History:
+Sets = dict[frozenset[bytes], History]
+
+
+def read_history(
+    path: Path, fleet: Fleet, robot: str, labels: tuple[str, ...], known: Sets
+) -> History:
     """
     Read and execute one ledger file.
 
     :param labels: of the picture classes, by class id.
+    :param known: histories by their set of blocks; a set that is there is not executed again, a
+        new one is added.
     :raises StoreError: if the file is missing or damaged.
     """
-    rows, order, runner = _executed(path, fleet)
-    view = View(runner)
-    now = order.entries[-1].record.issued_at if order.entries else 0
-    tasks = view.tasks(now)
-    receipts = [receipt for found in runner.receipts.values() for receipt in found]
-    return History(
-        robot,
-        rows,
-        effective(list(_acts(order, runner))),
-        runner.state_root().hex(),
-        fuse(
-            (seen.robot, Sighting(*seen.position, labels[seen.class_id], seen.confidence))
-            for seen in view.sightings()
-            if seen.class_id < len(labels)
-        ),
-        dict(Counter(receipt.call for receipt in receipts)),
-        dict(Counter(receipt.call for receipt in receipts if not receipt.ok)),
-        {task.key.hex(): task.words for task in tasks},
-        dict(Counter(task.state.name.lower() for task in tasks)),
-    )
+    found = _read(path, fleet)
+    rows = [
+        BlockRow(row.id, row.issuer, row.seq, row.issued_at / SECOND, row.received_at / SECOND)
+        for row in found
+    ]
+    ids = frozenset(row.id for row in rows)
+    if ids not in known:
+        order, runner = _execute(found, fleet)
+        view = View(runner)
+        tasks = view.tasks(found[-1].issued_at if found else 0)
+        receipts = [receipt for made in runner.receipts.values() for receipt in made]
+        known[ids] = History(
+            robot,
+            rows,
+            effective(list(_acts(order, runner))),
+            runner.state_root().hex(),
+            fuse(
+                (seen.robot, Sighting(*seen.position, labels[seen.class_id], seen.confidence))
+                for seen in view.sightings()
+                if seen.class_id < len(labels)
+            ),
+            dict(Counter(receipt.call for receipt in receipts)),
+            dict(Counter(receipt.call for receipt in receipts if not receipt.ok)),
+            {task.key.hex(): task.words for task in tasks},
+            dict(Counter(task.state.name.lower() for task in tasks)),
+        )
+    return replace(known[ids], robot=robot, rows=rows)
 
 
 def find_fleet(db: Path, fleet: Path | None) -> Fleet:
@@ -170,7 +183,7 @@ def status(db: Path, fleet: Fleet) -> dict[str, Any]:
 
     :raises StoreError: if it is missing or damaged.
     """
-    history = read_history(db, fleet, '', ())
+    history = read_history(db, fleet, '', (), {})
     with closing(Store.read(db)) as store:
         robot = store.meta.get('robot', '')
     per_issuer = Counter(fleet.robots[row.issuer].name for row in history.rows)

@@ -100,12 +100,11 @@ def lookup(grid: Grid, points: Array) -> npt.NDArray[np.int8]:
     return values
 
 
-def coverage(truth: Grid, within: Mask, mapped: Grid) -> float:
-    """Return the share of the true cells in ``within`` that the map knows as free."""
-    cells = np.argwhere(within)
-    if not len(cells):
+def coverage(points: Array, mapped: Grid) -> float:
+    """Return the share of the points (n, 2) that the map knows as free."""
+    if not len(points):
         return 0.0
-    values = lookup(mapped, truth.centres(cells))
+    values = lookup(mapped, points)
     return float(np.mean((values >= FREE) & (values <= FREE_UP_TO)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
+import math
 from typing import Any, NamedTuple
 
 import jinja2
@@ -123,7 +124,7 @@ def behind_chart(timeline: Timeline, histories: Mapping[str, History], end: floa
         changes = sorted(
             change
             for block, t in issued.items()
-            for change in ((t, 1), (max(t, received.get(block, end)), -1))
+            for change in ((t, 1), (max(t, received.get(block, math.inf)), -1))
         )
         count, points = 0, []
         for t, change in changes:

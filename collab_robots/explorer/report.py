@@ -17,7 +17,7 @@ from rich.table import Table
 
 import collab_robots
 from collab_robots.core.errors import StoreError
-from collab_robots.explorer.ledgers import History, read_history
+from collab_robots.explorer.ledgers import History, read_history, Sets
 from collab_robots.explorer.maps import write_nav2, write_picture
 from collab_robots.explorer.page import render
 from collab_robots.explorer.run import Run
@@ -44,7 +44,7 @@ def finish(run: Run) -> dict[str, Any]:
     histories = _histories(run)
     present = {robot: history for robot, history in histories.items() if robot not in gone(run)}
     assert run.effort is not None, 'a run is finished after it has stopped'
-    checks = judge(run.timeline, run.truth, present, run.effort, run.options.cameras)
+    checks = judge(run.timeline, run.truth, present, run.effort, run.wall, run.options.cameras)
     if run.code:
         checks.insert(0, Check('the run went through', run.ended, 'to its end', False))
     posters = judge_posters(run.timeline, run.truth, present)
@@ -76,11 +76,12 @@ def _histories(run: Run) -> dict[str, History]:
     """Read the ledgers; one that cannot be read counts as empty, and is noted."""
     from collab_robots.inference.classifier import load_labels  # brings the whole runtime
 
-    histories = {}
+    histories: dict[str, History] = {}
+    known: Sets = {}
     for robot in run.names:
         path = run.folder(robot) / 'ledger.db'
         try:
-            histories[robot] = read_history(path, run.fleet, robot, load_labels())
+            histories[robot] = read_history(path, run.fleet, robot, load_labels(), known)
         except StoreError as error:
             run.timeline.note(str(error))
             histories[robot] = History(robot)
@@ -98,6 +99,7 @@ def _summary(run: Run, checks: Iterable[Check], histories: dict[str, History]) -
         'ended': run.ended,
         'directory': str(run.directory),
         'written_at': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        'wall_seconds': round(run.wall.seconds, 2),
         'simulated_seconds': round(run.timeline.now, 2),
         'checks': [asdict(check) for check in checks],
         'coverage': {

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 import sys
+import time
 
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.geometry import Array
 from collab_robots.explorer.fleets import make_fleet
 from collab_robots.explorer.timeline import halves, Split, Timeline
-from collab_robots.explorer.verdict import Effort, Truth
+from collab_robots.explorer.verdict import Effort, Truth, Wall, WALL_MARGIN
 from collab_robots.sim.mjcf import HORIZONTAL_FOV
 from collab_robots.sim.truth import reachable, visible_walls
 from collab_robots.sim.world import load_world, ROBOT_RADIUS, World
@@ -62,6 +63,13 @@ class Run:
     ended: str = ''
     code: int = 0
     effort: Effort | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def wall(self) -> Wall:
+        """How long it has taken until now and may take, all told."""
+        limit = self.options.duration / min(self.options.speed, 1.0) + WALL_MARGIN
+        return Wall(time.monotonic() - self.began, limit)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from collab_robots.core.geometry import Grid
+from collab_robots.core.geometry import Array, Grid
 from collab_robots.explorer import agreement, measures
 from collab_robots.explorer.ledgers import History
 from collab_robots.explorer.measures import Mask, Poster, Sighting
@@ -75,20 +77,35 @@ class Truth:
         )
         return Truth(world.truth, free, surface, posters, view)
 
+    @cached_property
+    def _centres(self) -> Array:
+        return self.grid.centres(np.argwhere(self.free))
+
     def coverage(self, mapped: Grid) -> float:
-        """Return the share of the free cells that a map knows."""
-        return measures.coverage(self.grid, self.free, mapped)
+        """Return the share of the free cells that a map knows as free."""
+        return measures.coverage(self._centres, mapped)
 
 
 @dataclass(frozen=True)
 class Effort:
-    """What the run cost: wall time (s), simulated time per wall time, peak memory (bytes)."""
+    """
+    What the mission cost.
 
-    wall: float
-    wall_limit: float
+    :param real_time: simulated seconds per second.
+    :param speed: what was asked for.
+    :param memory: most that all processes had together, bytes.
+    """
+
     real_time: float
     speed: float
     memory: int
+
+
+class Wall(NamedTuple):
+    """How long everything took and may take, s."""
+
+    seconds: float
+    limit: float
 
 
 @dataclass(frozen=True)
@@ -106,6 +123,7 @@ def judge(
     truth: Truth,
     histories: Mapping[str, History],
     effort: Effort,
+    wall: Wall,
     cameras: bool,
 ) -> list[Check]:
     """
@@ -117,7 +135,7 @@ def judge(
         *_map_checks(timeline, truth, tuple(histories)),
         *_ledger_checks(timeline, histories),
         _poster_check(judge_posters(timeline, truth, histories), cameras),
-        *_effort_checks(effort, len(timeline.robots)),
+        *_effort_checks(effort, wall, len(timeline.robots)),
     ]
 
 
@@ -153,8 +171,11 @@ def _ledger_checks(timeline: Timeline, histories: Mapping[str, History]) -> list
     fullest = max(histories.values(), key=lambda history: len(history.rows), default=History('-'))
     done = agreement.completions(fullest.acts)
     held = agreement.leases(fullest.acts)
-    lost = sum(agreement.missing_blocks(files).values())
+    missing = agreement.missing_blocks(files)
+    worst = max(missing, key=lambda robot: missing[robot], default='-')
+    lost = missing.get(worst, 0)
     roots = {history.state_root for history in histories.values()}
+    roots |= {timeline.ledgers[robot][-1].state_root for robot in files if timeline.ledgers[robot]}
     twice = agreement.wrongly_twice(done, held, split)
     lapsed = agreement.lost_leases(
         held, done, timeline.killed, timeline.now if timeline.held_at is None else timeline.held_at
@@ -162,7 +183,13 @@ def _ledger_checks(timeline: Timeline, histories: Mapping[str, History]) -> list
     total = len({row.id for rows in files.values() for row in rows})
     return [
         *_split_checks(timeline, done, files),
-        Check('blocks lost', f'{lost} of {total}', '0', lost == 0 and total > 0, lost),
+        Check(
+            'blocks lost',
+            f'{lost} of {total}' + (f' ({worst}, the worst)' if lost else ''),
+            '0',
+            lost == 0 and total > 0,
+            lost,
+        ),
         Check(
             'contract state roots',
             f'{len(roots)} among {len(histories)} robots',
@@ -252,17 +279,17 @@ def _poster_check(posters: list[PosterVerdict], cameras: bool) -> Check:
     )
 
 
-def _effort_checks(effort: Effort, robots: int) -> list[Check]:
+def _effort_checks(effort: Effort, wall: Wall, robots: int) -> list[Check]:
     enforced = robots <= REAL_TIME_ROBOTS
     why = '' if enforced else f' (not enforced beyond {REAL_TIME_ROBOTS} robots)'
     slowest = REAL_TIME * min(effort.speed, 1.0)
     return [
         Check(
             'wall time',
-            f'{effort.wall:.0f} s',
-            f'≤ {effort.wall_limit:.0f} s{why}',
-            effort.wall <= effort.wall_limit if enforced else None,
-            effort.wall,
+            f'{wall.seconds:.0f} s',
+            f'≤ {wall.limit:.0f} s{why}',
+            wall.seconds <= wall.limit if enforced else None,
+            wall.seconds,
         ),
         Check(
             'real-time factor',

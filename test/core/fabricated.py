@@ -13,6 +13,7 @@ from collab_robots.contract import calls
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Grid
 from collab_robots.core.identity import PrivateKey
+from collab_robots.explorer.ledgers import status
 from collab_robots.explorer.run import Options, prepare, Run
 from collab_robots.explorer.settings import default_world
 from collab_robots.explorer.timeline import (
@@ -37,13 +38,14 @@ def fabricate(directory: Path, robots: int = 4, sightings: bool = True) -> Run:
     """Return a run of 120 s in the office, split from 40 s to 80 s, that has ended well."""
     run = prepare(Options(robots, 1, (40.0, 80.0), default_world(), 120.0, out=directory))
     run.ended = 'everything was done'
-    run.effort = Effort(wall=140.0, wall_limit=180.0, real_time=0.98, speed=1.0, memory=2 << 30)
+    run.effort = Effort(real_time=0.98, speed=1.0, memory=2 << 30)
+    run.began -= 140.0
     timeline = run.timeline
     timeline.now, timeline.held_at = 121.0, 119.0
     timeline.memory = [(float(t), (1 << 30) + t * 1_000_000) for t in range(0, 120, 5)]
     timeline.note('all ledgers equal 1.2 s after the hold')
     _ledgers(run, sightings)
-    _senses(run)
+    _senses(run, status(run.folder('robot1') / 'ledger.db', run.fleet)['state_root'])
     return run
 
 
@@ -126,7 +128,7 @@ def _thumbnail(run: Run, index: int) -> bytes:
     return buffer.getvalue()
 
 
-def _senses(run: Run) -> None:
+def _senses(run: Run, state_root: str) -> None:
     timeline, truth = run.timeline, run.truth.grid
     rng = np.random.default_rng(1)
     for index, robot in enumerate(run.names):
@@ -154,7 +156,7 @@ def _senses(run: Run) -> None:
                     4 * second - 3,
                     (second,) * len(run.names),
                     'ab' * 32,
-                    'cd' * 32,
+                    state_root,
                     0,
                     run.names,
                     {'signature': 1} if index == 1 else {},

@@ -25,7 +25,7 @@ def room() -> Grid:
 def test_a_perfect_map_scores_full_marks() -> None:
     truth = room()
     free = truth.data == FREE
-    assert measures.coverage(truth, free, truth) == 1.0
+    assert measures.coverage(truth.centres(np.argwhere(free)), truth) == 1.0
     assert measures.precision(truth, truth) == 1.0
     assert measures.recall(truth, truth.data == OCCUPIED, truth) == 1.0
 
@@ -37,7 +37,9 @@ def test_coverage_counts_cells_known_as_free() -> None:
     half[:, :40] = UNKNOWN
     half[5, 41] = OCCUPIED
     expected = (np.sum(free[:, 40:]) - 1) / free.sum()
-    assert measures.coverage(truth, free, Grid(half, 0.05, (0.0, 0.0))) == pytest.approx(expected)
+    assert measures.coverage(
+        truth.centres(np.argwhere(free)), Grid(half, 0.05, (0.0, 0.0))
+    ) == pytest.approx(expected)
 
 
 def test_a_map_may_have_another_origin_and_size() -> None:
@@ -45,7 +47,7 @@ def test_a_map_may_have_another_origin_and_size() -> None:
     grown = np.full((128, 192), UNKNOWN, dtype=np.int8)
     grown[20:80, 40:120] = truth.data
     mapped = Grid(grown, 0.05, (-2.0, -1.0))
-    assert measures.coverage(truth, truth.data == FREE, mapped) == 1.0
+    assert measures.coverage(truth.centres(np.argwhere(truth.data == FREE)), mapped) == 1.0
     assert measures.precision(truth, mapped) == 1.0
     assert measures.recall(truth, truth.data == OCCUPIED, mapped) == 1.0
 
@@ -70,7 +72,7 @@ def test_walls_outside_the_true_grid_are_wrong() -> None:
 def test_an_empty_map_is_worth_nothing() -> None:
     empty = Grid(np.full((64, 64), UNKNOWN, dtype=np.int8), 0.05, (0.0, 0.0))
     truth = room()
-    assert measures.coverage(truth, truth.data == FREE, empty) == 0.0
+    assert measures.coverage(truth.centres(np.argwhere(truth.data == FREE)), empty) == 0.0
     assert measures.precision(truth, empty) == 0.0
     assert measures.recall(truth, truth.data == OCCUPIED, empty) == 0.0
 
