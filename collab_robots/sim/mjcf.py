@@ -97,7 +97,7 @@ def mjcf(world: World, robots: list[str]) -> str:
             msin=-math.sin(yaw), colour=_COLOURS[index % len(_COLOURS)]))
     parts.append('  </worldbody>\n  <actuator>\n')
     for name in robots:
-        for axis, gain, limit in (('x', 200, 60), ('y', 200, 60), ('yaw', 5, 5)):
+        for axis, gain, limit in (('x', 2000, 60), ('y', 2000, 60), ('yaw', 50, 5)):
             parts.append(
                 f'    <velocity joint="{name}_{axis}" kv="{gain}" '
                 f'forcerange="-{limit} {limit}"/>\n'

@@ -48,7 +48,7 @@ class RadioConfig(Strict):
     is lost for each with probability ``loss``, and arrives ``delay`` after its last byte left.
     """
 
-    range: Annotated[float, Field(gt=0.0, le=1e5)] = 30.0
+    range: Annotated[float, Field(gt=0.0, le=1e5)] = 35.0
     wall: Annotated[float, Field(ge=0.0, le=1e5)] = 2.0
     rate: Annotated[float, Field(ge=100.0, le=1e9)] = 1e6
     delay: Annotated[float, Field(ge=0.0, le=10.0)] = 0.010

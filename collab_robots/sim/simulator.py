@@ -163,7 +163,7 @@ class Simulator:
         control = []
         for robot in self._robots:
             robot.motors(self.now_ns)
-            yaw = robot.true[2]
+            yaw = robot.true[2] + robot.set_w * TIME_STEP / 2  # the step's mean: no sideslip
             control += [robot.set_v * math.cos(yaw), robot.set_v * math.sin(yaw), robot.set_w]
         self.data.ctrl = control
         mujoco.mj_step(self.model, self.data)
