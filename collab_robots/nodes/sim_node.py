@@ -169,6 +169,7 @@ class SimNode(Node):
 
     def spin(self) -> None:
         """Run until a signal or until the context is shut down."""
+        self.get_logger().info(f'simulating {len(self._robots)} robots')
         while self.context.ok():
             self.tick()
             ahead = (self._steps + 1) * TICK_S / self._speed + self._origin - time.monotonic()

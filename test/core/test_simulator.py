@@ -230,3 +230,16 @@ def test_the_camera_shows_the_poster_the_right_way_round() -> None:
     lit = (poster.max(axis=2) > 250).nonzero()[0]  # lamps on the ground are below the sky
     assert len(lit) and lit.mean() > rows.mean()
     assert picture[rows.max() + 40:].std(axis=(0, 1)).max() < 3  # the floor is plain
+
+
+def test_a_machine_that_cannot_render_has_no_cameras_and_says_why(
+    office: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError('no display device')
+
+    monkeypatch.setattr('mujoco.Renderer', broken)
+    simulator = Simulator(office, 1, seed=1)
+    assert simulator.image(0) is None and 'no display device' in simulator.camera_problem
+    simulator.step()
+    assert np.isfinite(simulator.scan(0)).any()
