@@ -141,6 +141,7 @@ def demo(
     with _plain_errors():
         from rich.console import Console
 
+        from collab_robots.core.errors import ConfigError
         from collab_robots.explorer.run import Options, prepare
         from collab_robots.explorer.settings import default_world, parse_kill, parse_split
 
@@ -161,7 +162,13 @@ def demo(
         )
         from collab_robots.explorer.demo import carry_out
         from collab_robots.explorer.live import LiveScreen, PlainScreen
-        from collab_robots.nodes.observer_node import Observer
+
+        try:
+            from collab_robots.nodes.observer_node import Observer
+        except ImportError as error:
+            raise ConfigError(
+                f'ROS or the messages are missing ({error}); run: make setup'
+            ) from None
 
         _interrupt_on_term()
         console = Console(stderr=as_json)

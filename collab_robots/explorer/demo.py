@@ -12,6 +12,8 @@ import math
 import time
 from typing import Protocol
 
+import numpy as np
+
 from collab_robots.core.errors import CollabError, SimulationError
 from collab_robots.explorer.live import Screen
 from collab_robots.explorer.processes import Children, Domain, environment
@@ -98,15 +100,18 @@ class Mission:
         self._ticked = time.monotonic()
 
     def _start_robot(self, index: int) -> None:
+        """Start a robot where it stands; like at the first start, somebody tells it where."""
         robot = self._run.names[index]
         log = self._run.folder(robot) / 'robot.log'
-        self._children.start(robot, robot_command(self._run, index), log)
+        path = self._timeline.paths[robot]
+        where = self._run.starts[index] if not path else np.array(path[-1][1:])
+        self._children.start(robot, robot_command(self._run, index, where), log)
 
     def _check_children(self) -> None:
         for child in self._children.failed():
+            self._timeline.note(f'the last lines of {child.log}:\n{child.tail() or "(empty)"}')
             raise SimulationError(
-                f'{child.name} ended by itself with code {child.process.returncode}; '
-                f'the last lines of {child.log}:\n{child.tail()}'
+                f'{child.name} ended by itself with code {child.process.returncode}'
             )
 
     def look(self) -> None:

@@ -153,7 +153,7 @@ def picture(timeline: Timeline, duration: float) -> Panel:
 
 def _robots(timeline: Timeline) -> Table:
     table = Table(box=None, header_style='dim', pad_edge=False)
-    for column in ('robot', 'covered', 'blocks', 'pending', 'accepted', 'heights', 'state'):
+    for column in ('robot', 'covered', 'blocks', 'pend/acc', 'heights', 'state'):
         table.add_column(column, justify='left' if column in ('robot', 'state') else 'right')
     for column in timeline.robots:
         table.add_column(f'hears {column}' if column == timeline.robots[0] else column)
@@ -163,14 +163,13 @@ def _robots(timeline: Timeline) -> Table:
         ledger = timeline.ledgers[robot][-1] if timeline.ledgers[robot] else None
         row = [robot, f'{coverage[robot]:.0%}']
         if ledger is None:
-            row += ['-', '-', '-', '-', 'starting']
+            row += ['-', '-', '-', 'starting']
         else:
             row += [
                 str(ledger.blocks),
-                str(ledger.pending),
-                str(ledger.accepted),
+                f'{ledger.pending}/{ledger.accepted}',
                 ' '.join(map(str, ledger.heights)),
-                ledger.alarm or ledger.state_root[:8],
+                ledger.alarm or ledger.state_root[:6],
             ]
         for other in timeline.robots:
             if hears is None or robot not in hears.robots or other not in hears.robots:

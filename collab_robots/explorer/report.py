@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -10,8 +11,10 @@ import json
 import os
 from pathlib import Path
 import platform
+import sqlite3
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -82,10 +85,17 @@ def _histories(run: Run) -> dict[str, History]:
         path = run.folder(robot) / 'ledger.db'
         try:
             histories[robot] = read_history(path, run.fleet, robot, load_labels(), known)
+            _seal(path)
         except StoreError as error:
             run.timeline.note(str(error))
             histories[robot] = History(robot)
     return histories
+
+
+def _seal(path: Path) -> None:
+    """Bring what a killed robot left beside its ledger into the one file that people copy."""
+    with closing(sqlite3.connect(path)) as ledger:
+        ledger.execute('PRAGMA wal_checkpoint(TRUNCATE)')
 
 
 def _summary(run: Run, checks: Iterable[Check], histories: dict[str, History]) -> dict[str, Any]:
@@ -144,7 +154,9 @@ def _versions() -> dict[str, str]:
 
 def print_verdict(run: Run, summary: dict[str, Any], console: Console) -> None:
     """Print the checks as a table and where the report is."""
-    table = Table(title='What the run had to show', title_justify='left', header_style='dim')
+    table = Table(
+        title='What the run had to show', title_justify='left', header_style='dim', box=SIMPLE_HEAD
+    )
     for column in ('check', 'figure', 'limit', ''):
         table.add_column(column)
     for values in summary['checks']:

@@ -130,8 +130,12 @@ def simulator_command(run: Run) -> list[str]:
     )
 
 
-def robot_command(run: Run, index: int) -> list[str]:
-    """Return how a robot is started."""
+def robot_command(run: Run, index: int, where: Array) -> list[str]:
+    """
+    Return how a robot is started.
+
+    :param where: its pose (3,) in the map frame.
+    """
     robot = run.names[index]
     folder = run.folder(robot).resolve()
     return _node(
@@ -141,7 +145,7 @@ def robot_command(run: Run, index: int) -> list[str]:
             'fleet': str((run.directory / 'fleet.yaml').resolve()),
             'key': str(folder / 'key'),
             'store': str(folder / 'ledger.db'),
-            'initial_pose': '[{:.4f}, {:.4f}, {:.6f}]'.format(*run.starts[index]),
+            'initial_pose': '[{:.4f}, {:.4f}, {:.6f}]'.format(*where),
             'use_sim_time': True,
         },
         namespace=f'/{robot}',

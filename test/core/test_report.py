@@ -63,6 +63,7 @@ def test_the_map_is_what_map_server_reads(finished: tuple[Run, dict]) -> None:
     assert (run.directory / 'map.pgm').read_bytes().startswith(b'P5')
     assert pixels[-1 - 2, 10] == {100: 0, 0: 254, -1: 205}[int(grid.data[2, 10])]
     assert set(np.unique(pixels)) == {0, 205, 254}
+    assert not list(run.directory.glob('*/ledger.db-*')), 'each ledger is one file'
     assert (run.directory / 'map.png').read_bytes().startswith(b'\x89PNG')
 
 
