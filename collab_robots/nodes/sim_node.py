@@ -20,44 +20,24 @@ import sys
 import time
 from typing import Any
 
-from geometry_msgs.msg import TransformStamped, Twist
-from nav_msgs.msg import Odometry
-import numpy as np
+from geometry_msgs.msg import Twist
 import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from std_msgs.msg import Float64
-from tf2_msgs.msg import TFMessage
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.config import load_yaml
 from collab_robots.core.errors import CollabError, RefusedError
-from collab_robots.core.geometry import Array
 from collab_robots.nodes import qos, topics
 from collab_robots.nodes.parameters import declare, Parameter, required
+from collab_robots.nodes.sim_robot import fill, MESSAGES, RobotTopics
 from collab_robots.nodes.spin import BAD_INPUT
-from collab_robots.sim.mjcf import (
-    CAMERA_FORWARD,
-    CAMERA_HEIGHT,
-    HORIZONTAL_FOV,
-    IMAGE_HEIGHT,
-    IMAGE_WIDTH,
-    LIDAR_HEIGHT,
-)
 from collab_robots.sim.radio import KINDS, Radio, RadioConfig
-from collab_robots.sim.simulator import (
-    ANGLE_INCREMENT,
-    ANGLE_MIN,
-    RANGE_MAX,
-    RANGE_MIN,
-    RAYS,
-    Simulator,
-    STEP_NS,
-)
+from collab_robots.sim.simulator import Simulator
 from collab_robots.sim.world import load_world, MAX_ROBOTS
-from collab_robots_msgs import msg as collab
+from collab_robots_msgs.msg import RadioStatus
 
 PARAMETERS = {
     'world': Parameter('', 'Path of the world file.'),
@@ -75,46 +55,6 @@ TICK_S = 0.01
 MAX_STEPS = 3  # in one tick at speed 1, so that messages are served between
 MAX_TAKEN = 100  # messages of one topic in one tick
 MAX_LAG_S = 0.2  # what is later than this is not caught up: simulated time stretches
-
-
-class _Robot:
-    """One robot's publishers and the messages that they fill anew each time."""
-
-    def __init__(self, node: Node, name: str, cameras: bool) -> None:
-        def publisher(kind: type, topic: str, profile: Any) -> Any:
-            return node.create_publisher(kind, f'/{name}/{topic}', profile)
-
-        self.scan = LaserScan(
-            angle_min=ANGLE_MIN,
-            angle_max=ANGLE_MIN + (RAYS - 1) * ANGLE_INCREMENT,
-            angle_increment=ANGLE_INCREMENT,
-            range_min=RANGE_MIN,
-            range_max=RANGE_MAX,
-            scan_time=SCAN_STEPS * STEP_NS / SECOND,
-        )
-        self.scan.header.frame_id = 'base_scan'
-        self.odom = Odometry(child_frame_id='base_footprint')
-        self.odom.header.frame_id = 'odom'
-        self.truth = Odometry(child_frame_id='base_footprint')
-        self.truth.header.frame_id = 'map'
-        self.tf = TFMessage(transforms=[_transform('odom', 'base_footprint')])
-        self.publish_scan = publisher(LaserScan, topics.SCAN, qos.SENSOR).publish
-        self.publish_odom = publisher(Odometry, topics.ODOM, qos.SENSOR).publish
-        self.publish_truth = publisher(Odometry, topics.GROUND_TRUTH, qos.SENSOR).publish
-        self.publish_tf = publisher(TFMessage, topics.TF, qos.TF).publish
-        publisher(TFMessage, topics.TF_STATIC, qos.LATCHED).publish(_static_transforms())
-        self.publish_heard = {
-            kind: publisher(MESSAGES[kind], topics.heard(kind), qos.RADIO).publish
-            for kind in KINDS
-        }
-        if cameras:
-            self.image = Image(
-                height=IMAGE_HEIGHT, width=IMAGE_WIDTH, encoding='rgb8', step=3 * IMAGE_WIDTH)
-            self.info = _camera_info()
-            self.info.header = self.image.header
-            self.image.header.frame_id = 'camera_optical_frame'
-            self.publish_image = publisher(Image, topics.IMAGE, qos.SENSOR).publish
-            self.publish_info = publisher(CameraInfo, topics.CAMERA_INFO, qos.SENSOR).publish
 
 
 class SimNode(Node):
@@ -143,9 +83,9 @@ class SimNode(Node):
         cameras = not self.simulator.camera_problem
         self._clock_publisher = self.create_publisher(Clock, topics.CLOCK, qos.SENSOR)
         self._status = self.create_publisher(
-            collab.RadioStatus, topics.RADIO_STATUS, qos.STATUS)
+            RadioStatus, topics.RADIO_STATUS, qos.STATUS)
         self._factor = self.create_publisher(Float64, topics.REAL_TIME_FACTOR, qos.STATUS)
-        self._robots = [_Robot(self, name, cameras) for name in names]
+        self._robots = [RobotTopics(self, name, cameras) for name in names]
         self._inputs: list[tuple[Any, type, bool, Callable[[Any], None]]] = []
         for index, name in enumerate(names):
             self._listen(Twist, f'/{name}/{topics.CMD_VEL}', qos.STATUS, False,
@@ -232,29 +172,29 @@ class SimNode(Node):
         self._stamp(message.clock)
         self._clock_publisher.publish(message)
 
-    def _publish_odometry(self, index: int, robot: _Robot) -> None:
+    def _publish_odometry(self, index: int, robot: RobotTopics) -> None:
         planar, velocity = self.simulator.odometry(index)
         odom, transform = robot.odom, robot.tf.transforms[0]
         self._stamp(odom.header.stamp)
-        _fill(odom.pose.pose.position, odom.pose.pose.orientation, planar)
+        fill(odom.pose.pose.position, odom.pose.pose.orientation, planar)
         odom.twist.twist.linear.x, odom.twist.twist.angular.z = velocity
         transform.header.stamp = odom.header.stamp
-        _fill(transform.transform.translation, transform.transform.rotation, planar)
+        fill(transform.transform.translation, transform.transform.rotation, planar)
         robot.publish_odom(odom)
         robot.publish_tf(robot.tf)
 
-    def _publish_truth(self, index: int, robot: _Robot) -> None:
+    def _publish_truth(self, index: int, robot: RobotTopics) -> None:
         self._stamp(robot.truth.header.stamp)
         where = robot.truth.pose.pose
-        _fill(where.position, where.orientation, self.simulator.true_pose(index))
+        fill(where.position, where.orientation, self.simulator.true_pose(index))
         robot.publish_truth(robot.truth)
 
-    def _publish_scan(self, index: int, robot: _Robot) -> None:
+    def _publish_scan(self, index: int, robot: RobotTopics) -> None:
         self._stamp(robot.scan.header.stamp)
         robot.scan.ranges = array('f', self.simulator.scan(index).tobytes())
         robot.publish_scan(robot.scan)
 
-    def _publish_image(self, index: int, robot: _Robot) -> None:
+    def _publish_image(self, index: int, robot: RobotTopics) -> None:
         picture = self.simulator.image(index)
         if picture is None:
             return
@@ -275,7 +215,7 @@ class SimNode(Node):
             self.get_logger().info(
                 f'{self._steps * TICK_S:.0f} s simulated, real-time factor {factor:.2f}')
         traffic = [self.radio.traffic[kind] for kind in KINDS]
-        message = collab.RadioStatus(
+        message = RadioStatus(
             robots=self.simulator.names,
             hears=self.radio.hears(self.simulator.now_ns).ravel().tolist(),
             kinds=KINDS,
@@ -290,54 +230,6 @@ class SimNode(Node):
         """Free the renderer too."""
         self.simulator.close()
         super().destroy_node()
-
-
-MESSAGES = {
-    'block': collab.Block,
-    'have': collab.Have,
-    'request': collab.Request,
-    'tile': collab.Tile,
-    'tensor': collab.FeatureTensor,
-}
-
-
-def _fill(position: Any, orientation: Any, planar: Array) -> None:
-    x, y, yaw = planar.tolist()
-    position.x, position.y = x, y
-    orientation.z, orientation.w = math.sin(yaw / 2), math.cos(yaw / 2)
-
-
-def _transform(
-    parent: str,
-    child: str,
-    place: Sequence[float] = (0.0, 0.0, 0.0),
-    turn: Sequence[float] = (0.0, 0.0, 0.0, 1.0),
-) -> TransformStamped:
-    """Return a transform with its translation (x, y, z) and rotation (x, y, z, w)."""
-    result = TransformStamped(child_frame_id=child)
-    result.header.frame_id = parent
-    result.transform.translation.x, result.transform.translation.y = place[:2]
-    result.transform.translation.z = place[2]
-    rotation = result.transform.rotation
-    rotation.x, rotation.y, rotation.z, rotation.w = turn
-    return result
-
-
-def _static_transforms() -> TFMessage:
-    return TFMessage(transforms=[
-        _transform('base_footprint', 'base_scan', (0.0, 0.0, LIDAR_HEIGHT)),
-        _transform('base_footprint', 'camera_link', (CAMERA_FORWARD, 0.0, CAMERA_HEIGHT)),
-        # optical frames look along z with x to the right (REP-103)
-        _transform('camera_link', 'camera_optical_frame', turn=(-0.5, 0.5, -0.5, 0.5)),
-    ])
-
-
-def _camera_info() -> CameraInfo:
-    focal = IMAGE_WIDTH / 2 / math.tan(HORIZONTAL_FOV / 2)
-    k = [focal, 0.0, IMAGE_WIDTH / 2, 0.0, focal, IMAGE_HEIGHT / 2, 0.0, 0.0, 1.0]
-    return CameraInfo(
-        height=IMAGE_HEIGHT, width=IMAGE_WIDTH, distortion_model='plumb_bob', d=[0.0] * 5, k=k,
-        r=np.eye(3).ravel(), p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0])
 
 
 def main(args: Sequence[str] | None = None) -> int:

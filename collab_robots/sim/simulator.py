@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import math
+import os
 from typing import Any
 
 import mujoco
@@ -31,6 +32,7 @@ RANGE_MIN, RANGE_MAX, RANGE_NOISE = 0.12, 8.0, 0.01  # m; noise: standard deviat
 MAX_SPEED, MAX_TURN = 0.5, 1.5  # m/s, rad/s
 MAX_ACCELERATION, MAX_TURN_ACCELERATION = 1.0, 4.0  # m/s², rad/s²
 WATCHDOG_NS = SECOND // 2  # a robot that is told nothing for this long stops
+NO_EGL = 'EGL is not installed (apt-get install libegl1 libgl1-mesa-dri libglx-mesa0)'
 Pose = tuple[float, float, float]
 LIDAR_GROUPS = np.array([1, 1, 0, 0, 0, 0], dtype=np.uint8)
 
@@ -213,7 +215,8 @@ class Simulator:
             try:
                 self._renderer = mujoco.Renderer(self.model, IMAGE_HEIGHT, IMAGE_WIDTH)
             except Exception as error:  # whatever the graphics library of this machine raises
-                self.camera_problem = f'no rendering: {error}'
+                missing = os.environ.get('MUJOCO_GL') == 'disabled'
+                self.camera_problem = NO_EGL if missing else f'no rendering: {error}'
                 return None
             flags = self._renderer.scene.flags
             for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION,
