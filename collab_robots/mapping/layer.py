@@ -24,7 +24,7 @@ TileIndex = tuple[int, int]
 RESOLUTION = 0.05  # m per cell
 TILE = 64  # cells per side
 TILE_SIDE = RESOLUTION * TILE  # m
-MAX_TILE_INDEX = 1 << 14  # fits the messages' int16; 52 km
+MAX_TILE_INDEX = 64  # tiles reach from -64 to 63: 410 m, so that a merged grid stays below 67 MB
 MAX_TILES = 1024  # 10,000 m² at 64 KiB a tile
 
 # Inverse sensor model, log-odds. A hit says more than a passing ray (0.7 and 0.4 as
@@ -125,9 +125,7 @@ class Layer:
                     tile.version += 1
 
     def _add_hits(self, points: Array, cells: npt.NDArray[np.int64]) -> None:
-        cells, inverse, counts = np.unique(
-            cells, axis=0, return_inverse=True, return_counts=True
-        )
+        cells, inverse, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
         inverse = inverse.ravel()
         means = np.stack(
             [np.bincount(inverse, points[:, axis], len(cells)) / counts for axis in (0, 1)], axis=1
@@ -151,11 +149,16 @@ class Layer:
     def _tile(self, index: TileIndex) -> OwnTile | None:
         tile = self.tiles.get(index)
         if tile is None:
-            if len(self.tiles) >= self.max_tiles or max(map(abs, index)) >= MAX_TILE_INDEX:
+            if len(self.tiles) >= self.max_tiles or not in_map(*index):
                 self.tiles_refused += 1
                 return None
             tile = self.tiles[index] = OwnTile()
         return tile
+
+
+def in_map(x: int, y: int) -> bool:
+    """Tell whether a map may have this tile."""
+    return -MAX_TILE_INDEX <= min(x, y) and max(x, y) < MAX_TILE_INDEX
 
 
 def _limits(scan: Scan, max_range: float) -> Floats:

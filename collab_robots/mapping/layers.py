@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-import math
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +10,9 @@ import numpy.typing as npt
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.geometry import FREE, Grid, OCCUPIED, UNKNOWN
 from collab_robots.mapping.layer import (
-    CLAMP,
     Floats,
+    in_map,
     Layer,
-    MAX_TILE_INDEX,
     MAX_TILES,
     RESOLUTION,
     TILE,
@@ -24,7 +22,6 @@ from collab_robots.mapping.layer import (
 from collab_robots.mapping.tile import decode_tile, Levels, tile_digest
 
 MAX_OWNERS = 64
-MAX_SIDE = 128  # tiles; 410 m
 FREE_BELOW = -0.8  # log-odds: two rays passed
 OCCUPIED_ABOVE = 0.8
 
@@ -45,6 +42,7 @@ class LayeredMap:
         self._versions: dict[TileIndex, int] = {}  # of the own tiles that are in it
         self._stale: set[TileIndex] = set()
         self._excluded: frozenset[str] = frozenset()
+        self._grid: Grid | None = None
 
     def put(self, owner: str, x: int, y: int, data: bytes, digest: bytes | None = None) -> None:
         """
@@ -58,7 +56,7 @@ class LayeredMap:
             raise RefusedError(Refusal.DIGEST, f'tile ({x}, {y}) of {owner} is not what it was')
         if owner == self._name:
             raise RefusedError(Refusal.MALFORMED, f'tile ({x}, {y}) claims to be of {owner}: me')
-        if max(abs(x), abs(y)) >= MAX_TILE_INDEX:
+        if not in_map(x, y):
             raise RefusedError(Refusal.MALFORMED, f'tile ({x}, {y}) of {owner} is out of the map')
         levels = decode_tile(data)
         if owner not in self._others and len(self._others) >= MAX_OWNERS:
@@ -86,6 +84,7 @@ class LayeredMap:
             self._excluded = frozenset(excluded)
             self._cells.clear()
             self._versions.clear()
+            self._grid = None
             self._stale.update(*self._others.values())
         layers = [tiles for name, tiles in self._others.items() if name not in self._excluded]
         own = {} if self._name in self._excluded else self._own.tiles
@@ -93,6 +92,8 @@ class LayeredMap:
             if self._versions.get(index) != tile.version:
                 self._versions[index] = tile.version
                 self._stale.add(index)
+        if self._grid is not None and not self._stale:
+            return self._grid
         for index in self._stale:
             parts = [tiles[index] for tiles in layers if index in tiles]
             odds: Floats = np.zeros((TILE, TILE), np.float32)
@@ -105,7 +106,8 @@ class LayeredMap:
             cells[odds >= OCCUPIED_ABOVE] = OCCUPIED
             self._cells[index] = cells
         self._stale.clear()
-        return self._assembled()
+        self._grid = self._assembled()
+        return self._grid
 
     def _assembled(self) -> Grid:
         known = [index for index, cells in self._cells.items() if (cells != UNKNOWN).any()]

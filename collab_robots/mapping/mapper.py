@@ -220,7 +220,8 @@ def _near(surface: Array, points: Array, block: float) -> Array:
     for dx in (-1, 0, 1):
         for dy in (-1, 0, 1):
             mask[hits[:, 0] + dx, hits[:, 1] + dy] = True
-    return surface[mask[cells[:, 0], cells[:, 1]]]
+    near: Array = surface[mask[cells[:, 0], cells[:, 1]]]
+    return near
 
 
 def _finite(value: Array, what: str) -> Array:

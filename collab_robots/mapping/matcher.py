@@ -154,9 +154,7 @@ class ScanMatcher:
         return best
 
 
-def _fused(
-    found: Array, information: Array, guess: Array, shift: float, turn: float
-) -> Array:
+def _fused(found: Array, information: Array, guess: Array, shift: float, turn: float) -> Array:
     """
     Weigh what the scan says with what odometry says.
 

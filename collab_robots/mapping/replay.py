@@ -15,11 +15,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 import numpy as np
+import numpy.typing as npt
 
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.geometry import Array, compose, Grid, inverse, pose, UNKNOWN
@@ -119,7 +121,7 @@ def replay(
     cuts = [total * number // pieces for number in range(pieces + 1)]
     parts: list[Piece] = []
     team: LayeredMap | None = None
-    for number, (start, stop) in enumerate(zip(cuts, cuts[1:])):
+    for number, (start, stop) in enumerate(pairwise(cuts)):
         readings = log.readings[start:stop]
         mapper = Mapper(readings[0].corrected, LOG_CONFIG)
         poses = []
@@ -147,11 +149,10 @@ def summary(log: Log, parts: Sequence[Piece], relations: Array | None = None) ->
     readings = [reading for part in parts for reading in part.readings]
     found = np.concatenate([part.poses for part in parts])
     corrected = np.array([reading.corrected for reading in readings])
-    off = np.array([compose(inverse(a), b) for a, b in zip(corrected, found)])
+    off = np.array([compose(inverse(a), b) for a, b in zip(corrected, found, strict=True)])
     shift = np.hypot(off[:, 0], off[:, 1])
     stamps = np.array([reading.stamp_s for reading in readings])
     counts = sum((part.counts for part in parts), Counter[str]())
-    known = relations is not None
     return Summary(
         scans=len(readings),
         malformed=log.malformed,
@@ -161,8 +162,8 @@ def summary(log: Log, parts: Sequence[Piece], relations: Array | None = None) ->
         shift_mean=float(shift.mean()),
         shift_max=float(shift.max()),
         turn_mean=float(np.abs(off[:, 2]).mean()),
-        relations=relation_error(relations, stamps, found) if known else None,
-        log_relations=relation_error(relations, stamps, corrected) if known else None,
+        relations=_compared(relations, stamps, found),
+        log_relations=_compared(relations, stamps, corrected),
     )
 
 
@@ -241,7 +242,11 @@ def draw(grid: Grid, parts: Sequence[Piece], out: Path) -> None:
     figure.savefig(out, format='png')
 
 
-def _at(stamp: float, stamps: Array, order: np.ndarray) -> int | None:  # type: ignore[type-arg]
+def _compared(relations: Array | None, stamps: Array, poses: Array) -> RelationError | None:
+    return None if relations is None else relation_error(relations, stamps, poses)
+
+
+def _at(stamp: float, stamps: Array, order: npt.NDArray[np.intp]) -> int | None:
     place = int(np.searchsorted(stamps, stamp, sorter=order))
     near = [int(order[k]) for k in (place - 1, place) if 0 <= k < len(order)]
     best = min(near, key=lambda k: abs(stamps[k] - stamp))

@@ -73,7 +73,7 @@ class Scan:
     @cached_property
     def angles(self) -> Array:
         """Bearing of each ray (n,), rad."""
-        return self.angle_min + self.angle_increment * np.arange(len(self.ranges))
+        return self.angle_min + self.angle_increment * np.arange(len(self.ranges), dtype=float)
 
     def points(self, max_range: float = math.inf) -> Array:
         """Return where the rays shorter than ``max_range`` (m) hit, (m, 2) in the sensor frame."""
