@@ -7,7 +7,7 @@ contract's view says that it is the holder and that the award is accepted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 import math
 
@@ -31,11 +31,16 @@ DWELL = {Kind.EXPLORE: 1.5, Kind.INSPECT: 1.2}  # s at the goal, for the map and
 LINGER = 2 * SECOND  # a task whose frontier vanished on the way is kept until the next is ready
 ACCEPT_WITHIN = 4 * SECOND  # an award that does not show in the view by then is forgotten
 REPLAN_EVERY = SECOND
-GIVE_WAY_FOR = 5 * SECOND
+OUT_OF_REACH = 12 * SECOND  # a teammate may stand in the only door
+WAIT_ASIDE = 3 * SECOND  # in a refuge, after the way there
+GIVE_WAY_LIMIT = 20 * SECOND
+CROWDED = 0.8  # m; an idle robot with a teammate so near …
+CROWDED_FOR = 2 * SECOND  # … for so long steps aside
 TASK_LIMIT = 90 * SECOND  # whoever needs longer gives the task back
 INSPECT_EXTRA = 20.0  # m added to the bids of inspections: exploring comes first
 MAX_OPEN_INSPECTIONS = 6
 MAX_LOOKED_AT = 8  # unseen walls considered at a time, nearest first
+MAX_THREATS = 20  # nearest lidar hits that a refuge has to be away from
 THREAT_RANGE = 2.0  # m
 _NAMES = {Kind.EXPLORE: 'explore', Kind.INSPECT: 'inspect'}
 
@@ -90,8 +95,11 @@ class Agent:
         self._map: Grid | None = None
         self._routes: Routes | None = None
         self._terrain: Terrain | None = None
+        self._frontiers: list[Place] = []
         self._places: list[Place] = []
-        self._give_way_until = 0
+        self._aside_since: int | None = None
+        self._aside_at: int | None = None
+        self._crowded_since: int | None = None
         self._hold = False
         self._turn_rate = 0.0
         self._note = ''
@@ -162,7 +170,7 @@ class Agent:
         options = self._options(now_ns, tasks, self._routes)
         intents += self._propose(now_ns, tasks, options)
         intents += self._auction(now_ns, tasks, options, present)
-        intents += self._drive(now_ns, self._routes, threats)
+        intents += self._drive(now_ns, self._routes, transform(pose, hits))
         self._describe(now_ns)
         return intents
 
@@ -171,8 +179,9 @@ class Agent:
         if grid is not self._map or self._terrain is None:
             self._map = grid
             self._terrain = Terrain.of(coarsen(grid))
-        coarse = self._terrain.grid
-        self._places = frontiers(coarse) + self._camera.unseen(coarse, self._bidder.inspected())
+            self._frontiers = frontiers(self._terrain.grid)
+        walls = self._camera.unseen(self._terrain.grid, self._bidder.inspected())
+        self._places = self._frontiers + walls
         return self._terrain
 
     def _follow_up(self, now_ns: int, pose: Array, tasks: Sequence[TaskView]) -> list[Intent]:
@@ -213,7 +222,7 @@ class Agent:
             job.vanished_at = None
         elif job.vanished_at is None:
             job.vanished_at = now_ns
-        if job.goal is not None and job.arrived_at is None:
+        if job.goal is not None and job.arrived_at is None and self._aside_since is None:
             close = math.dist(job.goal, pose[:2]) < AT_GOAL and job.face is None
             if close or self._driver.arrived:
                 job.arrived_at = now_ns
@@ -228,7 +237,7 @@ class Agent:
         return [Release(job.task.key)]
 
     def _drop(self, note: str) -> None:
-        self._job = None
+        self._job = self._aside_since = self._aside_at = None
         self._driver.halt()
         self._note = note
 
@@ -236,7 +245,7 @@ class Agent:
         job = self._job
         if self._routes is None or job is None or not job.accepted or len(self.path) == 0:
             return True
-        due = now_ns - job.planned_at >= REPLAN_EVERY or self._driver.wants_detour(now_ns)
+        due = now_ns - job.planned_at >= REPLAN_EVERY
         return due or self._ending(now_ns, job)
 
     def _ending(self, now_ns: int, job: _Job) -> bool:
@@ -300,22 +309,23 @@ class Agent:
     ) -> list[Intent]:
         """Bid, and take what the auction gives me."""
         job = self._job
-        costs: dict[bytes, float] = {}
+        offers: list[tuple[TaskView, float]] = []
         if job is None or self._ending(now_ns, job):
             for option in options:
                 task = task_at(option.place, tasks)
                 if task is not None and task.state == State.OPEN:
                     extra = INSPECT_EXTRA if task.kind == Kind.INSPECT else 0.0
-                    costs[task.key] = option.cost_m + extra
+                    offers.append((task, option.cost_m + extra))
         intents: list[Intent] = []
-        intents += self._bidder.bid(now_ns, costs)
-        intents += self._bidder.bid(now_ns, {task.key: SEEN for task in self._seen(tasks)})
-        given = self._bidder.choose(now_ns, self._on_offer(tasks, costs), present)
+        intents += self._bidder.bid(now_ns, offers)
+        intents += self._bidder.bid(now_ns, [(task, SEEN) for task in self._seen(tasks)])
+        wanted = {task.key for task, _ in offers}
+        given = self._bidder.choose(now_ns, self._on_offer(tasks, wanted), present)
         for task in given:
             if self._bidder.claimable(task) and task.key not in self._claims:
                 self._claims[task.key] = now_ns
                 intents.append(Award(task.key))
-        following = next((task for task in given if task.key in costs), None)
+        following = next((task for task in given if task.key in wanted), None)
         if job is not None and job.over(now_ns) and (following or job.overdue(now_ns)):
             intents.append(Complete(job.task.key))
             self._job = job = None
@@ -328,7 +338,7 @@ class Agent:
         return intents
 
     def _on_offer(
-        self, tasks: Sequence[TaskView], costs: Mapping[bytes, float]
+        self, tasks: Sequence[TaskView], wanted: Collection[bytes]
     ) -> list[TaskView]:
         """
         Return the tasks that the auction is about now.
@@ -339,7 +349,7 @@ class Agent:
         here = {task.key for place in self._places if (task := task_at(place, tasks))}
         result = []
         for task in tasks:
-            mine = task.key in costs or self._bidder.claimable(task)
+            mine = task.key in wanted or self._bidder.claimable(task)
             if task.state == State.OPEN and (mine or task.key in here):
                 bids = {
                     robot: cost for robot, cost in task.bids.items() if mine or robot != self.name
@@ -360,19 +370,14 @@ class Agent:
             and task.cell not in unseen and self._camera.saw(task.cell)
         ]
 
-    def _drive(self, now_ns: int, routes: Routes, threats: Array) -> list[Intent]:
+    def _drive(self, now_ns: int, routes: Routes, hits: Array) -> list[Intent]:
         """Set out for the task that is mine, around what stands in the way."""
-        job = self._job
-        if job is None or not job.accepted or now_ns < self._give_way_until:
+        if self._makes_way(now_ns, routes, hits):
             return []
-        if self._driver.gives_way(now_ns):
-            refuge = routes.refuge(threats)
-            if refuge is not None:
-                self._give_way_until = now_ns + GIVE_WAY_FOR
-                self._driver.halt()
-                self._driver.go(now_ns, routes.path_to(refuge))
-                return []
-        due = now_ns - job.planned_at >= REPLAN_EVERY or self._driver.wants_detour(now_ns)
+        job = self._job
+        if job is None or not job.accepted:
+            return []
+        due = now_ns - job.planned_at >= REPLAN_EVERY
         if job.goal is not None and not due:
             return []
         place = self._place_of(job)
@@ -383,14 +388,45 @@ class Agent:
             else:
                 view = viewpoint(place, routes)
                 job.goal, job.face = (view[0], view[1]) if view else (None, None)
-        if job.goal is None:
-            return [] if job.vanished_at is not None else self._give_up(now_ns, job, 'out of reach')
-        path = routes.path_to(job.goal)
+        path = routes.path_to(job.goal) if job.goal is not None else np.empty((0, 2))
         if len(path) == 0:
-            return self._give_up(now_ns, job, 'out of reach')
+            if job.vanished_at is None and now_ns - max(job.since, job.planned_at) > OUT_OF_REACH:
+                return self._give_up(now_ns, job, 'out of reach')
+            return []
         job.planned_at = now_ns
         self._driver.go(now_ns, path, job.face)
         return []
+
+    def _makes_way(self, now_ns: int, routes: Routes, hits: Array) -> bool:
+        """Step aside for a teammate; tell whether it is doing so."""
+        if self._aside_since is not None:
+            if self._driver.arrived and self._aside_at is None:
+                self._aside_at = now_ns
+            waited = self._aside_at is not None and now_ns - self._aside_at > WAIT_ASIDE
+            if not waited and now_ns - self._aside_since < GIVE_WAY_LIMIT:
+                return True
+            self._aside_since = self._aside_at = None
+            self._driver.halt()
+            if self._job is not None:
+                self._job.planned_at = now_ns
+        if not self._driver.gives_way(now_ns) and not self._crowded(now_ns, routes, hits):
+            return False
+        distances = np.hypot(*(hits - routes.pose[:2]).T)
+        refuge = routes.refuge(hits[np.argsort(distances)[:MAX_THREATS]])
+        if refuge is None:
+            return False
+        self._aside_since, self._crowded_since = now_ns, None
+        self._driver.retreat(now_ns, routes.path_to(refuge))
+        return True
+
+    def _crowded(self, now_ns: int, routes: Routes, hits: Array) -> bool:
+        threats = routes.terrain.unexpected(hits)
+        near = np.hypot(*(threats - routes.pose[:2]).T) < CROWDED
+        if self._job is not None or not near.any():
+            self._crowded_since = None
+        elif self._crowded_since is None:
+            self._crowded_since = now_ns
+        return self._crowded_since is not None and now_ns - self._crowded_since > CROWDED_FOR
 
     @staticmethod
     def _still_good(job: _Job, place: Place, routes: Routes) -> bool:
@@ -402,12 +438,12 @@ class Agent:
 
     def _describe(self, now_ns: int) -> None:
         job = self._job
-        if job is None:
+        if self._aside_since is not None:
+            self.state = f'making way on the way to {job}' if job else 'making way'
+        elif job is None:
             self.state = self._note or 'waiting for a task'
         elif not job.accepted:
             self.state = f'won {job}, waiting for acceptance'
-        elif now_ns < self._give_way_until:
-            self.state = f'making way on the way to {job}'
         elif self._driver.blocked_for(now_ns) > 0.5:
             self.state = f'blocked on the way to {job}'
         elif job.arrived_at is not None:

@@ -21,13 +21,13 @@ from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array
 from collab_robots.tasks.places import Cell, Kind, Place
 
-BIDDING_WINDOW = 1 * SECOND  # after the proposal; the contract's
 SETTLE = SECOND // 2  # after my own bid, so that I have seen the others'
 RENEW_EVERY = 3 * SECOND
 BID_EVERY = 2 * SECOND
 PROPOSE_EVERY = 3 * SECOND
 MAX_BIDS = 6  # live bids of one robot, cheapest first
 SEEN = 0.001  # m; the bid of a robot that needs not drive: it has seen the place already
+_DRIVES = 0.002  # m; bids from here on are meant as a way to go (messages carry float32)
 
 
 class State(IntEnum):
@@ -44,8 +44,10 @@ class TaskView:
     """
     One task as the contract sees it now.
 
+    :param round: how often the cell's task was completed before.
     :param holder: the robot with the best live lease, if any.
     :param accepted: its award is accepted, so it may act.
+    :param award_from_ns: the contract ignores an award before that.
     :param bids: m by robot name.
     :param completed_by: robots that completed it.
     """
@@ -58,6 +60,7 @@ class TaskView:
     holder: str | None = None
     accepted: bool = False
     proposed_at_ns: int = 0
+    award_from_ns: int = 0
     lease_until_ns: int = 0
     bids: Mapping[str, float] = field(default_factory=dict)
     completed_by: Collection[str] = ()
@@ -142,6 +145,11 @@ def task_at(place: Place, tasks: Sequence[TaskView]) -> TaskView | None:
     )
 
 
+def is_seen(cost_m: float) -> bool:
+    """Tell whether a bid says that its robot needs not drive."""
+    return cost_m < _DRIVES
+
+
 def match(tasks: Sequence[TaskView], absent: Collection[str] = ()) -> dict[bytes, str]:
     """
     Compute the greedy auction: who gets which open task.
@@ -156,14 +164,14 @@ def match(tasks: Sequence[TaskView], absent: Collection[str] = ()) -> dict[bytes
         (cost, task.key, robot)
         for task in tasks if task.state == State.OPEN
         for robot, cost in task.bids.items()
-        if robot not in absent and (robot not in busy or cost <= SEEN)
+        if robot not in absent and (robot not in busy or is_seen(cost))
     )
     result: dict[bytes, str] = {}
     for cost, key, robot in offers:
-        if key in result or (robot in busy and cost > SEEN):
+        if key in result or (robot in busy and not is_seen(cost)):
             continue
         result[key] = robot
-        if cost > SEEN:
+        if not is_seen(cost):
             busy.add(robot)
     return result
 
@@ -173,7 +181,7 @@ def may_award(task: TaskView, me: str, now_ns: int, bid_at_ns: int | None) -> bo
     return (
         task.state == State.OPEN
         and me in task.bids
-        and now_ns >= task.proposed_at_ns + BIDDING_WINDOW
+        and now_ns >= task.award_from_ns
         and (bid_at_ns is None or now_ns >= bid_at_ns + SETTLE)
     )
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array
 from collab_robots.tasks.allocation import (
-    Bid, bid_changed, BID_EVERY, match, MAX_BIDS, may_award, Propose, PROPOSE_EVERY, rounds, SEEN,
-    State, TaskView,
+    Bid, bid_changed, BID_EVERY, is_seen, match, MAX_BIDS, may_award, Propose, PROPOSE_EVERY,
+    rounds, State, TaskView,
 )
 from collab_robots.tasks.places import Cell, Kind, Place
 
@@ -49,7 +49,7 @@ class Bidder:
         self._sizes: dict[tuple[Kind, Cell], int] = {}  # points of a place when it was last done
         self._noticed: dict[Cell, int] = {}
         self._proposed: dict[Propose, int] = {}
-        self._bids: dict[bytes, tuple[int, float]] = {}
+        self._bid_at: dict[bytes, int] = {}
         self._shunned: dict[tuple[Kind, Cell], int] = {}
         self._waiting: dict[str, tuple[bytes, int]] = {}
         self._absent: dict[str, frozenset[tuple[bytes, float]]] = {}
@@ -99,19 +99,18 @@ class Bidder:
                 result.append(intent)
         return result
 
-    def bid(self, now_ns: int, costs: Mapping[bytes, float]) -> list[Bid]:
+    def bid(self, now_ns: int, offers: Sequence[tuple[TaskView, float]]) -> list[Bid]:
         """
-        Bid on the cheapest tasks, again only if the cost changed.
+        Bid on the cheapest tasks; again only if the cost changed, or the bid is lost or used up.
 
-        :param costs: m by the key of each open task that I could do.
+        :param offers: open tasks that I could do, and my costs in m.
         """
         result = []
-        cheapest = sorted(costs.items(), key=lambda item: (item[1], item[0]))
-        for key, cost in cheapest[:MAX_BIDS]:
-            then, old = self._bids.get(key, (-BID_EVERY, None))
-            if now_ns >= then + BID_EVERY and bid_changed(old, cost):
-                self._bids[key] = (now_ns, cost)
-                result.append(Bid(key, cost))
+        for task, cost in sorted(offers, key=lambda offer: (offer[1], offer[0].key))[:MAX_BIDS]:
+            then = self._bid_at.get(task.key, -BID_EVERY)
+            if now_ns >= then + BID_EVERY and bid_changed(task.bids.get(self.name), cost):
+                self._bid_at[task.key] = now_ns
+                result.append(Bid(task.key, cost))
         return result
 
     def choose(
@@ -135,13 +134,13 @@ class Bidder:
         mine = [by_key[key] for key, robot in matching.items() if robot == self.name]
         return [
             task for task in mine
-            if may_award(task, self.name, now_ns, self._bids.get(task.key, (None, 0))[0])
+            if may_award(task, self.name, now_ns, self._bid_at.get(task.key))
             and not self.shuns(now_ns, task.kind, task.cell)
         ]
 
     def claimable(self, task: TaskView) -> bool:
         """Tell whether my bid on a task says that I need not drive for it."""
-        return task.bids.get(self.name, SEEN + 1.0) <= SEEN
+        return self.name in task.bids and is_seen(task.bids[self.name])
 
     def _watch(
         self, now_ns: int, matching: Mapping[bytes, str], tasks: Mapping[bytes, TaskView]

@@ -7,6 +7,7 @@ camera's view is a piece of wall the camera sees: nothing has to be ray-cast.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 import math
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy import ndimage
 
 from collab_robots.core.geometry import Array, FREE, Grid, OCCUPIED, transform
 from collab_robots.tasks.places import (
-    Cell, cells_of, Kind, Mask, Place, PLANNING_RESOLUTION, split_into_places,
+    CELL, Cell, cells_of, encode, Kind, Place, PLANNING_RESOLUTION, split_into_places,
 )
 from collab_robots.tasks.planner import Routes
 
@@ -26,15 +27,15 @@ MIN_STRETCH = 5  # planning cells of unseen wall that are worth a drive
 STAND_OFF = (1.8, 2.2, 1.5, 2.5, 1.1, 0.8)  # m from the wall, best first
 _DIRECTIONS = 24
 _STEPS = 24  # points along a line of sight
-_NEIGHBOURS = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+_NEIGHBOURS = PLANNING_RESOLUTION * (np.argwhere(np.ones((3, 3))) - 1.0)
 
 
 class CameraCoverage:
     """Remembers the wall faces that one robot's camera has seen."""
 
     def __init__(self) -> None:
-        self._seen: set[tuple[int, int]] = set()
-        self._coarse: set[Cell] = set()
+        self._seen = np.empty(0, dtype=np.int64)  # names of faces, sorted
+        self._coarse: frozenset[Cell] = frozenset()
 
     def look(self, pose: Array, points: Array, turn_rate: float) -> None:
         """
@@ -59,40 +60,30 @@ class CameraCoverage:
             return
         before = points[sees] * (1.0 - 1.2 * PLANNING_RESOLUTION / distance[sees])[:, None]
         hits = transform(pose, before)
-        self._coarse.update(cells_of(hits))
-        for x, y in self._names(hits):
-            self._seen.update((x + dx, y + dy) for dx, dy in _NEIGHBOURS)
+        around = (hits[:, None] + _NEIGHBOURS).reshape(-1, 2)
+        self._seen = np.union1d(self._seen, encode(around, PLANNING_RESOLUTION))
+        self._coarse |= cells_of(hits)
 
     def saw(self, cell: Cell) -> bool:
         """Tell whether it has seen any wall in a coarse cell."""
         return cell in self._coarse
 
-    def unseen(self, grid: Grid, inspected: set[Cell]) -> list[Place]:
+    def unseen(self, grid: Grid, inspected: Collection[Cell]) -> list[Place]:
         """
         Return the stretches of wall that still have to be looked at.
 
         :param grid: at planning resolution.
         :param inspected: coarse cells that some robot has inspected.
         """
-        faces = self._faces(grid)
+        walls = grid.data == OCCUPIED
+        faces = ndimage.binary_dilation(walls) & (grid.data == FREE)
         cells = np.argwhere(faces)
         points = grid.centres(cells)
-        skip = [
-            name in self._seen or coarse in inspected
-            for name, coarse in zip(self._names(points), cells_of(points), strict=True)
-        ]
-        faces[tuple(cells[np.array(skip, dtype=bool)].T)] = False
+        skip = np.isin(encode(points, PLANNING_RESOLUTION), self._seen, kind='sort')
+        done = (np.array(sorted(inspected), dtype=np.float64).reshape(-1, 2) + 0.5) * CELL
+        skip |= np.isin(encode(points, CELL), encode(done, CELL))
+        faces[tuple(cells[skip].T)] = False
         return split_into_places(faces, grid, Kind.INSPECT, MIN_STRETCH)
-
-    @staticmethod
-    def _names(points: Array) -> list[tuple[int, int]]:
-        names = np.floor(points / PLANNING_RESOLUTION + 1e-6).astype(np.int64)
-        return [(int(x), int(y)) for x, y in names]
-
-    @staticmethod
-    def _faces(grid: Grid) -> Mask:
-        walls = grid.data == OCCUPIED
-        return np.asarray(ndimage.binary_dilation(walls) & (grid.data == FREE))
 
 
 def viewpoint(place: Place, routes: Routes) -> tuple[Array, float, float] | None:

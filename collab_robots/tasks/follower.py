@@ -137,7 +137,7 @@ class Follower:
             return self.stop()
         points = points[np.isfinite(points).all(axis=1)]
         gap = free_ahead(points, 0.0, forward=False) - STOP_BEFORE / 2
-        return self._command(now_ns, -min(0.15, math.sqrt(ACCELERATION * max(gap, 0.0))), 0.0)
+        return self._command(now_ns, -min(0.2, math.sqrt(ACCELERATION * max(gap, 0.0))), 0.0)
 
     def _finish(self, now_ns: int, pose: Array, face: float | None) -> Motion:
         error = 0.0 if face is None else wrap(face - float(pose[2]))

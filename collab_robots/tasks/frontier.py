@@ -13,6 +13,7 @@ from collab_robots.core.geometry import FREE, Grid, UNKNOWN
 from collab_robots.tasks.places import Kind, Mask, Place, split_into_places
 
 MIN_FRONTIER = 0.4  # m; a robot does not fit through less
+MIN_AREA = 0.25  # m²
 _EIGHT = np.ones((3, 3), dtype=bool)
 
 
@@ -20,12 +21,16 @@ def frontier_mask(grid: Grid) -> Mask:
     """
     Mark the free cells that border on unknown space.
 
-    Unknown slivers narrower than three cells are no space: between far rays, along walls.
+    Unknown slivers narrower than three cells are no space (between far rays, along walls), nor are small pockets (corners
+    behind furniture).
 
     :param grid: at planning resolution, from ``places.coarsen``.
     :returns: (height, width).
     """
     space = ndimage.binary_opening(grid.data == UNKNOWN, structure=_EIGHT)
+    labels, _ = ndimage.label(space)
+    area = np.bincount(labels.reshape(-1)) * grid.resolution**2
+    space &= area[labels] >= MIN_AREA
     return np.asarray(ndimage.binary_dilation(space) & (grid.data == FREE))
 
 

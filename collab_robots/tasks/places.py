@@ -54,9 +54,22 @@ class Place:
     cells: frozenset[Cell]
 
 
-def cells_of(points: Array) -> list[Cell]:
-    """Return the coarse cell of each point (n, 2) of the map frame."""
-    return [(int(x), int(y)) for x, y in np.floor(points / CELL).astype(np.int64)]
+def cells_of(points: Array) -> frozenset[Cell]:
+    """Return the coarse cells that points (n, 2) of the map frame lie in."""
+    lattice = np.unique(encode(points, CELL))
+    return frozenset(zip(*(axis.tolist() for axis in decode(lattice)), strict=True))
+
+
+def encode(points: Array, size: float) -> npt.NDArray[np.int64]:
+    """Name the lattice cell of each point (n, 2) by one number."""
+    lattice = np.floor(points / size + 1e-6).astype(np.int64)
+    return np.asarray((lattice[:, 0] << 32) + lattice[:, 1])
+
+
+def decode(names: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the x and y of lattice cells that ``encode`` named."""
+    y = ((names + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+    return (names - y) >> 32, y
 
 
 def coarsen(grid: Grid) -> Grid:
@@ -105,12 +118,12 @@ def split_into_places(mask: Mask, grid: Grid, kind: Kind, min_cells: int) -> lis
         if len(stretch) < min_cells:
             continue
         for piece in _cut(stretch):
-            named.setdefault(cells_of(_medoid(piece)[None])[0], []).append(piece)
+            named.setdefault(next(iter(cells_of(_medoid(piece)[None]))), []).append(piece)
     result = []
     for cell, pieces in sorted(named.items()):
         whole = np.concatenate(pieces)
         largest = max(pieces, key=len)
-        result.append(Place(kind, cell, whole, _medoid(largest), frozenset(cells_of(whole))))
+        result.append(Place(kind, cell, whole, _medoid(largest), cells_of(whole)))
     return result
 
 
@@ -123,9 +136,7 @@ def _cut(points: Array) -> list[Array]:
     extent = float(np.ptp(points, axis=0).max())
     if extent <= MAX_EXTENT:
         return [points]
-    lattice = np.floor(points / MAX_EXTENT).astype(np.int64)
-    _, piece = np.unique(lattice, axis=0, return_inverse=True)
-    piece = piece.reshape(-1)
+    _, piece = np.unique(encode(points, MAX_EXTENT), return_inverse=True)
     sizes = np.bincount(piece)
     large = np.flatnonzero(sizes >= MIN_PIECE)
     if len(large) == 0:

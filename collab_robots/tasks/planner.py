@@ -23,9 +23,11 @@ COMFORT = 0.6  # m; farther from walls than this, no path is dearer than another
 WALL_WEIGHT = 4.0  # a metre along the closest passable line costs 1 + this
 ESCAPE_RADIUS = 0.5  # m around the robot, where even the inflated zone can be left
 ESCAPE_COST = 20.0
-AVOID_RADIUS = 0.55  # m around things that are not on the map (teammates)
-AVOID_COST = 15.0
+AVOID_RADIUS = 0.7  # m around things that are not on the map (teammates)
+AVOID_COST = 30.0
 GOAL_REACH = 0.35  # m; less than from a wall's far cell to the nearest passable one behind it
+PASSING = 0.5  # m of clearance where a robot waits while another passes
+OFF_MOUTH = 1.2  # m
 SPACING = 0.1  # m between two points of a path
 
 _Cells = npt.NDArray[np.int64]
@@ -82,9 +84,12 @@ class Terrain:
         """
         cost = self.cost
         if avoid is not None and len(avoid):
-            near = np.zeros(cost.shape, dtype=bool)
-            near[tuple(_within(self.grid, avoid, AVOID_RADIUS).T)] = True
-            cost = cost + AVOID_COST * near
+            cells = _within(self.grid, avoid, AVOID_RADIUS)
+            offsets = self.grid.centres(cells)[:, None] - avoid[None]
+            distance = np.sqrt((offsets**2).sum(axis=2).min(axis=1))
+            cost = cost.copy()
+            cost[tuple(cells.T)] += AVOID_COST * (1.0 - distance / AVOID_RADIUS)
+            cost[tuple(cells[distance < ROBOT_RADIUS + MARGIN].T)] += AVOID_COST
         around = _within(self.grid, pose[None, :2], ESCAPE_RADIUS)
         start = self.grid.cells(pose[None, :2])[0]
         if len(around) == 0 or not self.grid.inside(start[None])[0]:
@@ -131,18 +136,27 @@ class Routes:
 
     def refuge(self, threat: Array) -> Array | None:
         """
-        Return the nearest place where a teammate can pass: off its spot, with room beside.
+        Return the nearest place where a teammate can pass: with room around, and off the mouth of any narrow passage.
 
         :param threat: (n, 2) m, map frame: what blocks the way.
         """
-        rows, columns = np.nonzero(np.isfinite(self.metres) & (self.terrain.clearance >= 0.6))
-        if len(rows) == 0 or len(threat) == 0:
+        terrain, resolution = self.terrain, self.terrain.grid.resolution
+        wide = terrain.clearance >= PASSING
+        if len(threat) == 0 or not wide.any():
             return None
-        where = self.terrain.grid.centres(np.stack([rows, columns], axis=1))
-        apart = np.min(np.hypot(*(where[:, None] - threat[None]).transpose(2, 0, 1)), axis=1)
-        score = np.where(apart >= 1.0, self.metres[rows, columns] - 0.3 * np.minimum(apart, 3), np.inf)
-        best = int(np.argmin(score))
-        return where[best] if np.isfinite(score[best]) else None
+        aside = ndimage.distance_transform_edt(~wide) * resolution
+        narrow = np.isfinite(terrain.cost) & (aside > PASSING)
+        score = self.metres + np.where(wide, 0.0, np.inf)
+        if narrow.any():
+            off = ndimage.distance_transform_edt(~narrow) * resolution
+            score += 5.0 * np.maximum(0.0, OFF_MOUTH - off)
+        rows, columns = np.nonzero(np.isfinite(score))
+        where = terrain.grid.centres(np.stack([rows, columns], axis=1))
+        apart = np.hypot(*(where[:, None] - threat[None]).transpose(2, 0, 1)).min(axis=1, initial=9)
+        scores = np.where(apart >= 1.0, score[rows, columns], np.inf)
+        if not np.isfinite(scores).any():
+            return None
+        return np.asarray(where[int(np.argmin(scores))])
 
     def path_to(self, goal: Array) -> Array:
         """

@@ -87,7 +87,7 @@ class IdealContract:
         if isinstance(intent, Bid):
             task.bids[robot] = intent.cost_m
         elif isinstance(intent, Award):
-            assert robot in task.bids and at >= min(task.proposed) + SECOND
+            assert robot in task.bids and at // SECOND > min(task.proposed) // SECOND + 1
             task.leases[robot] = (at + 10 * SECOND, at)
         elif isinstance(intent, Renew) and robot in task.leases:
             task.leases[robot] = (at + 10 * SECOND, task.leases[robot][1])
@@ -112,8 +112,12 @@ class IdealContract:
             state = State.STALE if max(task.proposed) + 20 * SECOND < now else State.OPEN
         accepted = holder is not None and now >= task.leases[holder][1] + ACCEPTANCE
         what = task.propose
-        return TaskView(task.key, what.kind, what.cell, what.round, state, holder, accepted,
-                        min(task.proposed), 0, dict(task.bids), sorted(task.done))
+        opens = (min(task.proposed) // SECOND + 2) * SECOND  # as in Fleet.sol: whole seconds
+        return TaskView(
+            task.key, what.kind, what.cell, what.round, state, holder, accepted,
+            proposed_at_ns=min(task.proposed), award_from_ns=opens, bids=dict(task.bids),
+            completed_by=sorted(task.done),
+        )
 
 
 @dataclass
@@ -164,15 +168,15 @@ class World:
         self.contract.tick(self.now)
         alive = [robot for robot in self.robots if robot.alive]
         for robot in alive:
-            self._scan(robot, update=tick % 3 == 0)
+            self._scan(robot, update=tick % 5 == 0)
         if tick % 10 == 0:
             self.grid = self._grid()
         view = self.contract.view(self.now) if tick % 5 < len(alive) else []
         for index, robot in enumerate(alive):
             if tick % 5 == index % 5:
-                begin = time.perf_counter()
+                begin = time.thread_time()
                 intents = robot.agent.decide(self.now, self.grid, robot.pose, robot.hits, view)
-                self.decide_ms.append((time.perf_counter() - begin) * 1e3)
+                self.decide_ms.append((time.thread_time() - begin) * 1e3)
                 for intent in intents:
                     self.contract.submit(self.now, robot.agent.name, intent)
         for robot in alive:
@@ -199,11 +203,10 @@ class World:
 
     def _scan(self, robot: Robot, update: bool) -> None:
         rays = np.stack([np.cos(ANGLES + robot.pose[2]), np.sin(ANGLES + robot.pose[2])], axis=1)
-        steps = np.arange(0.0, RANGE, RESOLUTION / 2)
-        points = robot.pose[:2] + steps[:, None, None] * rays  # (steps, rays, 2)
-        cells = np.clip((points / RESOLUTION).astype(int), 0, np.array(self.walls.shape)[::-1] - 1)
-        solid = self.walls[cells[..., 1], cells[..., 0]]
-        ends = np.where(solid.any(axis=0), steps[solid.argmax(axis=0)], np.inf)
+        ends = np.full(len(ANGLES), 0.05)
+        for _ in range(40):  # sphere tracing in the distance field
+            ends += np.maximum(self._clear(robot.pose[:2] + ends[:, None] * rays) - 0.04, 0.0)
+        ends[(ends > RANGE) | (self._clear(robot.pose[:2] + ends[:, None] * rays) > 0.1)] = np.inf
         for other in self.robots:
             if other is not robot:
                 offset = other.pose[:2] - robot.pose[:2]
@@ -216,13 +219,21 @@ class World:
         local = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
         robot.hits = ends[hit, None] * local[hit]
         if update:
-            through = cells[steps[:, None] < ends - RESOLUTION]
-            self.odds[through[:, 1], through[:, 0]] -= 0.4
-            at = ((robot.pose[:2] + ends[hit, None] * rays[hit] * 1.001) / RESOLUTION).astype(int)
+            steps = np.arange(0.0, RANGE, 0.8 * RESOLUTION)
+            points = robot.pose[:2] + steps[:, None, None] * rays  # (steps, rays, 2)
+            cells = (points[steps[:, None] < ends - RESOLUTION] / RESOLUTION).astype(int)
+            cells = cells[(cells >= 0).all(axis=1) & (cells < self.walls.shape[::-1]).all(axis=1)]
+            at = robot.pose[:2] + ends[hit, None] * rays[hit] * 1.001 + 0.02 * rays[hit]
+            at = (at / RESOLUTION).astype(int)
+            self.odds[cells[:, 1], cells[:, 0]] -= 0.4
             self.odds[at[:, 1], at[:, 0]] += 0.85 + 0.4
             self.odds.clip(-3.5, 3.5, out=self.odds)
-            self.known[through[:, 1], through[:, 0]] = True
+            self.known[cells[:, 1], cells[:, 0]] = True
             self.known[at[:, 1], at[:, 0]] = True
+
+    def _clear(self, points: np.ndarray) -> np.ndarray:
+        column, row = np.clip((points / RESOLUTION).astype(int).T, 0, [[239], [159]])
+        return self.distance[row, column]
 
     def _grid(self) -> Grid:
         data = np.where(self.odds > 0, OCCUPIED, FREE)
