@@ -4,9 +4,6 @@ The simulated building and radio as a ROS node: one process for all robots.
 Publishes in each robot's namespace what a robot's base publishes (``scan``, ``odom``, ``tf``,
 camera), obeys ``cmd_vel``, and carries ``radio/tx/<kind>`` to the other robots'
 ``radio/rx/<kind>`` as bytes that it never looks into.
-
-It runs without an executor: with some fifty endpoints, building wait sets a hundred times a second
-costs more than the whole simulation, so every tick takes what has arrived instead.
 """
 
 from __future__ import annotations
@@ -15,25 +12,23 @@ from array import array
 from collections.abc import Callable, Sequence
 import functools
 import math
-import signal
-import sys
 import time
 from typing import Any
 
 from geometry_msgs.msg import Twist
-import rclpy
+from rclpy.clock import Clock as SteadyClock
+from rclpy.clock import ClockType
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Float64
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.config import load_yaml
-from collab_robots.core.errors import CollabError, RefusedError
+from collab_robots.core.errors import RefusedError
 from collab_robots.nodes import qos, topics
 from collab_robots.nodes.parameters import declare, Parameter, required
 from collab_robots.nodes.sim_robot import fill, MESSAGES, RobotTopics
-from collab_robots.nodes.spin import BAD_INPUT
+from collab_robots.nodes.spin import run
 from collab_robots.sim.radio import KINDS, Radio, RadioConfig
 from collab_robots.sim.simulator import Simulator
 from collab_robots.sim.world import load_world, MAX_ROBOTS
@@ -53,7 +48,7 @@ SCAN_STEPS, ODOM_STEPS, CLOCK_STEPS = 10, 5, 5  # of 10 ms: 10, 20 and 20 Hz
 IMAGE_STEPS, TRUTH_STEPS, STATUS_STEPS = 50, 20, 100  # 2, 5 and 1 Hz
 TICK_S = 0.01
 MAX_STEPS = 3  # in one tick at speed 1, so that messages are served between
-MAX_TAKEN = 100  # messages of one topic in one tick
+LOOK_S = 0.002  # how often to look whether a tick is due
 MAX_LAG_S = 0.2  # what is later than this is not caught up: simulated time stretches
 
 
@@ -67,7 +62,8 @@ class SimNode(Node):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(
-            'simulator', start_parameter_services=False, enable_rosout=False, **arguments)
+            'simulator', start_parameter_services=False, enable_rosout=False, **arguments
+        )
         values = declare(self, PARAMETERS)
         required(values, 'world')
         world = load_world(values['world'])
@@ -75,45 +71,40 @@ class SimNode(Node):
         self.simulator = Simulator(world, count, values['seed'], cameras=values['cameras'])
         names = self.simulator.names
         config = load_yaml(values['radio'], RadioConfig) if values['radio'] else RadioConfig()
-        self.radio = Radio(
-            world, config.with_split(values['split'], names), names, values['seed'])
+        self.radio = Radio(world, config.with_split(values['split'], names), names, values['seed'])
         if values['cameras'] and self.simulator.image(0) is None:
             self.get_logger().warning(
-                f'no cameras: {self.simulator.camera_problem}; going on without')
+                f'no cameras: {self.simulator.camera_problem}; going on without'
+            )
         cameras = not self.simulator.camera_problem
         self._clock_publisher = self.create_publisher(Clock, topics.CLOCK, qos.SENSOR)
-        self._status = self.create_publisher(
-            RadioStatus, topics.RADIO_STATUS, qos.STATUS)
+        self._status = self.create_publisher(RadioStatus, topics.RADIO_STATUS, qos.STATUS)
         self._factor = self.create_publisher(Float64, topics.REAL_TIME_FACTOR, qos.STATUS)
         self._robots = [RobotTopics(self, name, cameras) for name in names]
-        self._inputs: list[tuple[Any, type, bool, Callable[[Any], None]]] = []
         for index, name in enumerate(names):
-            self._listen(Twist, f'/{name}/{topics.CMD_VEL}', qos.STATUS, False,
-                         functools.partial(self._drive, index))
+            self.create_subscription(
+                Twist,
+                f'/{name}/{topics.CMD_VEL}',
+                functools.partial(self._drive, index),
+                qos.STATUS,
+            )
             for kind in KINDS:
-                self._listen(MESSAGES[kind], f'/{name}/{topics.sent(kind)}', qos.RADIO, True,
-                             functools.partial(self._offer, index, kind))
+                self.create_subscription(
+                    MESSAGES[kind],
+                    f'/{name}/{topics.sent(kind)}',
+                    functools.partial(self._offer, index, kind),
+                    qos.RADIO,
+                    raw=True,
+                )
         self._speed: float = values['speed']
         self._schedule = self._jobs(count, cameras)
         self._steps = 0
         self._origin = time.monotonic()  # real time at which simulated time was 0, as it were
         self._reported = (self._origin, 0)
         self._publish_clock()
-
-    def _listen(
-        self, kind: type, topic: str, profile: Any, raw: bool, take: Callable[[Any], None]
-    ) -> None:
-        subscription = self.create_subscription(
-            kind, topic, lambda message: None, profile, raw=raw)
-        self._inputs.append((subscription.handle, kind, raw, take))
-
-    def spin(self) -> None:
-        """Run until a signal or until the context is shut down."""
+        steady = SteadyClock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(LOOK_S, self._tick, clock=steady)
         self.get_logger().info(f'simulating {len(self._robots)} robots')
-        while self.context.ok():
-            self.tick()
-            ahead = (self._steps + 1) * TICK_S / self._speed + self._origin - time.monotonic()
-            time.sleep(max(ahead, 0.0005))
 
     def _jobs(self, count: int, cameras: bool) -> list[list[Callable[[], None]]]:
         """Return for each 10 ms of a second what is to do: the robots take turns."""
@@ -135,15 +126,8 @@ class SimNode(Node):
         every(STATUS_STEPS, 0.0, self._publish_status)
         return result
 
-    def tick(self) -> None:
-        """Take what has arrived, go on to the present, deliver what the radio carried."""
-        for handle, kind, raw, take in self._inputs:
-            with handle:
-                for _ in range(MAX_TAKEN):
-                    taken = handle.take_message(kind, raw)
-                    if taken is None:
-                        break
-                    take(taken[0])
+    def _tick(self) -> None:
+        """Go on to the present, deliver what the radio carried."""
         behind = (time.monotonic() - self._origin) * self._speed - self._steps * TICK_S
         if behind > MAX_LAG_S * self._speed:
             self._origin += behind / self._speed - MAX_LAG_S
@@ -213,7 +197,8 @@ class SimNode(Node):
         self._factor.publish(Float64(data=factor))
         if self._steps % (10 * STATUS_STEPS) == 0:
             self.get_logger().info(
-                f'{self._steps * TICK_S:.0f} s simulated, real-time factor {factor:.2f}')
+                f'{self._steps * TICK_S:.0f} s simulated, real-time factor {factor:.2f}'
+            )
         traffic = [self.radio.traffic[kind] for kind in KINDS]
         message = RadioStatus(
             robots=self.simulator.names,
@@ -238,29 +223,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
     :returns: the exit status: 0, or 2 if a parameter or a file is wrong (said on standard error).
     """
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
-    node = None
-    try:
-        node = SimNode()
-        node.spin()
-    except KeyboardInterrupt:
-        pass
-    except CollabError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return BAD_INPUT
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # closing is short and must be whole
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
-
-
-def _stop(_signal: int, _frame: Any) -> None:
-    raise KeyboardInterrupt
+    return run(args, SimNode)
 
 
 if __name__ == '__main__':

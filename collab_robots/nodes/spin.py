@@ -1,22 +1,23 @@
-"""Run nodes on one executor until Ctrl-C, with errors in words and a clean end."""
+"""Run nodes together until Ctrl-C, with errors in words and a clean end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 import signal
 import sys
+import time
 from typing import Any
 
 import rclpy
-from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from collab_robots.core.errors import CollabError
+from collab_robots.nodes.poller import Poller
 
 BAD_INPUT = 2
-SIGNAL_PERIOD = 0.25  # s
+IDLE_S = 0.004
 
 
 def _stop(_signal: int, _frame: Any) -> None:
@@ -37,15 +38,13 @@ def run(args: Sequence[str] | None, *factories: Callable[[], Node]) -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     nodes: list[Node] = []
-    executor = SingleThreadedExecutor()
     try:
         for factory in factories:
             nodes.append(factory())
-            executor.add_node(nodes[-1])
-        # a signal is only seen between two waits, and simulated time may stand still for ever
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        nodes[0].create_timer(SIGNAL_PERIOD, lambda: None, clock=steady)
-        executor.spin()
+        poller = Poller(nodes)
+        while True:
+            poller.poll()
+            time.sleep(IDLE_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except CollabError as error:
@@ -54,7 +53,6 @@ def run(args: Sequence[str] | None, *factories: Callable[[], Node]) -> int:
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # closing is short and must be whole
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        executor.shutdown(timeout_sec=0)
         for node in reversed(nodes):
             node.destroy_node()
         rclpy.try_shutdown()

@@ -27,6 +27,7 @@ from tf2_msgs.msg import TFMessage
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError
 from collab_robots.nodes import qos, topics
+from collab_robots.nodes.poller import Poller
 from collab_robots.nodes.sim_node import SimNode
 from collab_robots.sim.radio import KINDS
 from collab_robots_msgs.msg import Block, RadioStatus, Tile
@@ -42,12 +43,12 @@ class Bench:
         self.probe = Node('probe')
         values = {'world': WORLD, 'cameras': False, **parameters}
         self.sim = SimNode(parameter_overrides=[Parameter(k, value=v) for k, v in values.items()])
-        self._subscriptions: list[tuple[Any, type, list[Any]]] = []
+        self._poller = Poller([self.sim, self.probe])
+        self._heard: dict[str, list[Any]] = {}
 
     def listen(self, kind: type, topic: str, profile: Any = qos.SENSOR) -> list[Any]:
-        heard: list[Any] = []
-        subscription = self.probe.create_subscription(kind, topic, lambda message: None, profile)
-        self._subscriptions.append((subscription, kind, heard))
+        heard = self._heard.setdefault(topic, [])
+        self.probe.create_subscription(kind, topic, heard.append, profile)
         return heard
 
     def publisher(self, kind: type, topic: str, profile: Any) -> Any:
@@ -57,13 +58,13 @@ class Bench:
         """Wait until all know one another, and start counting then."""
         deadline = time.monotonic() + 20.0
         while not (
-            all(self.probe.count_publishers(s.topic_name) for s, _, _ in self._subscriptions)
+            all(self.probe.count_publishers(topic) for topic in self._heard)
             and all(publisher.get_subscription_count() for publisher in publishers)
         ):
             assert time.monotonic() < deadline, 'the nodes did not find each other'
             time.sleep(0.02)
         self.run(0.3)
-        for _, _, heard in self._subscriptions:
+        for heard in self._heard.values():
             heard.clear()
 
     def run(self, seconds: float) -> None:
@@ -72,10 +73,7 @@ class Bench:
         deadline = time.monotonic() + 20.0 + 5 * seconds
         while self.sim.simulator.now_ns < until:
             assert time.monotonic() < deadline, 'simulated time stands still'
-            self.sim.tick()
-            for subscription, kind, heard in self._subscriptions:
-                while (taken := subscription.handle.take_message(kind, False)) is not None:
-                    heard.append(taken[0])
+            self._poller.poll()
             time.sleep(0.002)
 
     def close(self) -> None:
@@ -119,8 +117,11 @@ def test_every_topic_comes_at_its_rate_in_its_frame(ros: None) -> None:
                 (Image, topics.IMAGE, 2, 'camera_optical_frame'),
                 (CameraInfo, topics.CAMERA_INFO, 2, 'camera_optical_frame'),
             ]
-        heard = {(robot, topic): bench.listen(kind, f'/{robot}/{topic}')
-                 for robot in ('robot1', 'robot2') for kind, topic, _, _ in expected}
+        heard = {
+            (robot, topic): bench.listen(kind, f'/{robot}/{topic}')
+            for robot in ('robot1', 'robot2')
+            for kind, topic, _, _ in expected
+        }
         tf = bench.listen(TFMessage, f'/robot2/{topics.TF}', qos.TF)
         bench.connect()
         bench.run(3.0)
@@ -140,7 +141,8 @@ def test_every_topic_comes_at_its_rate_in_its_frame(ros: None) -> None:
         assert tf[-1].transforms[0].child_frame_id == 'base_footprint'
         start = heard['robot2', topics.GROUND_TRUTH][-1].pose.pose.position
         assert (start.x, start.y) == pytest.approx(
-            tuple(bench.sim.simulator.true_pose(1)[:2]), abs=0.01)
+            tuple(bench.sim.simulator.true_pose(1)[:2]), abs=0.01
+        )
         if cameras:
             picture = heard['robot1', topics.IMAGE][-1]
             assert (picture.width, picture.height, picture.step) == (320, 240, 960)
@@ -156,8 +158,11 @@ def test_static_transforms_reach_a_late_listener(bench: Bench) -> None:
     while not static and time.monotonic() < deadline:
         bench.run(0.1)
     edges = {(t.header.frame_id, t.child_frame_id) for t in static[0].transforms}
-    assert edges == {('base_footprint', 'base_scan'), ('base_footprint', 'camera_link'),
-                     ('camera_link', 'camera_optical_frame')}
+    assert edges == {
+        ('base_footprint', 'base_scan'),
+        ('base_footprint', 'camera_link'),
+        ('camera_link', 'camera_optical_frame'),
+    }
 
 
 def test_a_command_moves_only_its_robot_and_nan_moves_none(bench: Bench) -> None:
@@ -172,15 +177,19 @@ def test_a_command_moves_only_its_robot_and_nan_moves_none(bench: Bench) -> None
         bench.run(0.4)
     after = [bench.sim.simulator.true_pose(robot) for robot in (0, 1)]
     assert after[0][0] - before[0][0] == pytest.approx(0.5, abs=0.15)
-    assert (after[1] == pytest.approx(before[1], abs=1e-6))
-    assert max(message.twist.twist.linear.x for message in odometry) == pytest.approx(0.4, abs=.02)
+    assert after[1] == pytest.approx(before[1], abs=1e-6)
+    assert max(message.twist.twist.linear.x for message in odometry) == pytest.approx(
+        0.4, abs=0.02
+    )
 
 
 def test_the_radio_carries_the_bytes_to_the_others_and_counts_them(ros: None) -> None:
     bench = Bench(robots=3, split='3:100')
     try:
-        heard = {name: bench.listen(Block, f'/{name}/{topics.heard("block")}', qos.RADIO)
-                 for name in ('robot1', 'robot2', 'robot3')}
+        heard = {
+            name: bench.listen(Block, f'/{name}/{topics.heard("block")}', qos.RADIO)
+            for name in ('robot1', 'robot2', 'robot3')
+        }
         tiles = bench.listen(Tile, f'/robot2/{topics.heard("tile")}', qos.RADIO)
         status = bench.listen(RadioStatus, topics.RADIO_STATUS)
         blocks = bench.publisher(Block, f'/robot1/{topics.sent("block")}', qos.RADIO)
@@ -225,17 +234,20 @@ def test_simulated_time_never_runs_ahead_and_speed_is_kept(ros: None) -> None:
         bench.close()
 
 
-@pytest.mark.parametrize(('parameters', 'words'), [
-    ({'world': ''}, 'world'),
-    ({'world': '/nowhere/world.yaml'}, 'cannot be read'),
-    ({'robots': 9}, '9 robots need'),
-    ({'robots': 0}, 'robots'),
-    ({'robots': 'four'}, 'robots'),
-    ({'seed': -1}, 'seed'),
-    ({'speed': float('nan')}, 'speed'),
-    ({'split': '80:40'}, 'split'),
-    ({'radio': '/nowhere/radio.yaml'}, 'cannot be read'),
-])
+@pytest.mark.parametrize(
+    ('parameters', 'words'),
+    [
+        ({'world': ''}, 'world'),
+        ({'world': '/nowhere/world.yaml'}, 'cannot be read'),
+        ({'robots': 9}, '9 robots need'),
+        ({'robots': 0}, 'robots'),
+        ({'robots': 'four'}, 'robots'),
+        ({'seed': -1}, 'seed'),
+        ({'speed': float('nan')}, 'speed'),
+        ({'split': '80:40'}, 'split'),
+        ({'radio': '/nowhere/radio.yaml'}, 'cannot be read'),
+    ],
+)
 def test_bad_parameters_are_refused_in_words(
     ros: None, parameters: dict[str, Any], words: str
 ) -> None:
@@ -262,7 +274,14 @@ def test_a_bad_file_ends_the_process_with_status_2() -> None:
 
 def start(*parameters: str) -> subprocess.Popen[str]:
     environment = {
-        **os.environ, 'ROS_DOMAIN_ID': str(DOMAIN), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+        **os.environ,
+        'ROS_DOMAIN_ID': str(DOMAIN),
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+    }
     return subprocess.Popen(
         [sys.executable, '-m', 'collab_robots.nodes.sim_node', '--ros-args', *parameters],
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
