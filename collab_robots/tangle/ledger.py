@@ -168,13 +168,11 @@ class Ledger:
             return
         if have.sender == self.name:
             return
-        was_away = self._peers.hear(have.sender, now)
+        self._peers.hear(have.sender, now)
         self._peers.known[have.sender].heights = have.heights
-        self._history.announced(now)
-        if was_away:
-            self._hasten_have(self._config.have_min_interval)
-        elif have.set_digest != self._digest():
-            self._hasten_have(self._config.have_reply_interval)
+        if have.set_digest != self._digest():  # it may lack something: tell it soon
+            soon = self._have_at + round(self._config.have_min_interval * SECOND)
+            self._have_due = min(self._have_due, soon)
         self._fetch(now)
 
     def receive_request(self, request: Request) -> None:
@@ -339,12 +337,12 @@ class Ledger:
     def _announce(self, now: int) -> None:
         have = Have(self.name, self.fleet.id, self.dag.heights(), self._digest())
         self._have_at = now
-        self._have_due = now + round(self._config.have_interval * SECOND)
+        # Robots take turns, so that after a silence somebody is heard soon.
+        interval = round(self._config.have_interval * SECOND)
+        turn = interval * self.index // self.dag.members
+        self._have_due = now + interval - (now - turn) % interval
         self._bytes_sent += have.size
         self._transport.broadcast_have(have)
-
-    def _hasten_have(self, interval: float) -> None:
-        self._have_due = min(self._have_due, self._have_at + round(interval * SECOND))
 
     def _fetch(self, now: int) -> None:
         request = self._fetcher.poll(

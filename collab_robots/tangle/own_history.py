@@ -10,18 +10,19 @@ class OwnHistory:
     """
     Keeps a robot that lost its disk from signing a second record with a seq it used before.
 
-    Its history is then only with the others: it waits for the first announcement, and until it
-    holds what they claim it issued. A claim that nobody fulfils within ``recovery_timeout`` is
-    taken for a lie. What nobody in reach knows cannot be recovered: with a lost disk and no
-    teammate near, a robot speaks after ``first_have_grace``, and forks if it spoke before.
+    Its history is then only with the others: it waits for ``first_have_grace``, so that each
+    teammate in reach announces what it has (the first announcement may be older than the robot's
+    last record), and until it holds what they claim it issued. A claim that nobody fulfils within
+    ``recovery_timeout`` is taken for a lie. What nobody in reach knows cannot be recovered: with a
+    lost disk and no teammate near, a robot that spoke before forks.
 
     :param now: ns, local clock.
     :param height: own records at hand after the start.
     """
 
     def __init__(self, now: int, height: int, config: LedgerConfig) -> None:
-        grace = round(config.first_have_grace * SECOND)
-        self._wait_until = now if height else now + grace
+        grace = 0 if height else round(config.first_have_grace * SECOND)
+        self._wait_until = now + grace
         self._timeout = round(config.recovery_timeout * SECOND)
         self._stuck: tuple[int, int] | None = None  # own height, since when
         self._done = False
@@ -30,10 +31,6 @@ class OwnHistory:
     def is_missing(self) -> bool:
         """Tell whether others claim records of this robot that it does not have."""
         return self._stuck is not None
-
-    def announced(self, now: int) -> None:
-        """Take note that a teammate announced what it has."""
-        self._wait_until = min(self._wait_until, now)
 
     def spoke(self) -> None:
         """Take note of an own new record: from here on nobody can know more of this robot."""

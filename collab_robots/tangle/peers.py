@@ -40,19 +40,17 @@ class Peers:
         self.known: dict[str, Peer] = {}
         """By name, in roster order."""
 
-    def hear(self, name: str, now: int) -> bool:
-        """Take note of a message at ``now`` (ns); tell whether its sender was away before."""
+    def hear(self, name: str, now: int) -> None:
+        """Take note of a message at ``now`` (ns), if it is of a teammate."""
         if name == self._me or name not in self._fleet.index_by_name:
-            return False
+            return
         peer = self.known.get(name)
-        if peer is None:
-            self.known[name] = Peer(now, (0,) * len(self._fleet.robots))
-            names = self._fleet.index_by_name
-            self.known = {name: self.known[name] for name in names if name in self.known}
-            return True
-        was_away = now - peer.heard_at >= self._silence
-        peer.heard_at = now
-        return was_away
+        if peer is not None:
+            peer.heard_at = now
+            return
+        self.known[name] = Peer(now, (0,) * len(self._fleet.robots))
+        names = self._fleet.index_by_name
+        self.known = {name: self.known[name] for name in names if name in self.known}
 
     def near(self, now: int) -> tuple[str, ...]:
         """Return the names of those heard lately."""

@@ -20,8 +20,7 @@ class LedgerConfig:
     :param commit_interval: how long a received record may be in memory only.
     :param commit_retry: how long nothing is tried, and nothing issued, after the disk failed.
     :param have_interval: between two announcements of what is here.
-    :param have_min_interval: the same where a teammate comes back after a silence.
-    :param have_reply_interval: the same where a teammate's announcement differs.
+    :param have_min_interval: the same after a teammate's announcement differed.
     :param silence: a robot not heard for this long is away.
     :param request_timeout: without any progress another robot is asked.
     :param max_backoff: the longest that a robot which did not answer is left alone.
@@ -33,8 +32,8 @@ class LedgerConfig:
     :param max_early: records that are put off because they come from the future.
     :param max_uncommitted: records in memory only, while the disk takes none.
     :param max_queue: own calls that wait for a record.
-    :param first_have_grace: a robot without history issues nothing for this long, or until it
-        heard what others have: it may have lost its disk, and its history is with them.
+    :param first_have_grace: a robot without history issues nothing for this long: it may have lost
+        its disk, and its history is with the others. At least two ``have_interval``.
     :param recovery_timeout: how long it waits, without progress, for own records that another
         robot claims to have.
     """
@@ -47,8 +46,7 @@ class LedgerConfig:
     commit_interval: float = 0.2
     commit_retry: float = 1.0
     have_interval: float = 1.0
-    have_min_interval: float = 0.2
-    have_reply_interval: float = 0.5
+    have_min_interval: float = 0.5
     silence: float = 2.5
     request_timeout: float = 0.5
     max_backoff: float = 2.0
