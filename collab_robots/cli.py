@@ -280,6 +280,8 @@ def _print_pairs(summary: dict[str, Any]) -> None:
     for key, value in summary.items():
         if isinstance(value, dict):
             value = ', '.join(f'{name} {number}' for name, number in value.items()) or '-'
+        elif isinstance(value, float):
+            value = f'{value:.4g}'
         table.add_row(key.replace('_', ' '), str(value))
     Console().print(table)
 

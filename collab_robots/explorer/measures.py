@@ -22,7 +22,7 @@ FREE_UP_TO = 25  # % and less is free
 NEAR = 0.15  # m: a wall cell this close to a true one is right
 SIGHT_RANGE = 4.0  # m: posters closer than this have to be named
 SIGHT_ANGLE = math.radians(60.0)  # off the poster's normal; flatter than this nobody can read it
-SIGHT_TIME = 0.5  # s in view without a break: one period of the camera
+SIGHT_TIME = 1.0  # s in view without a break: two pictures of the camera
 SAME_PLACE = 0.8  # m between two words about one picture
 NAMED_WITHIN = 1.0  # m between a poster and the sighting that names it
 
@@ -30,12 +30,20 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Poster(NamedTuple):
-    """A poster in the world: its centre, where it faces (rad), and the labels that are right."""
+    """A poster in the world: its middle, where it faces (rad), its width, the right labels."""
 
     x: float
     y: float
     facing: float
+    width: float
     labels: tuple[str, ...]
+
+
+class Camera(NamedTuple):
+    """The robots' camera: its horizontal angle of view (rad), how far ahead of the middle (m)."""
+
+    view: float
+    forward: float
 
 
 class Sighting(NamedTuple):
@@ -152,18 +160,16 @@ def line_of_sight(truth: Grid, start: tuple[float, float], end: tuple[float, flo
     return not np.any(lookup(truth, np.asarray(start) + steps * direction) >= OCCUPIED_FROM)
 
 
-def was_seen(poster: Poster, path: Iterable[Waypoint], truth: Grid, view: float) -> bool:
+def was_seen(poster: Poster, path: Iterable[Waypoint], truth: Grid, camera: Camera) -> bool:
     """
     Tell whether a robot on this path had the poster in its picture long enough to name it.
 
-    That is: its centre for ``SIGHT_TIME`` within the camera's view, closer than ``SIGHT_RANGE``,
-    not flatter than ``SIGHT_ANGLE``, and no wall between.
-
-    :param view: the camera's horizontal angle of view, rad; it looks where the robot looks.
+    That is: all of its width for ``SIGHT_TIME`` within the camera's view, closer than
+    ``SIGHT_RANGE``, not flatter than ``SIGHT_ANGLE``, and no wall between.
     """
     since: float | None = None
     for point in path:
-        if not _in_view(poster, point, truth, view):
+        if not _in_view(poster, point, truth, camera):
             since = None
             continue
         since = point.t if since is None else since
@@ -172,15 +178,23 @@ def was_seen(poster: Poster, path: Iterable[Waypoint], truth: Grid, view: float)
     return False
 
 
-def _in_view(poster: Poster, point: Waypoint, truth: Grid, view: float) -> bool:
-    dx, dy = poster.x - point.x, poster.y - point.y
-    bearing = math.atan2(dy, dx)
-    return (
-        math.hypot(dx, dy) <= SIGHT_RANGE
-        and abs(wrap(bearing - point.yaw)) <= view / 2.0
-        and abs(wrap(bearing + math.pi - poster.facing)) <= SIGHT_ANGLE
-        and line_of_sight(truth, (point.x, point.y), (poster.x, poster.y))
+def _in_view(poster: Poster, point: Waypoint, truth: Grid, camera: Camera) -> bool:
+    eye = (
+        point.x + camera.forward * math.cos(point.yaw),
+        point.y + camera.forward * math.sin(point.yaw),
     )
+    if math.dist(eye, (poster.x, poster.y)) > SIGHT_RANGE:
+        return False
+    outward = math.atan2(eye[1] - poster.y, eye[0] - poster.x)
+    if abs(wrap(outward - poster.facing)) > SIGHT_ANGLE:
+        return False
+    for side in (-0.5, 0.5):
+        x = poster.x - side * poster.width * math.sin(poster.facing)
+        y = poster.y + side * poster.width * math.cos(poster.facing)
+        bearing = math.atan2(y - eye[1], x - eye[0])
+        if abs(wrap(bearing - point.yaw)) > camera.view / 2.0:
+            return False
+    return line_of_sight(truth, eye, (poster.x, poster.y))
 
 
 def nearest(poster: Poster, sightings: Sequence[Sighting]) -> Sighting | None:

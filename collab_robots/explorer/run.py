@@ -12,9 +12,10 @@ from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.geometry import Array
 from collab_robots.explorer.fleets import make_fleet
+from collab_robots.explorer.measures import Camera
 from collab_robots.explorer.timeline import halves, Split, Timeline
 from collab_robots.explorer.verdict import Effort, Truth, Wall, WALL_MARGIN
-from collab_robots.sim.mjcf import HORIZONTAL_FOV
+from collab_robots.sim.mjcf import CAMERA_FORWARD, HORIZONTAL_FOV
 from collab_robots.sim.truth import reachable, visible_walls
 from collab_robots.sim.world import load_world, ROBOT_RADIUS, World
 
@@ -98,6 +99,7 @@ def prepare(options: Options) -> Run:
         raise ConfigError(f'{directory}: exists and is not an empty folder; a run is never mixed')
     fleet = make_fleet(directory, names, name='demo')
     free = reachable(world.truth, starts, ROBOT_RADIUS)
+    camera = Camera(HORIZONTAL_FOV, CAMERA_FORWARD)
     split = None
     if options.split is not None and options.robots > 1:
         split = Split(*options.split, halves(names))
@@ -107,7 +109,7 @@ def prepare(options: Options) -> Run:
         fleet,
         world,
         starts,
-        Truth.of(world, free, visible_walls(world.truth, free), HORIZONTAL_FOV),
+        Truth.of(world, free, visible_walls(world.truth, free), camera),
         Timeline(names, split),
     )
 

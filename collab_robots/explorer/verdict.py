@@ -14,7 +14,7 @@ import numpy.typing as npt
 from collab_robots.core.geometry import Array, Grid
 from collab_robots.explorer import agreement, measures
 from collab_robots.explorer.ledgers import History
-from collab_robots.explorer.measures import Mask, Poster, Sighting
+from collab_robots.explorer.measures import Camera, Mask, Poster, Sighting
 from collab_robots.explorer.timeline import Timeline
 from collab_robots.sim.world import World
 
@@ -59,23 +59,23 @@ class Truth:
     :param grid: the true map.
     :param free: mask of the free cells a robot can get to know.
     :param surface: mask of the wall cells a lidar can see.
-    :param view: the cameras' horizontal angle of view, rad.
+    :param camera: of every robot.
     """
 
     grid: Grid
     free: Mask
     surface: Mask
-    posters: tuple[Poster, ...] = ()
-    view: float = 1.2
+    posters: tuple[Poster, ...]
+    camera: Camera
 
     @staticmethod
-    def of(world: World, free: Mask, surface: Mask, view: float) -> Truth:
+    def of(world: World, free: Mask, surface: Mask, camera: Camera) -> Truth:
         """Return the truth of a simulated world."""
         posters = tuple(
-            Poster(*poster.at, math.radians(poster.facing), poster.labels)
+            Poster(*poster.at, math.radians(poster.facing), poster.width, poster.labels)
             for poster in world.posters
         )
-        return Truth(world.truth, free, surface, posters, view)
+        return Truth(world.truth, free, surface, posters, camera)
 
     @cached_property
     def _centres(self) -> Array:
@@ -251,13 +251,12 @@ def judge_posters(
 ) -> list[PosterVerdict]:
     """Tell for each poster whether it was in view and whether the fleet named it rightly."""
     sightings = max((history.sightings for history in histories.values()), key=len, default=[])
+    last = math.inf if timeline.held_at is None else timeline.held_at
+    paths = [[p for p in path if p.t <= last] for path in timeline.paths.values()]
     return [
         PosterVerdict(
             poster,
-            any(
-                measures.was_seen(poster, path, truth.grid, truth.view)
-                for path in timeline.paths.values()
-            ),
+            any(measures.was_seen(poster, path, truth.grid, truth.camera) for path in paths),
             measures.nearest(poster, sightings),
             measures.named_rightly(poster, sightings),
         )

@@ -9,7 +9,7 @@ from collab_robots.core.geometry import FREE, Grid, OCCUPIED, UNKNOWN
 from collab_robots.explorer import agreement, measures
 from collab_robots.explorer.agreement import Act, BlockRow, Lease
 from collab_robots.explorer.ledgers import effective
-from collab_robots.explorer.measures import Poster, Sighting
+from collab_robots.explorer.measures import Camera, Poster, Sighting
 from collab_robots.explorer.timeline import Split, Waypoint
 
 SPLIT = Split(40.0, 80.0, (('a', 'b'), ('c', 'd')))
@@ -77,10 +77,11 @@ def test_an_empty_map_is_worth_nothing() -> None:
     assert measures.recall(truth, truth.data == OCCUPIED, empty) == 0.0
 
 
-POSTER = Poster(3.95, 1.5, math.pi, ('tabby',))  # on the eastern wall, facing west
+POSTER = Poster(3.95, 1.5, math.pi, 1.2, ('tabby',))  # on the eastern wall, facing west
+CAMERA = Camera(1.2, 0.0)
 
 
-def stay(x: float, y: float, yaw: float, seconds: float = 0.6) -> list[Waypoint]:
+def stay(x: float, y: float, yaw: float, seconds: float = 1.0) -> list[Waypoint]:
     return [Waypoint(step / 5, x, y, yaw) for step in range(round(seconds * 5) + 1)]
 
 
@@ -88,30 +89,32 @@ def stay(x: float, y: float, yaw: float, seconds: float = 0.6) -> list[Waypoint]
     ('path', 'seen'),
     [
         (stay(1.0, 1.5, 0.0), True),
-        (stay(1.0, 1.5, 0.55), True),
-        (stay(1.0, 1.5, 0.65), False),  # half the view of 1.2 rad
+        (stay(1.0, 1.5, 0.35), True),
+        (stay(1.0, 1.5, 0.45), False),  # its left edge, 0.2 rad aside, is out of the picture
+        (stay(3.0, 1.5, 0.0), True),
+        (stay(3.2, 1.5, 0.0), False),  # too near for all of it
         (stay(1.0, 1.5, math.pi), False),
-        (stay(1.0, 1.5, 0.0, seconds=0.2), False),
+        (stay(1.0, 1.5, 0.0, seconds=0.8), False),
         (stay(3.85, 0.3, math.pi / 2), False),  # in view, but far too flat to read
         (stay(-0.1, 1.5, 0.0), False),  # 4.05 m away
         ([], False),
     ],
 )
 def test_a_poster_is_seen_from_ahead_long_enough(path: list[Waypoint], seen: bool) -> None:
-    assert measures.was_seen(POSTER, path, room(), 1.2) is seen
+    assert measures.was_seen(POSTER, path, room(), CAMERA) is seen
 
 
 def test_a_poster_is_not_seen_through_a_wall() -> None:
     truth = room()
     truth.data[:, 50] = OCCUPIED
-    assert not measures.was_seen(POSTER, stay(1.0, 1.5, 0.0), truth, 1.2)
+    assert not measures.was_seen(POSTER, stay(1.0, 1.5, 0.0), truth, CAMERA)
     truth.data[30, 50] = FREE  # a hole at y = 1.5 m
-    assert measures.was_seen(POSTER, stay(1.0, 1.5, 0.0), truth, 1.2)
+    assert measures.was_seen(POSTER, stay(1.0, 1.5, 0.0), truth, CAMERA)
 
 
 def test_a_glance_that_is_broken_off_starts_anew() -> None:
-    path = [Waypoint(t / 5, 1.0, 1.5, 0.0 if t % 2 else math.pi) for t in range(20)]
-    assert not measures.was_seen(POSTER, path, room(), 1.2)
+    path = [Waypoint(t / 2, 1.0, 1.5, 0.0 if t % 2 else math.pi) for t in range(20)]
+    assert not measures.was_seen(POSTER, path, room(), CAMERA)
 
 
 @pytest.mark.parametrize(
