@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from collab_robots.core.geometry import FREE, Grid
-from collab_robots.explorer.measures import FREE_UP_TO, Mask, OCCUPIED_FROM
+from collab_robots.explorer.measures import FREE_UP_TO, lookup, Mask, OCCUPIED_FROM
 from collab_robots.explorer.timeline import Waypoint
 
 COLOURS = (  # one per robot; the report's style sheet has the same
@@ -69,6 +69,13 @@ def write_picture(grid: Grid, paths: Mapping[str, Sequence[Waypoint]], path: Pat
     big.resize((big.width // 2, big.height // 2), Image.Resampling.LANCZOS).save(
         path, optimize=True
     )
+
+
+def onto(truth: Grid, mapped: Grid) -> Grid:
+    """Return the map on the true grid's cells, to lay one over the other."""
+    cells = np.argwhere(np.ones(truth.data.shape, dtype=bool))
+    values = lookup(mapped, truth.centres(cells)).reshape(truth.data.shape)
+    return Grid(values, truth.resolution, truth.origin)
 
 
 def data_uri(picture: Image.Image) -> str:

@@ -15,11 +15,11 @@ from scipy import ndimage
 from collab_robots.core.geometry import Grid
 from collab_robots.explorer import agreement, measures
 from collab_robots.explorer.ledgers import History
-from collab_robots.explorer.maps import COLOURS, layer, overlay
+from collab_robots.explorer.maps import COLOURS, layer, onto, overlay
 from collab_robots.explorer.plots import Bar, gantt, Line, line_chart, Point, sampled, steps
 from collab_robots.explorer.run import Run
 from collab_robots.explorer.timeline import Timeline, Waypoint
-from collab_robots.explorer.verdict import Check, confusion, COVERAGE, PosterVerdict
+from collab_robots.explorer.verdict import Check, COVERAGE, PosterVerdict
 
 FALSE_WALL, MISSED_WALL = (225, 29, 72), (245, 158, 11)
 PATH_POINTS = 400
@@ -231,7 +231,7 @@ def call_rows(histories: Mapping[str, History]) -> list[tuple[str, int, int]]:
 def map_views(run: Run, best: str) -> dict[str, Any]:
     """Return truth and map as picture layers on one frame, and the ways the robots went."""
     truth = run.truth.grid
-    mapped = Grid(confusion(truth, run.timeline.maps[best]), truth.resolution, truth.origin)
+    mapped = onto(truth, run.timeline.maps[best])
     reach = int(measures.NEAR / truth.resolution + 1e-6)
     disc = np.hypot(*np.mgrid[-reach : reach + 1, -reach : reach + 1]) <= reach
     true_walls = truth.data >= measures.OCCUPIED_FROM

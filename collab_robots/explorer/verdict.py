@@ -9,7 +9,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from collab_robots.core.geometry import Array, Grid
 from collab_robots.explorer import agreement, measures
@@ -310,9 +309,3 @@ def _effort_checks(effort: Effort, wall: Wall, robots: int) -> list[Check]:
 def passed(checks: list[Check]) -> bool:
     """Tell whether every check that applies holds."""
     return all(check.ok is not False for check in checks)
-
-
-def confusion(truth: Grid, mapped: Grid) -> npt.NDArray[np.int8]:
-    """Return the map's values on the true grid's cells, to lay one over the other."""
-    cells = np.argwhere(np.ones(truth.data.shape, dtype=bool))
-    return measures.lookup(mapped, truth.centres(cells)).reshape(truth.data.shape)
