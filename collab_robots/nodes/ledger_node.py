@@ -94,8 +94,15 @@ class LedgerNode(Node):
         self._tasks = self.create_publisher(TaskStatusArray, topics.TASKS, qos.LATCHED)
         self._tiles = self.create_publisher(TileDigestArray, topics.TILES, qos.LATCHED)
         self._store = Store(Path(values['store']), fleet, self._name)
-        self._ledger = Ledger(fleet, key, self._store, self._time, self)
+        self._key = key
+        self._periods = (values['tick_period'], values['status_period'])
+        self._ledger: Ledger
+        self._starter = self.create_timer(values['tick_period'], self._join)
 
+    def _join(self) -> None:
+        """Start the ledger, when time has begun: it measures others' silence by the clock."""
+        self._starter.cancel()
+        self._ledger = Ledger(self._fleet, self._key, self._store, self._time, self)
         for kind, topic, callback, profile in (
             (Call, topics.CALL, self._on_call, qos.STATUS),
             (Refused, topics.REFUSED, self._on_refused, qos.STATUS),
@@ -105,8 +112,10 @@ class LedgerNode(Node):
             (String, topics.MISSION, self._on_mission, qos.LATCHED),
         ):
             self.create_subscription(kind, topic, self._border.guard(callback), profile)
-        self.create_timer(values['tick_period'], self._tick)
-        self.create_timer(values['status_period'], self._publish_status)
+        for period, callback in zip(
+            self._periods, (self._tick, self._publish_status), strict=True
+        ):
+            self.create_timer(period, callback)
 
     def broadcast_block(self, raw: bytes) -> None:
         """Send a block to all teammates."""
