@@ -70,11 +70,12 @@ def execute(entries):
 
 def storage(runner):
     """Read all non-zero storage out of pyrevm's description of itself, by slot."""
-    found = re.findall(
-        r'(\d+): StorageSlot \{ previous_or_original_value: \d+, present_value: (\d+) \}',
-        runner._evm._evm.journal_str,
-    )
-    return {int(slot): int(value) for slot, value in found if value != '0'}
+    text = runner._evm._evm.journal_str
+    pieces = text[text.index('storage: {') :].split(': StorageSlot { ')
+    slots = [piece.rpartition(' ')[2].rpartition('{')[2] for piece in pieces[:-1]]
+    values = [re.search(r'present_value: (\d+)', piece)[1] for piece in pieces[1:]]
+    found = {int(slot): int(value) for slot, value in zip(slots, values, strict=True)}
+    return {slot: value for slot, value in found.items() if value}
 
 
 def topological(entries, random):

@@ -29,7 +29,15 @@ def auction(start=100):
 
 
 def task_at(history, seconds):
-    (task,) = View(execute(history.order().entries)).tasks(round(seconds * SECOND))
+    """Return the one task, as Python judges it; the contract's own views must judge the same."""
+    executed = execute(history.order().entries)
+    (task,) = View(executed).tasks(round(seconds * SECOND))
+    ask = task.key + int(seconds).to_bytes(32, 'big')
+    state = executed._evm.read(keccak(text='stateOf(bytes32,uint40)')[:4] + ask)
+    assert state[-1] == task.state + 1
+    if task.state != TaskState.DONE:
+        holder = executed._evm.read(keccak(text='holder(bytes32,uint40)')[:4] + ask)[-20:]
+        assert FLEET.name_by_address.get(holder) == task.holder
     return task
 
 
@@ -59,6 +67,7 @@ def test_an_auction_from_proposal_to_completion():
     history.say(B, 109, calls.renew(KEY))
     assert task_at(history, 113).holder == NAMES[B]
     history.say(B, 115, calls.complete(KEY))
+    history.say(B, 116, calls.complete(KEY))  # the first time counts
     task = task_at(history, 1000)
     assert (task.state, task.holder) == (TaskState.DONE, None)
     assert task.completed == {NAMES[B]: 115 * SECOND}
@@ -93,6 +102,8 @@ def test_a_dead_robots_task_comes_back_and_its_bid_is_used_up():
     task = task_at(history, 112)
     assert (task.state, task.holder, task.lease_until) == (TaskState.OPEN, None, 0)
     assert sorted(task.bids) == [NAMES[A], NAMES[C]]
+    assert task_at(history, 132).state == TaskState.OPEN  # 20 s from the end of the lease
+    assert task_at(history, 133).state == TaskState.STALE
     history.say(A, 113, calls.award(KEY, ADDRESSES[C]))
     history.say(C, 114, calls.complete(KEY))
     assert task_at(history, 115).completed == {NAMES[C]: 114 * SECOND}
