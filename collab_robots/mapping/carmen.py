@@ -83,11 +83,12 @@ def parse_log(lines: list[str]) -> Log:
         try:
             if len(line) > MAX_LINE_CHARS:
                 raise ValueError(f'line of {len(line)} characters')
-            if line.startswith('ODOM '):
-                words = line.split()
+            words = line.split()
+            kind = words[0] if words else ''
+            if kind == 'ODOM':
                 chain.odom(_pose(words[1:4]), _number(words[7]))
-            elif line.startswith('FLASER '):
-                log.readings.append(_reading(line.split(), chain, log.readings))
+            elif kind == 'FLASER':
+                log.readings.append(_reading(words, chain, log.readings))
         except (ValueError, IndexError, RefusedError) as error:
             log.malformed += 1
             if len(log.errors) < MAX_REPORTED:
@@ -101,15 +102,12 @@ class _Odometry:
     def __init__(self) -> None:
         self.raw = pose(0.0, 0.0, 0.0)
         self._anchor: Array | None = None
-        self._chained = False
 
     def odom(self, at: Array, stamp_s: float) -> None:
-        if stamp_s == 0.0:  # the pose was corrected: no motion
-            self._chained = self._anchor is not None
-        elif self._anchor is not None:
-            self.raw = compose(self.raw, compose(inverse(self._anchor), at))
-        else:
+        if self._anchor is None:
             self.raw = at
+        elif stamp_s != 0.0:  # else the pose was corrected, the robot has not moved
+            self.raw = compose(self.raw, compose(inverse(self._anchor), at))
         self._anchor = at
 
     def at_scan(self, given: Array, corrected: Array) -> Array:

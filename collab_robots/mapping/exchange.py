@@ -110,7 +110,7 @@ class TileExchange:
         :param others: teammates that can be asked.
         """
         helpers = sorted(set(others) - {self._name})
-        asked = []
+        asked: list[tuple[str, bytes]] = []
         for (owner, _, _), want in self._wanted.items():
             if len(asked) == MAX_ASKED:
                 break
