@@ -1,79 +1,53 @@
 """
 What one robot does, without ROS: it decides at about 2 Hz and steers at about 10 Hz.
 
-The agent asks for contract calls and wheel speeds. It does not decide who holds a task: it acts on an award only when the
-contract's view says that it is the holder and that the award is accepted.
+The agent asks for contract calls and wheel speeds. It does not decide who holds a task: it acts
+on an award only when the contract's view says that it is the holder and that the award is
+accepted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 import math
 
 import numpy as np
 
+from collab_robots.contract.calls import Kind
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array, Grid, transform
 from collab_robots.tasks.allocation import (
-    Award, Complete, Intent, Release, Renew, RENEW_EVERY, SEEN, State, task_at, TaskView,
+    Award,
+    Complete,
+    Intent,
+    Release,
+    Renew,
+    RENEW_EVERY,
+    SEEN,
+    State,
+    task_at,
+    TaskView,
 )
 from collab_robots.tasks.bidder import Bidder, Option
+from collab_robots.tasks.courtesy import Courtesy
 from collab_robots.tasks.coverage import CameraCoverage, viewpoint
 from collab_robots.tasks.drive import Driver, MAX_STUCK
 from collab_robots.tasks.frontier import frontiers
-from collab_robots.tasks.places import Cell, coarsen, Kind, Place
+from collab_robots.tasks.job import Job
+from collab_robots.tasks.places import coarsen, Place
 from collab_robots.tasks.planner import Routes, Terrain
 
 NEAR_END = 1.5  # m to go: time to bid for the next task
 AT_GOAL = 0.5  # m
-DWELL = {Kind.EXPLORE: 1.5, Kind.INSPECT: 1.2}  # s at the goal, for the map and the camera
-LINGER = 2 * SECOND  # a task whose frontier vanished on the way is kept until the next is ready
 ACCEPT_WITHIN = 4 * SECOND  # an award that does not show in the view by then is forgotten
 REPLAN_EVERY = SECOND
 OUT_OF_REACH = 12 * SECOND  # a teammate may stand in the only door
-WAIT_ASIDE = 3 * SECOND  # in a refuge, after the way there
-GIVE_WAY_LIMIT = 20 * SECOND
-CROWDED = 0.8  # m; an idle robot with a teammate so near …
-CROWDED_FOR = 2 * SECOND  # … for so long steps aside
 TASK_LIMIT = 90 * SECOND  # whoever needs longer gives the task back
 INSPECT_EXTRA = 20.0  # m added to the bids of inspections: exploring comes first
 MAX_OPEN_INSPECTIONS = 6
 MAX_LOOKED_AT = 8  # unseen walls considered at a time, nearest first
-MAX_THREATS = 20  # nearest lidar hits that a refuge has to be away from
 THREAT_RANGE = 2.0  # m
-_NAMES = {Kind.EXPLORE: 'explore', Kind.INSPECT: 'inspect'}
-
-
-@dataclass
-class _Job:
-    """The task this robot has awarded itself."""
-
-    task: TaskView
-    since: int
-    accepted: bool = False
-    renewed_at: int = 0
-    goal: Array | None = None
-    face: float | None = None
-    planned_at: int = 0
-    arrived_at: int | None = None
-    vanished_at: int | None = None
-
-    def over(self, now_ns: int) -> bool:
-        """Whether there is nothing left to do."""
-        stood = self.arrived_at is not None and (
-            now_ns - self.arrived_at >= DWELL[self.task.kind] * SECOND
-        )
-        return self.accepted and (stood or self.vanished_at is not None)
-
-    def overdue(self, now_ns: int) -> bool:
-        """Whether it is over and should not be kept until the next task is ready."""
-        gone = self.vanished_at is not None and now_ns - self.vanished_at >= LINGER
-        return self.over(now_ns) and (gone or self.arrived_at is not None)
-
-    def __str__(self) -> str:
-        x, y = self.task.cell
-        return f'{_NAMES[self.task.kind]} ({x},{y})'
 
 
 class Agent:
@@ -90,16 +64,14 @@ class Agent:
         self._driver = Driver(rank)
         self._bidder = Bidder(name)
         self._camera = CameraCoverage()
-        self._job: _Job | None = None
+        self._job: Job | None = None
         self._claims: dict[bytes, int] = {}  # awards of places I have seen already, ns
         self._map: Grid | None = None
         self._routes: Routes | None = None
         self._terrain: Terrain | None = None
         self._frontiers: list[Place] = []
         self._places: list[Place] = []
-        self._aside_since: int | None = None
-        self._aside_at: int | None = None
-        self._crowded_since: int | None = None
+        self._courtesy = Courtesy(self._driver)
         self._hold = False
         self._turn_rate = 0.0
         self._note = ''
@@ -119,8 +91,8 @@ class Agent:
         Return the wheels' command; call at about 10 Hz.
 
         :param pose: (3,) map frame.
-        :param points: (n, 2) latest lidar hits, base frame, m, in the order of their angles; None: no
-            fresh scan, then it stops.
+        :param points: (n, 2) latest lidar hits, base frame, m, in the order of their angles;
+            None: no fresh scan, then it stops.
         :returns: forward speed (m/s) and turn rate (rad/s).
         """
         if self._hold:
@@ -143,7 +115,8 @@ class Agent:
         """
         Decide; call at about 2 Hz.
 
-        :param grid: the merged map, None as long as there is none; the same object means the same map.
+        :param grid: the merged map, None as long as there is none; the same object means the same
+            map.
         :param pose: (3,) map frame.
         :param points: as for ``steer``.
         :param tasks: the contract's view, finished tasks included.
@@ -185,7 +158,7 @@ class Agent:
         return self._terrain
 
     def _follow_up(self, now_ns: int, pose: Array, tasks: Sequence[TaskView]) -> list[Intent]:
-        """Compare my own tasks with the contract's view: renew them, or find that they are lost."""
+        """Compare my tasks with the contract's view: renew them, or find that they are lost."""
         intents: list[Intent] = []
         by_key = {task.key: task for task in tasks}
         for key, since in list(self._claims.items()):
@@ -216,13 +189,13 @@ class Agent:
             intents += self._progress(now_ns, pose, job)
         return intents
 
-    def _progress(self, now_ns: int, pose: Array, job: _Job) -> list[Intent]:
+    def _progress(self, now_ns: int, pose: Array, job: Job) -> list[Intent]:
         """Notice that the task is done, or that it cannot be done."""
         if self._place_of(job) is not None:
             job.vanished_at = None
         elif job.vanished_at is None:
             job.vanished_at = now_ns
-        if job.goal is not None and job.arrived_at is None and self._aside_since is None:
+        if job.goal is not None and job.arrived_at is None and not self._courtesy.aside:
             close = math.dist(job.goal, pose[:2]) < AT_GOAL and job.face is None
             if close or self._driver.arrived:
                 job.arrived_at = now_ns
@@ -231,13 +204,14 @@ class Agent:
             return self._give_up(now_ns, job, 'no way through')
         return []
 
-    def _give_up(self, now_ns: int, job: _Job, why: str) -> list[Intent]:
+    def _give_up(self, now_ns: int, job: Job, why: str) -> list[Intent]:
         self._bidder.shun(now_ns, job.task.kind, job.task.cell)
         self._drop(f'gave back {job}: {why}')
         return [Release(job.task.key)]
 
     def _drop(self, note: str) -> None:
-        self._job = self._aside_since = self._aside_at = None
+        self._job = None
+        self._courtesy.end()
         self._driver.halt()
         self._note = note
 
@@ -248,13 +222,17 @@ class Agent:
         due = now_ns - job.planned_at >= REPLAN_EVERY
         return due or self._ending(now_ns, job)
 
-    def _ending(self, now_ns: int, job: _Job) -> bool:
+    def _ending(self, now_ns: int, job: Job) -> bool:
         return job.accepted and (job.over(now_ns) or self._driver.left < NEAR_END)
 
-    def _place_of(self, job: _Job) -> Place | None:
+    def _place_of(self, job: Job) -> Place | None:
         return next(
-            (place for place in self._places
-             if place.kind == job.task.kind and job.task.cell in place.cells), None
+            (
+                place
+                for place in self._places
+                if place.kind == job.task.kind and job.task.cell in place.cells
+            ),
+            None,
         )
 
     def _options(self, now_ns: int, tasks: Sequence[TaskView], routes: Routes) -> list[Option]:
@@ -272,7 +250,9 @@ class Agent:
         here = routes.pose[:2]
         walls = [place for place in self._places if place.kind == Kind.INSPECT]
         walls.sort(key=lambda place: (math.dist(place.centre, here), place.cell))
-        walls = [place for place in walls if not self._bidder.shuns(now_ns, Kind.INSPECT, place.cell)]
+        walls = [
+            place for place in walls if not self._bidder.shuns(now_ns, Kind.INSPECT, place.cell)
+        ]
         for place in walls[:MAX_LOOKED_AT]:
             view = viewpoint(place, routes)
             if view is not None:
@@ -333,18 +313,17 @@ class Agent:
                 self._driver.halt()
         if job is None and following is not None:
             intents.append(Award(following.key))
-            self._job = _Job(following, now_ns, renewed_at=now_ns)
+            self._job = Job(following, now_ns, renewed_at=now_ns)
             self._note = ''
         return intents
 
-    def _on_offer(
-        self, tasks: Sequence[TaskView], wanted: Collection[bytes]
-    ) -> list[TaskView]:
+    def _on_offer(self, tasks: Sequence[TaskView], wanted: Collection[bytes]) -> list[TaskView]:
         """
         Return the tasks that the auction is about now.
 
-        Left out are open tasks whose place is gone from the map, offers of mine that no longer hold, and the task I am
-        about to complete: else robots would be matched with what nobody will do.
+        Left out are open tasks whose place is gone from the map, offers of mine that no longer
+        hold, and the task I am about to complete: else robots would be matched with what nobody
+        will do.
         """
         here = {task.key for place in self._places if (task := task_at(place, tasks))}
         result = []
@@ -365,16 +344,22 @@ class Agent:
             cell for place in self._places if place.kind == Kind.INSPECT for cell in place.cells
         }
         return [
-            task for task in tasks
-            if task.kind == Kind.INSPECT and task.state == State.OPEN
-            and task.cell not in unseen and self._camera.saw(task.cell)
+            task
+            for task in tasks
+            if task.kind == Kind.INSPECT
+            and task.state == State.OPEN
+            and task.cell not in unseen
+            and self._camera.saw(task.cell)
         ]
 
     def _drive(self, now_ns: int, routes: Routes, hits: Array) -> list[Intent]:
         """Set out for the task that is mine, around what stands in the way."""
-        if self._makes_way(now_ns, routes, hits):
-            return []
         job = self._job
+        was_aside = self._courtesy.aside
+        if self._courtesy.step(now_ns, routes, hits, idle=job is None):
+            return []
+        if was_aside and job is not None:
+            job.planned_at = now_ns
         if job is None or not job.accepted:
             return []
         due = now_ns - job.planned_at >= REPLAN_EVERY
@@ -397,39 +382,8 @@ class Agent:
         self._driver.go(now_ns, path, job.face)
         return []
 
-    def _makes_way(self, now_ns: int, routes: Routes, hits: Array) -> bool:
-        """Step aside for a teammate; tell whether it is doing so."""
-        if self._aside_since is not None:
-            if self._driver.arrived and self._aside_at is None:
-                self._aside_at = now_ns
-            waited = self._aside_at is not None and now_ns - self._aside_at > WAIT_ASIDE
-            if not waited and now_ns - self._aside_since < GIVE_WAY_LIMIT:
-                return True
-            self._aside_since = self._aside_at = None
-            self._driver.halt()
-            if self._job is not None:
-                self._job.planned_at = now_ns
-        if not self._driver.gives_way(now_ns) and not self._crowded(now_ns, routes, hits):
-            return False
-        distances = np.hypot(*(hits - routes.pose[:2]).T)
-        refuge = routes.refuge(hits[np.argsort(distances)[:MAX_THREATS]])
-        if refuge is None:
-            return False
-        self._aside_since, self._crowded_since = now_ns, None
-        self._driver.retreat(now_ns, routes.path_to(refuge))
-        return True
-
-    def _crowded(self, now_ns: int, routes: Routes, hits: Array) -> bool:
-        threats = routes.terrain.unexpected(hits)
-        near = np.hypot(*(threats - routes.pose[:2]).T) < CROWDED
-        if self._job is not None or not near.any():
-            self._crowded_since = None
-        elif self._crowded_since is None:
-            self._crowded_since = now_ns
-        return self._crowded_since is not None and now_ns - self._crowded_since > CROWDED_FOR
-
     @staticmethod
-    def _still_good(job: _Job, place: Place, routes: Routes) -> bool:
+    def _still_good(job: Job, place: Place, routes: Routes) -> bool:
         """Keep a goal as long as it serves: robots that change their minds get nowhere."""
         assert job.goal is not None
         reachable = math.isfinite(routes.terrain.at(routes.metres, job.goal[None])[0])
@@ -438,7 +392,7 @@ class Agent:
 
     def _describe(self, now_ns: int) -> None:
         job = self._job
-        if self._aside_since is not None:
+        if self._courtesy.aside:
             self.state = f'making way on the way to {job}' if job else 'making way'
         elif job is None:
             self.state = self._note or 'waiting for a task'

@@ -1,11 +1,12 @@
 """
-The auction, as each robot plays it: which contract calls to make, given what the contract says now.
+The auction, as each robot plays it: who gets which task, given what the contract says now.
 
-Greedy sequential single-item auction: of all (cost, task, idle bidder) the cheapest is matched first, then the next among what
-is left. Every robot computes the same matching from the same facts and awards itself what it got; if the facts differed, the
-contract settles it. Nothing here waits, draws lots or remembers: memory is in the agent.
+Greedy sequential single-item auction: of all (cost, task, idle bidder) the cheapest is matched
+first, then the next among what is left. Every robot computes the same matching from the same
+facts and awards itself what it got; if the facts differed, the contract settles it. Nothing here
+waits, draws lots or remembers: memory is in the agent.
 
-A. Ekici, S. Koenig et al.: "Auction-Based Multi-Robot Routing", RSS 2005 (bounds on greedy auctions).
+M. G. Lagoudakis et al., "Auction-Based Multi-Robot Routing", RSS 2005.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from collab_robots.contract.calls import Kind
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array
-from collab_robots.tasks.places import Cell, Kind, Place
+from collab_robots.tasks.places import Cell, Place
 
 SETTLE = SECOND // 2  # after my own bid, so that I have seen the others'
 RENEW_EVERY = 3 * SECOND
@@ -133,15 +134,18 @@ def task_at(place: Place, tasks: Sequence[TaskView]) -> TaskView | None:
     """
     Return the live task that is about a place, or None.
 
-    Where two are (they were proposed before the map joined their places), everybody takes the held
-    one, then the older one.
+    Where two are (proposed before the map joined their places), everybody takes the held one,
+    then the older one.
     """
     about = [
-        task for task in tasks
+        task
+        for task in tasks
         if task.live and task.kind == place.kind and task.cell in place.cells
     ]
     return min(
-        about, key=lambda task: (task.state != State.HELD, task.proposed_at_ns, task.key), default=None
+        about,
+        key=lambda task: (task.state != State.HELD, task.proposed_at_ns, task.key),
+        default=None,
     )
 
 
@@ -162,7 +166,8 @@ def match(tasks: Sequence[TaskView], absent: Collection[str] = ()) -> dict[bytes
     busy = {task.holder for task in tasks if task.state == State.HELD} | set(absent)
     offers = sorted(
         (cost, task.key, robot)
-        for task in tasks if task.state == State.OPEN
+        for task in tasks
+        if task.state == State.OPEN
         for robot, cost in task.bids.items()
         if robot not in absent and (robot not in busy or is_seen(cost))
     )
@@ -200,7 +205,11 @@ def assignment_quality(costs: Array) -> tuple[float, float]:
     """
     tasks = [
         TaskView(
-            index.to_bytes(4, 'big'), Kind.EXPLORE, (index, 0), 0, State.OPEN,
+            index.to_bytes(4, 'big'),
+            Kind.EXPLORE,
+            (index, 0),
+            0,
+            State.OPEN,
             bids={f'{robot:04d}': float(row[index]) for robot, row in enumerate(costs)},
         )
         for index in range(costs.shape[1])

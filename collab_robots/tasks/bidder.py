@@ -1,17 +1,28 @@
-"""What one robot remembers of the auction, so that it neither repeats itself nor waits for the dead."""
+"""What one robot remembers of the auction: it does not repeat itself, nor wait for the dead."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from collab_robots.contract.calls import Kind
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array
 from collab_robots.tasks.allocation import (
-    Bid, bid_changed, BID_EVERY, is_seen, match, MAX_BIDS, may_award, Propose, PROPOSE_EVERY,
-    rounds, State, TaskView,
+    Bid,
+    bid_changed,
+    BID_EVERY,
+    is_seen,
+    match,
+    MAX_BIDS,
+    may_award,
+    Propose,
+    PROPOSE_EVERY,
+    rounds,
+    State,
+    TaskView,
 )
-from collab_robots.tasks.places import Cell, Kind, Place
+from collab_robots.tasks.places import Cell, Place
 
 MAX_ROUNDS = 3  # completions of a cell, after which it is proposed again only if its frontier …
 GROWN = 1.5  # … is this much longer
@@ -79,12 +90,10 @@ class Bidder:
         Propose places, each at most once in a while.
 
         :param places: reachable, and without a live task.
-        :param urgent: at once; else only places that keep their name for ``STEADY``: while robots drive, many last for
-            a second only.
+        :param urgent: at once; else only places that keep their name for ``STEADY``: while robots
+            drive, many last for a second only.
         """
-        self._noticed = {
-            place.cell: self._noticed.get(place.cell, now_ns) for place in places
-        }
+        self._noticed = {place.cell: self._noticed.get(place.cell, now_ns) for place in places}
         if not urgent:
             places = [place for place in places if now_ns - self._noticed[place.cell] >= STEADY]
         result = []
@@ -133,7 +142,8 @@ class Bidder:
         self._watch(now_ns, matching, by_key)
         mine = [by_key[key] for key, robot in matching.items() if robot == self.name]
         return [
-            task for task in mine
+            task
+            for task in mine
             if may_award(task, self.name, now_ns, self._bid_at.get(task.key))
             and not self.shuns(now_ns, task.kind, task.cell)
         ]
@@ -158,7 +168,8 @@ class Bidder:
     def _absentees(self, tasks: Sequence[TaskView]) -> set[str]:
         holders = {task.holder for task in tasks if task.state == State.HELD}
         self._absent = {
-            robot: bids for robot, bids in self._absent.items()
+            robot: bids
+            for robot, bids in self._absent.items()
             if robot not in holders and _bids_of(robot, tasks) <= bids
         }
         return set(self._absent)

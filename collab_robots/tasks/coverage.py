@@ -1,8 +1,9 @@
 """
 What the robot's camera has seen of the walls, and where to stand to see the rest.
 
-A wall's face is named by the free cell in front of it, so the two sides of a thin wall are two faces. A lidar hit within the
-camera's view is a piece of wall the camera sees: nothing has to be ray-cast.
+A wall's face is named by the free cell in front of it, so the two sides of a thin wall are two
+faces. A lidar hit within the camera's view is a piece of wall the camera sees: nothing has to be
+ray-cast.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from collab_robots.contract.calls import Kind
 from collab_robots.core.geometry import Array, FREE, Grid, OCCUPIED, transform
 from collab_robots.tasks.places import (
-    CELL, Cell, cells_of, encode, Kind, Place, PLANNING_RESOLUTION, split_into_places,
+    CELL,
+    Cell,
+    cells_of,
+    encode,
+    Place,
+    PLANNING_RESOLUTION,
+    split_into_places,
 )
 from collab_robots.tasks.planner import Routes
 
@@ -53,8 +61,10 @@ class CameraCoverage:
         across = np.abs(along[:, 0] * points[:, 1] - along[:, 1] * points[:, 0])
         sees = (
             (np.abs(np.arctan2(points[:, 1], points[:, 0])) <= HALF_VIEW)
-            & (distance >= NEAREST) & (distance <= FARTHEST)
-            & (length < 0.5) & (across > MIN_INCIDENCE * length * distance)
+            & (distance >= NEAREST)
+            & (distance <= FARTHEST)
+            & (length < 0.5)
+            & (across > MIN_INCIDENCE * length * distance)
         )
         if not sees.any():
             return
@@ -90,11 +100,12 @@ def viewpoint(place: Place, routes: Routes) -> tuple[Array, float, float] | None
     """
     Return where to stand to look at a stretch of wall.
 
-    :returns: goal (2,) m, yaw to face (rad) and path cost (m); None if no such place can be reached.
+    :returns: goal (2,) m, yaw to face (rad) and path cost (m); None if no such place can be
+        reached.
     """
     grid = routes.terrain.grid
     row, column = grid.cells(place.centre[None])[0]
-    around = np.argwhere(grid.data[row - 1:row + 2, column - 1:column + 2] == OCCUPIED) - 1
+    around = np.argwhere(grid.data[row - 1 : row + 2, column - 1 : column + 2] == OCCUPIED) - 1
     if len(around) == 0:
         return None
     normal = -around.mean(axis=0)[::-1]  # towards the free side, (x, y)
@@ -105,8 +116,12 @@ def viewpoint(place: Place, routes: Routes) -> tuple[Array, float, float] | None
     for rank, radius in enumerate(STAND_OFF):
         stands = place.centre + radius * rays
         cost = routes.terrain.at(routes.metres, stands)
-        cost[~np.isfinite(routes.terrain.at(routes.terrain.cost, stands)) | (cosine < 0.7)] = np.inf
-        line = place.centre + np.linspace(0.0, 1.0, _STEPS)[:, None, None] * (stands - place.centre)
+        cost[~np.isfinite(routes.terrain.at(routes.terrain.cost, stands)) | (cosine < 0.7)] = (
+            np.inf
+        )
+        line = place.centre + np.linspace(0.0, 1.0, _STEPS)[:, None, None] * (
+            stands - place.centre
+        )
         seen = routes.terrain.at(grid.data.astype(np.float64), line.reshape(-1, 2)) == FREE
         cost[~seen.reshape(_STEPS, _DIRECTIONS).all(axis=0)] = np.inf
         score = cost + 2.0 * (1.0 - cosine) + 0.5 * rank

@@ -1,8 +1,9 @@
 """
 Getting to the end of a path although things go wrong on the way.
 
-Robots that meet where only one fits resolve it without talking: both wait, each as long as its rank says; the one whose wait ends first finds
-another way or gives way, and the other goes on as soon as its lidar sees room. Ranks differ, so they do not move at the same time.
+Robots that meet where only one fits resolve it without talking: both wait, each as long as its
+rank says; the one whose wait ends first finds another way or gives way, and the other goes on as
+soon as its lidar sees room. Ranks differ, so they do not move at the same time.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Driver:
         :param path: (n, 2) m, map frame; empty: stay.
         :param face: yaw to end with, rad.
         """
-        new_goal = not (len(path) and len(self.path)) or np.hypot(*(path[-1] - self.path[-1])) > 0.3
+        new_goal = (
+            not (len(path) and len(self.path)) or np.hypot(*(path[-1] - self.path[-1])) > 0.3
+        )
         self.path, self._face = path, face
         self.arrived = False
         if new_goal:
@@ -104,7 +107,9 @@ class Driver:
             return self._follower.back(now_ns, points)
         distances = np.hypot(*(self.path - pose[:2]).T)
         nearest = int(np.argmin(distances))
-        self.left = float(np.hypot(*np.diff(self.path[nearest:], axis=0).T).sum() + distances[nearest])
+        self.left = float(
+            np.hypot(*np.diff(self.path[nearest:], axis=0).T).sum() + distances[nearest]
+        )
         motion = self._follower.step(now_ns, pose, self.path, points, self._face)
         self.arrived = motion.arrived
         hits = transform(pose, points)

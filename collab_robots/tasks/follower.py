@@ -91,14 +91,20 @@ class Follower:
         return Motion()
 
     def step(
-        self, now_ns: int, pose: Array, path: Array, points: Array | None, face: float | None = None
+        self,
+        now_ns: int,
+        pose: Array,
+        path: Array,
+        points: Array | None,
+        face: float | None = None,
     ) -> Motion:
         """
         Follow a path.
 
         :param pose: (3,) in the frame of the path.
         :param path: (n, 2) m.
-        :param points: (m, 2) latest lidar hits, base frame; None if there is no fresh scan, then it stops.
+        :param points: (m, 2) latest lidar hits, base frame; None if there is no fresh scan, then
+            it stops.
         :param face: yaw to end with, rad.
         """
         if points is None or not np.isfinite(pose).all() or len(path) == 0:
@@ -115,9 +121,13 @@ class Follower:
         bearing = math.atan2(y, x)
         self._turning = abs(bearing) > (TURN_UNTIL if self._turning else TURN_FROM)
         if self._turning:
-            return self._command(now_ns, 0.0, math.copysign(min(MAX_TURN, 2.5 * abs(bearing)), bearing))
+            return self._command(
+                now_ns, 0.0, math.copysign(min(MAX_TURN, 2.5 * abs(bearing)), bearing)
+            )
         curvature = 2.0 * y / max(x * x + y * y, 1e-6)
-        left = float(np.hypot(*np.diff(path[nearest:], axis=0).T).sum()) + float(distances[nearest])
+        left = float(np.hypot(*np.diff(path[nearest:], axis=0).T).sum()) + float(
+            distances[nearest]
+        )
         gap = free_ahead(points, curvature) - STOP_BEFORE
         wanted = min(
             MAX_SPEED,
@@ -144,7 +154,9 @@ class Follower:
         if abs(error) <= FACED:
             motion = self._command(now_ns, 0.0, 0.0)
             return Motion(motion.v, motion.w, arrived=True)
-        return self._command(now_ns, 0.0, math.copysign(min(MAX_TURN, 2.0 * abs(error) + 0.05), error))
+        return self._command(
+            now_ns, 0.0, math.copysign(min(MAX_TURN, 2.0 * abs(error) + 0.05), error)
+        )
 
     def _command(self, now_ns: int, v: float, w: float, blocked: bool = False) -> Motion:
         dt = 0.1 if self._then is None else min(max((now_ns - self._then) / SECOND, 0.0), 0.3)

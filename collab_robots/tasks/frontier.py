@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from collab_robots.contract.calls import Kind
 from collab_robots.core.geometry import FREE, Grid, UNKNOWN
-from collab_robots.tasks.places import Kind, Mask, Place, split_into_places
+from collab_robots.tasks.places import Mask, Place, split_into_places
 
 MIN_FRONTIER = 0.4  # m; a robot does not fit through less
 MIN_AREA = 0.25  # m²
@@ -21,8 +22,8 @@ def frontier_mask(grid: Grid) -> Mask:
     """
     Mark the free cells that border on unknown space.
 
-    Unknown slivers narrower than three cells are no space (between far rays, along walls), nor are small pockets (corners
-    behind furniture).
+    Unknown slivers narrower than three cells are no space (between far rays, along walls), nor
+    are small pockets (corners behind furniture).
 
     :param grid: at planning resolution, from ``places.coarsen``.
     :returns: (height, width).

@@ -1,20 +1,20 @@
 """
 Places in the map that tasks are about, and the names both halves of a split give them.
 
-A task is named by the 1 m cell of the map frame that its place lies in: a function of positions only, so two
-robots that see the same place propose the same task, whatever else they know.
+A task is named by the 1 m cell of the map frame that its place lies in: a function of positions
+only, so two robots that see the same place propose the same task, whatever else they know.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 import math
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from collab_robots.contract.calls import Kind
 from collab_robots.core.geometry import Array, Grid, OCCUPIED, UNKNOWN
 
 CELL = 1.0  # m; the edge of the cells that name tasks
@@ -27,13 +27,6 @@ _EIGHT = np.ones((3, 3), dtype=bool)
 
 Cell = tuple[int, int]
 Mask = npt.NDArray[np.bool_]
-
-
-class Kind(IntEnum):
-    """What a task asks for; the numbers are those of the contract."""
-
-    EXPLORE = 1
-    INSPECT = 2
 
 
 @dataclass(frozen=True)
@@ -76,8 +69,8 @@ def coarsen(grid: Grid) -> Grid:
     """
     Return the map at planning resolution, surrounded by unknown cells.
 
-    A coarse cell is occupied if any of its cells is, else free if any is, else unknown: gaps between
-    two lidar rays far away close, and walls stay tight.
+    A coarse cell is occupied if any of its cells is, else free if any is, else unknown: gaps
+    between two lidar rays far away close, and walls stay tight.
     """
     factor = max(1, round(PLANNING_RESOLUTION / grid.resolution))
     height, width = grid.data.shape
@@ -100,8 +93,9 @@ def split_into_places(mask: Mask, grid: Grid, kind: Kind, min_cells: int) -> lis
     """
     Group marked cells into places, in a fixed order.
 
-    Connected stretches shorter than ``MAX_EXTENT`` stay whole; longer ones are cut along a lattice fixed in the map
-    frame, so that a stretch which grows at one end keeps its other names. Stretches with the same name are one place.
+    Connected stretches shorter than ``MAX_EXTENT`` stay whole; longer ones are cut along a
+    lattice fixed in the map frame, so that a stretch which grows at one end keeps its other
+    names. Stretches with the same name are one place.
 
     :param mask: (height, width), the shape of ``grid``.
     :param min_cells: connected stretches with fewer cells are ignored.
@@ -129,7 +123,10 @@ def split_into_places(mask: Mask, grid: Grid, kind: Kind, min_cells: int) -> lis
 
 def _medoid(points: Array) -> Array:
     offsets = points - points.mean(axis=0)
-    return np.asarray(points[np.argmin(np.einsum('ij,ij->i', offsets, offsets))])
+    distances = np.einsum('ij,ij->i', offsets, offsets).round(
+        6
+    )  # so that ties are ties everywhere
+    return np.asarray(points[np.argmin(distances)])
 
 
 def _cut(points: Array) -> list[Array]:

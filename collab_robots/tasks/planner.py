@@ -1,8 +1,9 @@
 """
 Paths on the merged map that keep their distance from walls.
 
-One run of Dijkstra from the robot's pose gives the cost to every cell: all bids at once, and any path by walking back. The
-path is the one A* would find; A* is faster for one goal only, and a bidding robot has many.
+One run of Dijkstra from the robot's pose gives the cost to every cell: all bids at once, and any
+path by walking back. The path is the one A* would find; A* is faster for one goal only, and a
+bidding robot has many.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Terrain:
 
     :param grid: the map at planning resolution.
     :param clearance: (height, width) m to the next occupied cell's border.
-    :param cost: (height, width) cost per m; infinite where the robot does not fit or nothing is known.
+    :param cost: (height, width) cost per m; infinite where the robot does not fit or nothing is
+        known.
     """
 
     grid: Grid
@@ -77,7 +79,8 @@ class Terrain:
         """
         Find the cheapest way to every cell.
 
-        A robot that stands where it should not (pushed to a wall, on an unknown cell) can still leave.
+        A robot that stands where it should not (pushed to a wall, on an unknown cell) can still
+        leave.
 
         :param pose: (3,), map frame.
         :param avoid: (n, 2) m, map frame: things to keep away from if there is another way.
@@ -93,7 +96,7 @@ class Terrain:
         around = _within(self.grid, pose[None, :2], ESCAPE_RADIUS)
         start = self.grid.cells(pose[None, :2])[0]
         if len(around) == 0 or not self.grid.inside(start[None])[0]:
-            return Routes(self, pose, np.full(cost.shape, np.inf), None)
+            return Routes(self, pose, cost, np.full(cost.shape, np.inf), None)
         cost = cost.copy()
         leave = around[self.grid.data[around[:, 0], around[:, 1]] != OCCUPIED]
         rows, columns = np.vstack([leave, start]).T
@@ -101,7 +104,7 @@ class Terrain:
         cost[rows[blocked], columns[blocked]] = ESCAPE_COST
         search = MCP_Geometric(cost)
         metres, _ = search.find_costs([tuple(start)])
-        return Routes(self, pose, np.asarray(metres) * self.grid.resolution, search)
+        return Routes(self, pose, cost, np.asarray(metres) * self.grid.resolution, search)
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,13 @@ class Routes:
     """
     The cheapest ways from one pose.
 
+    :param cost: (height, width) cost per m, with what was to be avoided.
     :param metres: (height, width) weighted path length, m; infinite where no path leads.
     """
 
     terrain: Terrain
     pose: Array
+    cost: Array
     metres: Array
     search: MCP_Geometric | None
 
@@ -136,7 +141,9 @@ class Routes:
 
     def refuge(self, threat: Array) -> Array | None:
         """
-        Return the nearest place where a teammate can pass: with room around, and off the mouth of any narrow passage.
+        Return the nearest place where a teammate can pass.
+
+        There is room around it, and it is off the mouth of any narrow passage.
 
         :param threat: (n, 2) m, map frame: what blocks the way.
         """
@@ -144,15 +151,16 @@ class Routes:
         wide = terrain.clearance >= PASSING
         if len(threat) == 0 or not wide.any():
             return None
-        aside = ndimage.distance_transform_edt(~wide) * resolution
-        narrow = np.isfinite(terrain.cost) & (aside > PASSING)
+        narrow = np.isfinite(terrain.cost) & ~wide & _between(terrain.clearance)
         score = self.metres + np.where(wide, 0.0, np.inf)
         if narrow.any():
             off = ndimage.distance_transform_edt(~narrow) * resolution
             score += 5.0 * np.maximum(0.0, OFF_MOUTH - off)
         rows, columns = np.nonzero(np.isfinite(score))
         where = terrain.grid.centres(np.stack([rows, columns], axis=1))
-        apart = np.hypot(*(where[:, None] - threat[None]).transpose(2, 0, 1)).min(axis=1, initial=9)
+        apart = np.hypot(*(where[:, None] - threat[None]).transpose(2, 0, 1)).min(
+            axis=1, initial=9
+        )
         scores = np.where(apart >= 1.0, score[rows, columns], np.inf)
         if not np.isfinite(scores).any():
             return None
@@ -186,8 +194,10 @@ class Routes:
                 continue
             length = math.dist(points[first], points[index])
             count = max(2, math.ceil(length / (0.5 * self.terrain.grid.resolution)))
-            line = points[first] + np.linspace(0, 1, count)[:, None] * (points[index] - points[first])
-            straight = float(self.terrain.at(self.terrain.cost, line).mean()) * length
+            line = points[first] + np.linspace(0, 1, count)[:, None] * (
+                points[index] - points[first]
+            )
+            straight = float(self.terrain.at(self.cost, line).mean()) * length
             if straight <= 1.02 * (costs[index] - costs[first]) + 1e-9:
                 return index
         return first + 1
@@ -202,6 +212,15 @@ def _within(grid: Grid, points: Array, radius: float) -> _Cells:
     cells = cells[grid.inside(cells)]
     flat = np.unique(cells[:, 0] * grid.data.shape[1] + cells[:, 1])
     return np.stack(np.divmod(flat, grid.data.shape[1]), axis=1)
+
+
+def _between(clearance: Array) -> npt.NDArray[np.bool_]:
+    """Mark cells with something closer on two opposite sides: the middle of doors and corridors."""
+    result = np.zeros(clearance.shape, dtype=bool)
+    for axis in (0, 1):
+        sides = [np.roll(clearance, shift, axis) for shift in (-2, 2)]
+        result |= (clearance > sides[0]) & (clearance > sides[1])
+    return result
 
 
 def _resample(corners: Array) -> Array:

@@ -1,21 +1,29 @@
-"""The agent in a small kinematic world: it explores, does not collide, and outlives its teammates."""
+"""
+The agent in a small kinematic world: it explores, does not collide, and outlives its teammates.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 import hashlib
 import time
+
+import numpy as np
+from scipy import ndimage
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import compose, FREE, Grid, OCCUPIED, pose, UNKNOWN
 from collab_robots.tasks.agent import Agent
 from collab_robots.tasks.allocation import (
-    Award, Bid, Complete, Propose, Release, Renew, State, TaskView,
+    Award,
+    Bid,
+    Complete,
+    Propose,
+    Release,
+    Renew,
+    State,
+    TaskView,
 )
-from collab_robots.tasks.places import Kind
-import numpy as np
-import pytest
-from scipy import ndimage
 
 RESOLUTION = 0.05
 RADIUS = 0.18
@@ -32,17 +40,30 @@ def office() -> np.ndarray:
 
     def box(x0: float, y0: float, x1: float, y1: float, value: bool = True) -> None:
         rows = slice(round(y0 / RESOLUTION), round(y1 / RESOLUTION))
-        walls[rows, round(x0 / RESOLUTION):round(x1 / RESOLUTION)] = value
+        walls[rows, round(x0 / RESOLUTION) : round(x1 / RESOLUTION)] = value
 
-    for wall in ((0, 0, 12, .1), (0, 7.9, 12, 8), (0, 0, .1, 8), (11.9, 0, 12, 8),
-                 (0, 3.2, 12, 3.3), (0, 4.7, 12, 4.8), (4, 0, 4.1, 3.2), (8, 0, 8.1, 3.2),
-                 (6, 4.8, 6.1, 8)):
+    for wall in (
+        (0, 0, 12, 0.1),
+        (0, 7.9, 12, 8),
+        (0, 0, 0.1, 8),
+        (11.9, 0, 12, 8),
+        (0, 3.2, 12, 3.3),
+        (0, 4.7, 12, 4.8),
+        (4, 0, 4.1, 3.2),
+        (8, 0, 8.1, 3.2),
+        (6, 4.8, 6.1, 8),
+    ):
         box(*wall)
-    for door in ((1.5, 3.2, 2.4, 3.3), (5.5, 3.2, 6.4, 3.3), (9.5, 3.2, 10.4, 3.3),
-                 (2.5, 4.7, 3.4, 4.8), (8.5, 4.7, 9.4, 4.8)):
+    for door in (
+        (1.5, 3.2, 2.4, 3.3),
+        (5.5, 3.2, 6.4, 3.3),
+        (9.5, 3.2, 10.4, 3.3),
+        (2.5, 4.7, 3.4, 4.8),
+        (8.5, 4.7, 9.4, 4.8),
+    ):
         box(*door, value=False)
     box(1.0, 1.0, 1.8, 1.6)
-    box(6.6, .1, 7.4, .5)
+    box(6.6, 0.1, 7.4, 0.5)
     box(8.8, 6.2, 9.9, 6.8)
     return walls
 
@@ -101,8 +122,9 @@ class IdealContract:
         return [self._view(task, now) for task in self.tasks.values()]
 
     def _view(self, task: Facts, now: int) -> TaskView:
-        live = [(task.bids[robot], robot) for robot, (until, _) in task.leases.items()
-                if until > now]
+        live = [
+            (task.bids[robot], robot) for robot, (until, _) in task.leases.items() if until > now
+        ]
         holder = min(live)[1] if live else None
         if task.done:
             state = State.DONE
@@ -114,8 +136,16 @@ class IdealContract:
         what = task.propose
         opens = (min(task.proposed) // SECOND + 2) * SECOND  # as in Fleet.sol: whole seconds
         return TaskView(
-            task.key, what.kind, what.cell, what.round, state, holder, accepted,
-            proposed_at_ns=min(task.proposed), award_from_ns=opens, bids=dict(task.bids),
+            task.key,
+            what.kind,
+            what.cell,
+            what.round,
+            state,
+            holder,
+            accepted,
+            proposed_at_ns=min(task.proposed),
+            award_from_ns=opens,
+            bids=dict(task.bids),
             completed_by=sorted(task.done),
         )
 
@@ -132,12 +162,15 @@ class Robot:
 
 
 class World:
-    """Robots on a wall grid, each with a lidar; one map of all their scans, as if ideally merged."""
+    """
+    Robots on a wall grid, each with a lidar; one map of all their scans, as if ideally merged.
+    """
 
     def __init__(self, starts: list[tuple[float, float, float]], walls: np.ndarray) -> None:
         self.walls = walls
         self.robots = [
-            Robot(Agent(f'robot{index}', index), pose(*start)) for index, start in enumerate(starts)
+            Robot(Agent(f'robot{index}', index), pose(*start))
+            for index, start in enumerate(starts)
         ]
         self.contract = IdealContract()
         self.now = SECOND
@@ -198,7 +231,8 @@ class World:
         row, column = (target[1::-1] / RESOLUTION).astype(int)
         return bool(self.distance[row, column] < RADIUS - 0.025) or any(
             np.hypot(*(target[:2] - other.pose[:2])) < 2 * RADIUS
-            for other in self.robots if other is not robot
+            for other in self.robots
+            if other is not robot
         )
 
     def _scan(self, robot: Robot, update: bool) -> None:
@@ -214,7 +248,8 @@ class World:
                 aside2 = offset @ offset - along**2
                 meets = (along > 0) & (aside2 < RADIUS**2)
                 ends[meets] = np.minimum(
-                    ends[meets], along[meets] - np.sqrt(RADIUS**2 - aside2[meets]))
+                    ends[meets], along[meets] - np.sqrt(RADIUS**2 - aside2[meets])
+                )
         hit = np.isfinite(ends)
         local = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
         robot.hits = ends[hit, None] * local[hit]
