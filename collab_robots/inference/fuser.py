@@ -12,8 +12,9 @@ from collab_robots.inference.sightings import Sighting, thumbnail
 
 CLUSTER_RADIUS = 0.8  # m; pictures hang farther apart, robots know their place better
 MAX_CLUSTERS = 256
-MIN_SIGHTINGS = 2
-REPORT_CONFIDENCE = 0.25
+REPORT_CONFIDENCE = 0.3  # of two looks or more
+SURE = 0.5  # one look is enough
+PART_WEIGHT = 0.1  # of the place of a part against that of a whole picture
 REPORT_AFTER_NS = 5 * SECOND  # at least between two reports of one picture
 CONFIDENCE_STEP = 0.2
 POSITION_STEP = 0.3  # m
@@ -56,7 +57,7 @@ class _Cluster:
         self.count += 1
         self._evidence += sighting.confidence * sighting.probabilities
         self._weight += sighting.confidence
-        near = 1.0 / max(sighting.distance, 0.5) ** 2
+        near = (1.0 if sighting.whole else PART_WEIGHT) / max(sighting.distance, 0.5) ** 2
         self._position += near * sighting.position
         self._position_weight += near
         if sighting.confidence > self.best.confidence:
@@ -76,7 +77,7 @@ class _Cluster:
     def is_news(self, now_ns: int) -> bool:
         """Tell whether the team should hear of it (again)."""
         class_id, confidence = self.answer
-        if self.count < MIN_SIGHTINGS or confidence < REPORT_CONFIDENCE:
+        if confidence < (REPORT_CONFIDENCE if self.count > 1 else SURE):
             return False
         last = self.reported
         if last is None:

@@ -28,6 +28,9 @@ MIN_TEXTURE = 0.12  # share of edge pixels inside; a plain box has only its own 
 REACH = 9  # pixels; spots of texture nearer than this are of one picture
 MARGIN = 0.4  # of its size: how far a picture may go on smoothly beyond its texture
 BORDER = 2  # pixels; closer to the frame's border a picture counts as cut
+ON_LINE = 1.5  # pixels
+STRAIGHT = 0.75  # share of a side that must be on its line; a part of a picture has no sides
+MAX_ASPECT = 3.0
 
 Mask = npt.NDArray[np.bool_]
 
@@ -52,11 +55,26 @@ class Proposal:
         x, y = a + along * (c - a)
         return float(x), float(y)
 
-    @property
-    def aspect(self) -> float:
-        """Width by height as seen in the frame."""
+    def aspect(self, focal: float, centre: float) -> float:
+        """
+        Return the picture's true width by height, at whatever angle it is seen.
+
+        Its sides are equally high on the wall, so their heights in the frame tell how far away
+        each is.
+
+        :param focal: of the level camera, in pixels.
+        :param centre: column of its optical axis.
+        """
         a, b, c, d = self.corners
-        return float((b[0] - a[0]) / max(d[1] - a[1], c[1] - b[1]))
+        depth = focal / np.array([d[1] - a[1], c[1] - b[1]])  # in heights of the picture
+        across = (np.array([a[0], b[0]]) - centre) / focal * depth
+        return float(np.hypot(np.diff(across), np.diff(depth))[0])
+
+    @property
+    def seen_aspect(self) -> float:
+        """Width by height as the frame shows it, which shrinks with the angle."""
+        a, b, c, d = self.corners
+        return float((b[0] - a[0]) / ((d[1] - a[1] + c[1] - b[1]) / 2))
 
     @property
     def area(self) -> float:
@@ -91,16 +109,20 @@ def propose(rgb: Rgb) -> list[Proposal]:
     return found[:MAX_PROPOSALS]
 
 
-def rectify(rgb: Rgb, proposal: Proposal) -> Rgb:
+def rectify(rgb: Rgb, proposal: Proposal, aspect: float) -> Rgb:
     """
     Cut a picture out of its frame as if seen from ahead.
 
-    :returns: (224, 224, 3) uint8; the picture's true aspect cannot be known from one frame.
+    :param aspect: its width by height; 1/3 to 3 is honoured.
+    :returns: (h, w, 3) uint8, the shorter side as long as the network's input.
     """
-    size = (INPUT_SIDE, INPUT_SIDE)
-    coefficients = _homography(proposal.corners)
+    aspect = min(max(aspect, 1.0 / MAX_ASPECT), MAX_ASPECT)
+    size = (round(INPUT_SIDE * max(aspect, 1.0)), round(INPUT_SIDE * max(1.0 / aspect, 1.0)))
     picture = Image.fromarray(rgb).transform(
-        size, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC
+        size,
+        Image.Transform.PERSPECTIVE,
+        _homography(size, proposal.corners),
+        Image.Resampling.BICUBIC,
     )
     return np.asarray(picture)
 
@@ -147,9 +169,9 @@ def _outline(edges: Mask, texture: Mask, core: tuple[slice, slice]) -> Proposal 
     if not overlap.any() or edges[window][region].mean() < MIN_TEXTURE:
         return None
     corners = _fit_corners(region)
-    if corners is None:
+    if corners is None or not _has_straight_sides(region, corners):
         return None
-    corners = corners + (left, top)
+    corners = corners + np.array([left, top])
     whole = (corners >= BORDER) & (corners <= (width - BORDER, height - BORDER))
     return Proposal(corners, bool(whole.all()))
 
@@ -183,6 +205,29 @@ def _fit_corners(region: Mask) -> Array | None:
     return np.array([[x0, y0], [x1, y1], [x1, y2], [x0, y3]])
 
 
+def _has_straight_sides(region: Mask, corners: Array) -> bool:
+    """
+    Tell whether a region (h, w) fills its corners: no part of a picture, nor a hidden one, does.
+
+    One side may fail, where the picture is as light as the wall.
+    """
+    (x0, y0), (x1, y1), (_, y2), (_, y3) = corners
+    columns = np.arange(max(int(x0) + 1, 0), min(int(x1), region.shape[1]))
+    share = (columns + 0.5 - x0) / (x1 - x0)
+    upper = region.argmax(axis=0)[columns] + 1.0 - (y0 + share * (y1 - y0))
+    lower = region.shape[0] - region[::-1].argmax(axis=0)[columns] - (y3 + share * (y2 - y3))
+    height = region.shape[0]
+    at_left = np.arange(max(int(y0) + 2, 0), min(int(y3) - 1, height))
+    at_right = np.arange(max(int(y1) + 2, 0), min(int(y2) - 1, height))
+    left = region.argmax(axis=1)[at_left] + 1.0 - x0
+    right = region.shape[1] - region[:, ::-1].argmax(axis=1)[at_right] - x1
+    straight = [
+        len(away) > 0 and float((np.abs(away) <= ON_LINE).mean()) >= STRAIGHT
+        for away in (upper, lower, left, right)
+    ]
+    return sum(straight) >= 3
+
+
 def _fit_line(x: Array, y: Array, *at: float) -> Array:
     """Return the heights at some x of the line through most points: two trimmed fits."""
     keep = np.ones(len(x), dtype=np.bool_)
@@ -191,15 +236,16 @@ def _fit_line(x: Array, y: Array, *at: float) -> Array:
         off = x[keep] - middle_x
         slope = float(np.dot(off, y[keep] - middle_y) / max(float(np.dot(off, off)), 1e-9))
         away = np.abs(y - middle_y - slope * (x - middle_x))
-        keep = away <= max(1.5, float(np.median(away)))
+        keep = away <= max(ON_LINE, float(np.median(away)))
     return np.asarray(middle_y + slope * (np.array(at) - middle_x), dtype=np.float64)
 
 
-def _homography(corners: Array) -> list[float]:
-    """Return the eight numbers that take the network's square to the corners (4, 2)."""
-    side = float(INPUT_SIDE)
+def _homography(size: tuple[int, int], corners: Array) -> list[float]:
+    """Return the eight numbers that take a rectangle of a size to the corners (4, 2)."""
+    width, height = map(float, size)
     rows, right = [], []
-    for (u, v), (x, y) in zip([(0.0, 0.0), (side, 0.0), (side, side), (0.0, side)], corners):
+    rectangle = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
+    for (u, v), (x, y) in zip(rectangle, corners):
         rows += [[u, v, 1, 0, 0, 0, -x * u, -x * v], [0, 0, 0, u, v, 1, -y * u, -y * v]]
         right += [x, y]
     return [float(value) for value in np.linalg.solve(np.array(rows), np.array(right))]

@@ -14,10 +14,13 @@ from PIL import Image
 
 from collab_robots.core.geometry import Array, compose, inverse, pose, transform
 from collab_robots.inference.classifier import Rgb
-from collab_robots.inference.proposals import Proposal, propose, rectify
+from collab_robots.inference.proposals import propose, rectify
 
 MAX_RANGE = 4.0  # m; beyond, a picture has too few pixels
-MIN_CONFIDENCE = 0.15  # of one look; below, the network does not know
+MIN_CONFIDENCE = 0.25  # of one look; below, the network guesses
+MIN_CUT_CONFIDENCE = 0.4  # of a look at a picture that the frame's border cuts
+MIN_CUT_ASPECT = 0.7  # narrower, most of the picture is outside the frame
+MIN_SHARE = 0.5  # of its true width that a picture shows: seen from more than 60 degrees, less
 MAX_BEARING_GAP = math.radians(2.0)  # between a picture's middle and the nearest lidar ray
 MAX_STEP = 0.3  # m between neighbouring rays on one surface
 MAX_THUMBNAIL_BYTES = 16384
@@ -56,6 +59,7 @@ class Sighting:
     :param stamp_ns: when.
     :param position: (2,) m in the map frame, on the surface that the lidar saw.
     :param distance: m from the camera.
+    :param whole: whether the whole picture was in the frame; else the position is a part's.
     :param probabilities: (1000,) what the network says.
     :param crop: the picture as if seen from ahead (h, w, 3).
     """
@@ -63,6 +67,7 @@ class Sighting:
     stamp_ns: int
     position: Array
     distance: float
+    whole: bool
     probabilities: Probabilities
     crop: Rgb
 
@@ -113,31 +118,33 @@ def look(
     """
     Find, place and name the pictures in a camera frame.
 
-    Only pictures wholly in view count: a part of one may show something else.
+    A picture cut by the frame's border counts if the network is sure, because a part may show
+    something else; one seen from more than 60 degrees to its side does not count.
 
     :param frame: (h, w, 3) uint8.
     :param points: (m, 2) of the lidar at about the same time, in the robot's frame.
     :param robot: (3,) its pose in the map frame when the frame was taken.
     :raises RefusedError: if the frame is no picture.
     """
-    placed: list[tuple[Proposal, Array, float]] = []
+    crops, places = [], []
     for proposal in propose(frame):
-        if not proposal.whole:
-            continue
+        aspect = proposal.aspect(camera.focal, camera.centre)
         found = locate(proposal.centre[0], camera, points)
-        if found is not None and found[1] <= MAX_RANGE:
-            placed.append((proposal, *found))
-    crops = [rectify(frame, proposal) for proposal, _, _ in placed]
+        if found is None or found[1] > MAX_RANGE:
+            continue
+        enough = MIN_SHARE * aspect if proposal.whole else MIN_CUT_ASPECT
+        if proposal.seen_aspect >= enough:
+            crops.append(rectify(frame, proposal, aspect))
+            places.append((*found, proposal.whole))
+    # Two views: all of it, squeezed into the network's square, and the middle in its true shape.
+    views = namer.probabilities([view for crop in crops for view in (crop, _middle(crop))])
     sightings = []
-    for (proposal, point, distance), crop, row in zip(placed, crops, namer.probabilities(crops)):
-        sighting = Sighting(
-            stamp_ns,
-            transform(robot, point[None])[0],
-            distance,
-            row,
-            _with_aspect(crop, proposal.aspect),
-        )
-        if sighting.confidence >= MIN_CONFIDENCE:
+    for (point, distance, whole), crop, all_of_it, middle in zip(
+        places, crops, views[::2], views[1::2]
+    ):
+        position = transform(robot, point[None])[0]
+        sighting = Sighting(stamp_ns, position, distance, whole, (all_of_it + middle) / 2, crop)
+        if sighting.confidence >= (MIN_CONFIDENCE if whole else MIN_CUT_CONFIDENCE):
             sightings.append(sighting)
     return sightings
 
@@ -154,8 +161,9 @@ def thumbnail(crop: Rgb) -> bytes:
     return buffer.getvalue()
 
 
-def _with_aspect(crop: Rgb, aspect: float) -> Rgb:
-    """Give a square crop the shape that it had in its frame, for people to look at."""
-    width = round(crop.shape[0] * min(max(aspect, 0.25), 4.0))
-    image = Image.fromarray(crop).resize((width, crop.shape[0]), Image.Resampling.BILINEAR)
-    return np.asarray(image)
+def _middle(crop: Rgb) -> Rgb:
+    """Return the largest square in the middle of a picture."""
+    height, width = crop.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return crop[top : top + side, left : left + side]
