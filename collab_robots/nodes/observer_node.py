@@ -8,6 +8,7 @@ eight robots stays cheap. It does not decide anything.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped
@@ -17,7 +18,6 @@ from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
-from rclpy.subscription import Subscription
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Float64, String
 
@@ -36,9 +36,8 @@ from collab_robots.explorer.timeline import (
     Waypoint,
 )
 from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes.poller import Poller
 from collab_robots_msgs.msg import Detection, LedgerStatus, RadioStatus, TaskStatusArray
-
-MAX_TAKEN = 100  # messages of one topic in one poll
 
 
 class Observer:
@@ -66,7 +65,7 @@ class Observer:
             start_parameter_services=False,
         )
         self._mission = self._node.create_publisher(String, topics.MISSION, qos.LATCHED)
-        self._watched: list[tuple[Subscription, Callable[[Any], None]]] = []
+        self._poller = Poller([self._node])
         newest = qos.SENSOR
         self._watch(Clock, topics.CLOCK, newest, self._on_clock)
         self._watch(Float64, topics.REAL_TIME_FACTOR, newest, self._on_speed)
@@ -88,17 +87,18 @@ class Observer:
             (Odometry, topics.GROUND_TRUTH, qos.SENSOR, self._on_truth),
             (Detection, topics.DETECTIONS, qos.STATUS, self._on_detection),
         ):
-
-            def callback(message: Any, take: Any = take) -> None:
-                take(robot, message)
-
-            self._watch(kind, f'/{robot}/{topic}', profile, callback)
+            self._watch(kind, f'/{robot}/{topic}', profile, partial(take, robot))
 
     def _watch(
         self, kind: type, topic: str, profile: QoSProfile, take: Callable[[Any], None]
     ) -> None:
-        subscription = self._node.create_subscription(kind, topic, lambda message: None, profile)
-        self._watched.append((subscription, take))
+        def callback(message: Any) -> None:
+            try:
+                take(message)
+            except RefusedError as error:
+                self._timeline.note(f'{topic}: {error}')
+
+        self._node.create_subscription(kind, topic, callback, profile)
 
     def say(self, word: str) -> None:
         """Publish a mission word: run or hold."""
@@ -113,16 +113,7 @@ class Observer:
 
     def poll(self) -> None:
         """Take what has arrived since the last poll."""
-        for subscription, take in self._watched:
-            for _ in range(MAX_TAKEN):
-                with subscription.handle:
-                    taken = subscription.handle.take_message(subscription.msg_type, False)
-                if taken is None:
-                    break
-                try:
-                    take(taken[0])
-                except RefusedError as error:
-                    self._timeline.note(f'{subscription.topic_name}: {error}')
+        self._poller.poll()
 
     def close(self) -> None:
         """Leave the network."""
