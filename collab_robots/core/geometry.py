@@ -24,7 +24,7 @@ def wrap(angle: float) -> float:
 
 
 def pose(x: float, y: float, yaw: float) -> Array:
-    """Return a pose (3,)."""
+    """Return a pose of shape (3,)."""
     return np.array([x, y, yaw], dtype=np.float64)
 
 
@@ -39,7 +39,7 @@ def compose(a: Array, b: Array) -> Array:
 
 
 def inverse(a: Array) -> Array:
-    """Return the pose that undoes ``a``: ``compose(a, inverse(a))`` is the origin."""
+    """Return the pose that undoes ``a``: ``a`` composed with it is the origin."""
     cos, sin = math.cos(a[2]), math.sin(a[2])
     return pose(-cos * a[0] - sin * a[1], sin * a[0] - cos * a[1], wrap(-a[2]))
 
@@ -48,7 +48,7 @@ def transform(a: Array, points: Array) -> Array:
     """Bring points (n, 2) from the frame of pose ``a`` into the frame ``a`` is given in."""
     cos, sin = math.cos(a[2]), math.sin(a[2])
     rotation = np.array([[cos, -sin], [sin, cos]])
-    return points @ rotation.T + a[:2]
+    return np.asarray(points @ rotation.T + a[:2])
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,11 @@ class Grid:
     def cells(self, points: Array) -> npt.NDArray[np.int64]:
         """Return the (row, column) of each point (n, 2); may lie outside the grid."""
         columns_rows = np.floor((points - np.asarray(self.origin)) / self.resolution)
-        return columns_rows[:, ::-1].astype(np.int64)
+        return np.asarray(columns_rows[:, ::-1], dtype=np.int64)
 
     def centres(self, cells: npt.NDArray[np.int64]) -> Array:
         """Return the centre (x, y) of each (row, column) cell (n, 2)."""
-        return (cells[:, ::-1] + 0.5) * self.resolution + np.asarray(self.origin)
+        return np.asarray((cells[:, ::-1] + 0.5) * self.resolution + np.asarray(self.origin))
 
     def inside(self, cells: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Tell which (row, column) cells (n, 2) lie inside the grid."""

@@ -21,7 +21,7 @@ _SEED_HEX = re.compile(r'[0-9a-f]{64}')
 
 def address(public_key: bytes) -> bytes:
     """
-    Return the contract address of a key: the last 20 bytes of its IOTA Ed25519 address (TIP-18).
+    Return a key's contract address: the last 20 bytes of its IOTA Ed25519 address, by TIP-18.
 
     :param public_key: 32 bytes.
     """
@@ -29,7 +29,7 @@ def address(public_key: bytes) -> bytes:
 
 
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Tell whether ``signature`` (64 bytes) of ``message`` was made with the key's private half."""
+    """Tell whether ``signature`` (64 bytes) of ``message`` was made by the key's private half."""
     try:
         VerifyKey(public_key).verify(message, signature)
     except (BadSignatureError, ValueError):
