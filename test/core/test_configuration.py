@@ -15,7 +15,7 @@ KEYS = ['11' * 32, '22' * 32]
 
 
 def robots(*names: str) -> list[dict[str, str]]:
-    return [{'name': name, 'public_key': key} for name, key in zip(names, KEYS)]
+    return [{'name': name, 'public_key': key} for name, key in zip(names, KEYS, strict=False)]
 
 
 def write(path: Path, data: object) -> Path:

@@ -38,7 +38,7 @@ def test_cells_and_centres_agree(row: int, column: int) -> None:
     cell = np.array([[row, column]])
     assert (grid.cells(grid.centres(cell)) == cell).all()
     assert grid.inside(cell).all()
-    assert not grid.inside(cell + [10, 0]).any()
+    assert not grid.inside(cell + np.array([10, 0])).any()
 
 
 def test_a_clock_goes_forward_only() -> None:
