@@ -61,18 +61,19 @@ class Mapper:
     """
     Track one robot and map around it.
 
-    :param initial_pose: of base_footprint in the map when the first odometry comes.
+    :param initial_pose: of the odom frame in the map: where base_footprint was when odometry was
+        zero. So a mapper that starts late, or again, is off only by what odometry has drifted.
     """
 
     def __init__(self, initial_pose: Array, config: MapperConfig | None = None) -> None:
         self.config = config or MapperConfig()
         self.layer = Layer(self.config.max_range)
-        self.pose = _finite(initial_pose, 'initial pose')
+        self.map_to_odom = _finite(initial_pose, 'initial pose')
+        """Pose of the odom frame in the map frame (REP-105)."""
+        self.pose = self.map_to_odom
         """Of base_footprint in the map, at ``stamp_ns``."""
         self.stamp_ns = -1
         """Of the last scan that was used; -1 before the first."""
-        self.map_to_odom = self.pose
-        """Pose of the odom frame in the map frame (REP-105)."""
         self.counts: Counter[str] = Counter()
         """Scans: matched, fallback (odometry alone), integrated, late, early, dropped …"""
         self._lidar = pose(*self.config.lidar)
@@ -96,7 +97,7 @@ class Mapper:
         """
         odom = _finite(odom, 'odometry')
         if not self._odometry:
-            self.map_to_odom = compose(self.pose, inverse(odom))
+            self.pose = compose(self.map_to_odom, odom)
         elif stamp_ns <= self._odometry[-1][0]:
             raise RefusedError(
                 Refusal.TIME, f'odometry at {stamp_ns} ns is not after {self._odometry[-1][0]} ns'

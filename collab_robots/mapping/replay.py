@@ -123,7 +123,8 @@ def replay(
     team: LayeredMap | None = None
     for number, (start, stop) in enumerate(pairwise(cuts)):
         readings = log.readings[start:stop]
-        mapper = Mapper(readings[0].corrected, LOG_CONFIG)
+        start_pose = compose(readings[0].corrected, inverse(readings[0].odometry))
+        mapper = Mapper(start_pose, LOG_CONFIG)
         poses = []
         for done, reading in enumerate(readings, start + 1):
             mapper.add_odometry(reading.scan.stamp_ns, reading.odometry)
