@@ -1,12 +1,12 @@
 """Start one real robot's nodes: DDS is the radio."""
 
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from collab_robots.nodes.topics import direct_remappings
+from launch import LaunchDescription
 
 ARGUMENTS = {
     'name': ("This robot's name in the fleet file; also its namespace.", None),
