@@ -11,6 +11,7 @@ from collab_robots.tasks.planner import Routes
 
 WAIT_ASIDE = 3 * SECOND  # in the refuge, after the way there
 LIMIT = 20 * SECOND  # way included
+HINDERED = 3.0  # s of being blocked on the way to the refuge, after which it is given up
 CROWDED = 0.8  # m; an idle robot with something not on the map so near …
 CROWDED_FOR = 2 * SECOND  # … for so long steps aside
 MAX_THREATS = 20  # nearest lidar hits that a refuge has to be away from
@@ -50,7 +51,8 @@ class Courtesy:
             if self._driver.arrived and self._there_at is None:
                 self._there_at = now_ns
             waited = self._there_at is not None and now_ns - self._there_at > WAIT_ASIDE
-            if not waited and now_ns - self._since < LIMIT:
+            hindered = self._driver.blocked_for(now_ns) > HINDERED
+            if not waited and not hindered and now_ns - self._since < LIMIT:
                 return True
             self.end()
             self._driver.halt()

@@ -20,6 +20,7 @@ PATIENCE = 1.0  # s that every robot waits before something that blocks it …
 PATIENCE_PER_RANK = 2.5  # s … and more, by its rank, before it gives way: time to back off
 NO_PROGRESS = 3.0  # s; longer while something is in the way
 PROGRESS = 0.3  # m
+ROOM_TO_TURN = SECOND  # of backing up, once
 WAIT_FOR_OTHERS = 5.0  # s for the one that gives way
 FREED = 0.25  # m; either one moved so far
 BACK_UP = 1.5  # s at 0.2 m/s at most
@@ -47,6 +48,7 @@ class Driver:
         self._blocked_since: int | None = None
         self._blocked_by: Array = np.zeros(2)
         self._blocked_at: Array = np.zeros(2)
+        self._backed_off = False
         self._anchor: Array = np.full(2, np.inf)
         self._anchor_at = 0
         self._back_until = 0
@@ -123,6 +125,11 @@ class Driver:
             or not (np.hypot(*(hits - self._blocked_by).T) < FREED).any()
         ):
             self._blocked_since = None
+        if self._blocked_since is None:
+            self._backed_off = False
+        elif not self._backed_off and self.blocked_for(now_ns) > PATIENCE:
+            self._backed_off = True  # a little room to turn, and another angle
+            self._back_until = now_ns + ROOM_TO_TURN
         self._watch(now_ns, pose, motion)
         return motion
 

@@ -18,7 +18,7 @@ MAX_SPEED = 0.5  # m/s
 MAX_TURN = 1.5  # rad/s
 ACCELERATION = 0.8  # m/s²
 TURN_ACCELERATION = 5.0  # rad/s²
-LOOKAHEAD = 0.35  # m
+LOOKAHEADS = (0.35, 0.18)  # m; the second where the first would cut a corner
 TURN_FROM = 0.9  # rad off the path: stop and turn in place …
 TURN_UNTIL = 0.35  # … until it is this little
 ARRIVED = 0.12  # m
@@ -62,17 +62,19 @@ def free_ahead(points: Array, curvature: float, forward: bool = True) -> float:
     distance = np.hypot(x, y)
     width = min(max(float(distance.min()) - 0.01, RADIUS - 0.01), RADIUS + GUARD)
     if abs(curvature) < 1e-3:
-        aside, along = np.abs(y), x
-    else:
+        hit = (np.abs(y) < width) & (x > 0)
+        reach = x[hit] - np.sqrt(width**2 - y[hit] ** 2)
+    else:  # on the circle driven along, a point is met where the law of cosines says so
         radius = 1.0 / abs(curvature)
-        side = y * math.copysign(1.0, curvature)
-        aside = np.abs(np.hypot(x, radius - side) - radius)
-        along = np.arctan2(x, radius - side) * radius
-    hit = (aside < width) & (along > 0)
-    if not hit.any():
-        return math.inf
-    reach = along[hit] - np.sqrt(width**2 - aside[hit] ** 2)
-    return max(0.0, float(reach.min()))
+        inward = radius - y * math.copysign(1.0, curvature)
+        from_centre = np.hypot(x, inward)
+        hit = np.abs(from_centre - radius) < width
+        rim = np.maximum(from_centre[hit], 1e-6)
+        cosine = (radius**2 + rim**2 - width**2) / (2.0 * radius * rim)
+        ahead = np.arctan2(x[hit], inward[hit]) % (2.0 * math.pi)
+        angle = ahead - np.arccos(np.clip(cosine, -1.0, 1.0))
+        reach = radius * angle
+    return max(0.0, float(reach.min())) if hit.any() else math.inf
 
 
 class Follower:
@@ -115,20 +117,23 @@ class Follower:
         to_end = float(distances[-1])
         if to_end < ARRIVED or (nearest == len(path) - 1 and to_end < 2 * ARRIVED):
             return self._finish(now_ns, pose, face)
-        ahead = nearest + int(np.argmax(distances[nearest:] >= LOOKAHEAD))
-        target = path[ahead] if distances[ahead] >= LOOKAHEAD else path[-1]
-        x, y = transform(inverse(pose), target[None])[0]
+        for lookahead in LOOKAHEADS:
+            reach = distances[nearest:] >= lookahead
+            target = path[nearest + int(np.argmax(reach))] if reach.any() else path[-1]
+            x, y = transform(inverse(pose), target[None])[0]
+            curvature = 2.0 * y / max(x * x + y * y, 1e-6)
+            gap = free_ahead(points, curvature) - STOP_BEFORE
+            if gap > 0.0:
+                break
         bearing = math.atan2(y, x)
         self._turning = abs(bearing) > (TURN_UNTIL if self._turning else TURN_FROM)
         if self._turning:
             return self._command(
                 now_ns, 0.0, math.copysign(min(MAX_TURN, 2.5 * abs(bearing)), bearing)
             )
-        curvature = 2.0 * y / max(x * x + y * y, 1e-6)
         left = float(np.hypot(*np.diff(path[nearest:], axis=0).T).sum()) + float(
             distances[nearest]
         )
-        gap = free_ahead(points, curvature) - STOP_BEFORE
         wanted = min(
             MAX_SPEED,
             MAX_TURN / max(abs(curvature), 1e-6),

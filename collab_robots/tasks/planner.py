@@ -215,7 +215,7 @@ def _within(grid: Grid, points: Array, radius: float) -> _Cells:
 
 
 def _between(clearance: Array) -> npt.NDArray[np.bool_]:
-    """Mark cells with something closer on two opposite sides: the middle of doors and corridors."""
+    """Mark cells that are squeezed from two opposite sides: doors, corridors."""
     result = np.zeros(clearance.shape, dtype=bool)
     for axis in (0, 1):
         sides = [np.roll(clearance, shift, axis) for shift in (-2, 2)]

@@ -4,15 +4,18 @@ The agent in a small kinematic world: it explores, does not collide, and outlive
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 import hashlib
 import time
 
 import numpy as np
+import pytest
 from scipy import ndimage
 
+from collab_robots.contract.calls import Kind
 from collab_robots.core.clock import SECOND
-from collab_robots.core.geometry import compose, FREE, Grid, OCCUPIED, pose, UNKNOWN
+from collab_robots.core.geometry import compose, FREE, Grid, OCCUPIED, pose, transform, UNKNOWN
 from collab_robots.tasks.agent import Agent
 from collab_robots.tasks.allocation import (
     Award,
@@ -24,6 +27,10 @@ from collab_robots.tasks.allocation import (
     State,
     TaskView,
 )
+from collab_robots.tasks.courtesy import Courtesy
+from collab_robots.tasks.drive import Driver
+from collab_robots.tasks.places import coarsen
+from collab_robots.tasks.planner import Terrain
 
 RESOLUTION = 0.05
 RADIUS = 0.18
@@ -189,7 +196,7 @@ class World:
     def coverage(self) -> float:
         return float(self.known[self.reachable].mean())
 
-    def run(self, seconds: float, until=lambda world: False) -> float:
+    def run(self, seconds: float, until: Callable[[World], bool] = lambda _: False) -> float:
         start = self.now
         while (self.now - start) / SECOND < seconds and not until(self):
             self.step()
@@ -276,3 +283,155 @@ class World:
 
 
 STARTS = [(1.0, 4.0, 0.0), (1.8, 4.0, 0.0), (1.0, 3.6, 0.0), (1.8, 4.4, 3.1)]
+
+
+@pytest.mark.parametrize(('robots', 'limit'), [(1, 110), (2, 80), (4, 60)])
+def test_they_cover_the_office(robots: int, limit: float) -> None:
+    world = World(STARTS[:robots], office())
+    took = world.run(limit, until=lambda world: world.coverage() >= 0.95)
+    idle = max(robot.idle for robot in world.robots) / took
+    print(
+        f'{robots} robots: 95 % in {took:.1f} s, idle {idle:.0%} at most, '
+        f'{np.mean(world.decide_ms):.1f} ms a decision'
+    )
+    assert took < limit, f'only {world.coverage():.0%}'
+    assert world.collisions == 0
+    assert idle < 0.35
+    done = [task.done for task in world.contract.tasks.values() if task.done]
+    assert done and all(len(by) == 1 for by in done), 'nothing is done twice'
+
+
+def test_the_task_of_a_dead_robot_is_done_by_another() -> None:
+    """One room is left; the robot at its door takes it and dies on the way."""
+    world = World([(1.0, 4.0, 0.0), (8.0, 4.0, 0.0)], office())
+    world.known[:] = True
+    world.known[:66, 160:] = False
+    world.odds[:] = np.where(world.walls, 3.5, -3.5)
+    world.grid = world._grid()
+    world.run(10, until=lambda world: world.robots[1].agent.task is not None)
+    victim = world.robots[1]
+    key = victim.agent.task
+    assert key is not None
+    victim.alive = False
+    assert world.coverage() < 0.95
+    world.run(90, until=lambda world: bool(world.contract.tasks[key].done))
+    assert list(world.contract.tasks[key].done) == ['robot0']
+    world.run(60, until=lambda world: world.coverage() >= 0.98)
+    assert world.coverage() >= 0.98
+    assert world.collisions == 0
+
+
+def open_floor() -> Grid:
+    """Return 8 x 4 m of which the right half is unknown."""
+    data = np.full((80, 160), FREE, np.int8)
+    data[:2] = data[-2:] = OCCUPIED
+    data[:, :2] = OCCUPIED
+    data[:, 80:] = UNKNOWN
+    return Grid(data, RESOLUTION, (0.0, 0.0))
+
+
+NO_HITS = np.empty((0, 2))
+
+
+def play(agent: Agent, grid: Grid, tasks: list[TaskView], start: int, ticks: int) -> list[object]:
+    """Let an agent decide a few times and return what it asked for."""
+    intents: list[object] = []
+    for tick in range(ticks):
+        intents += agent.decide(start + tick * SECOND // 2, grid, pose(2, 2, 0), NO_HITS, tasks)
+    return intents
+
+
+def test_it_acts_only_on_an_accepted_award_and_drops_a_lost_one() -> None:
+    agent, grid = Agent('a', 0), open_floor()
+    (proposal, *_) = [i for i in play(agent, grid, [], SECOND, 1) if isinstance(i, Propose)]
+    view = TaskView(b'k', proposal.kind, proposal.cell, 0, State.OPEN)
+    (bid,) = [i for i in play(agent, grid, [view], 2 * SECOND, 1) if isinstance(i, Bid)]
+    assert bid.key == b'k'
+    view = replace(view, bids={'a': bid.cost_m})
+    assert Award(b'k') in play(agent, grid, [view], 4 * SECOND, 1)
+    held = replace(view, state=State.HELD, holder='a')
+    play(agent, grid, [held], 5 * SECOND, 1)
+    assert agent.task is None and len(agent.path) == 0, 'not accepted yet'
+    intents = play(agent, grid, [replace(held, accepted=True)], 6 * SECOND, 8)
+    assert agent.task == b'k' and len(agent.path) > 5
+    assert Renew(b'k') in intents
+    assert agent.state.startswith('driving to explore (')
+    lost = replace(held, holder='b', bids={'a': bid.cost_m, 'b': 0.5}, accepted=True)
+    assert Release(b'k') in play(agent, grid, [lost], 11 * SECOND, 1)
+    assert agent.task is None and len(agent.path) == 0
+    assert 'went to b' in agent.state
+
+
+def test_a_wall_it_has_seen_is_claimed_without_a_drive() -> None:
+    agent = Agent('a', 0)
+    grid = open_floor()
+    grid.data[:, 80:] = OCCUPIED
+    bearings = np.deg2rad(np.arange(-60, 60, 1.0))
+    hits = (2.0 / np.cos(bearings))[:, None] * np.stack([np.cos(bearings), np.sin(bearings)], 1)
+    view = TaskView(b'w', Kind.INSPECT, (3, 2), 0, State.OPEN)
+    first = agent.decide(SECOND, grid, pose(2, 2, 0), hits, [view])
+    assert Bid(b'w', 0.001) in first
+    view = replace(view, bids={'a': 0.001, 'b': 3.0})
+    assert Award(b'w') in agent.decide(3 * SECOND, grid, pose(2, 2, 0), hits, [view])
+    view = replace(view, state=State.HELD, holder='a', accepted=True)
+    assert Complete(b'w') in agent.decide(4 * SECOND, grid, pose(2, 2, 0), hits, [view])
+
+
+@pytest.mark.parametrize('case', ['hold', 'no map', 'nan'])
+def test_without_leave_map_or_pose_it_stands_and_is_silent(case: str) -> None:
+    agent = Agent('a', 0)
+    grid = None if case == 'no map' else open_floor()
+    at = pose(np.nan, 2, 0) if case == 'nan' else pose(2, 2, 0)
+    assert agent.decide(SECOND, grid, at, NO_HITS, [], hold=case == 'hold') == []
+    assert agent.steer(SECOND, at, NO_HITS) == (0.0, 0.0)
+    assert agent.decide(2 * SECOND, open_floor(), pose(2, 2, 0), None, []) != []
+    assert agent.steer(2 * SECOND, pose(2, 2, 0), None) == (0.0, 0.0)
+
+
+def test_it_is_deterministic() -> None:
+    runs = []
+    for _ in range(2):
+        world = World(STARTS[:2], office())
+        world.run(8)
+        runs.append(np.concatenate([robot.pose for robot in world.robots]))
+    assert np.array_equal(*runs)
+
+
+@pytest.mark.parametrize('width', [0.8, 1.3])
+def test_two_that_meet_in_a_corridor_both_get_through(width: float) -> None:
+    walls = np.ones((80, 200), dtype=bool)
+    walls[2:78, 2:60] = walls[2:78, 140:198] = False
+    half = round(width / RESOLUTION / 2)
+    walls[40 - half : 40 + half, 60:140] = False
+    world = World([(1.5, 2.0, 0.0), (8.5, 2.0, 3.1)], walls)
+    world.known[:] = True
+    world.odds[:] = np.where(walls, 3.5, -3.5)
+    goals = [np.array([8.5, 2.0]), np.array([1.5, 2.0])]
+    drivers = [Driver(rank) for rank in (0, 1)]
+    courtesies = [Courtesy(driver) for driver in drivers]
+    for tick in range(700):
+        world.now += STEP
+        if tick % 10 == 0:
+            terrain = Terrain.of(coarsen(world._grid()))
+        for robot in world.robots:
+            world._scan(robot, update=tick % 5 == 0)
+        for robot, driver, courtesy, goal in zip(
+            world.robots, drivers, courtesies, goals, strict=True
+        ):
+            if tick % 5 == 0:
+                hits = transform(robot.pose, robot.hits)
+                routes = terrain.costs_from(robot.pose, terrain.unexpected(hits))
+                path = routes.path_to(goal)
+                if not courtesy.step(world.now, routes, hits, idle=False) and len(path):
+                    driver.go(world.now, path)
+            motion = driver.step(world.now, robot.pose, robot.hits)
+            world._move(robot, motion.v, motion.w)
+        arrived = [
+            driver.arrived and not courtesy.aside
+            for driver, courtesy in zip(drivers, courtesies, strict=True)
+        ]
+        if all(arrived):
+            break
+    assert all(arrived)
+    assert world.collisions == 0
+    print(f'{width} m: both through after {tick / 10:.0f} s')

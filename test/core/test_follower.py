@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
@@ -19,7 +21,7 @@ NOTHING = np.empty((0, 2))
 def line(*corners: tuple[float, float]) -> Array:
     points = [
         np.linspace(a, b, max(2, round(np.hypot(*np.subtract(b, a)) / 0.1)))
-        for a, b in zip(corners, corners[1:], strict=False)
+        for a, b in itertools.pairwise(corners)
     ]
     return np.concatenate(points)
 
@@ -74,7 +76,7 @@ def test_it_stops_before_an_obstacle_and_says_so() -> None:
 
 def test_a_wall_beside_the_way_does_not_stop_it() -> None:
     walls = np.array([(x, side) for x in np.arange(-1, 5, 0.03) for side in (-0.3, 0.3)])
-    at, _, arrived = drive(pose(0, 0, 0), line((0, 0), (3, 0)), 15, walls)
+    _, _, arrived = drive(pose(0, 0, 0), line((0, 0), (3, 0)), 15, walls)
     assert arrived
 
 
