@@ -406,7 +406,7 @@ def test_two_that_meet_in_a_corridor_both_get_through(width: float) -> None:
     world = World([(1.5, 2.0, 0.0), (8.5, 2.0, 3.1)], walls)
     world.known[:] = True
     world.odds[:] = np.where(walls, 3.5, -3.5)
-    goals = [np.array([8.5, 2.0]), np.array([1.5, 2.0])]
+    goals = [np.array([8.5, 1.0]), np.array([1.5, 1.0])]
     drivers = [Driver(rank) for rank in (0, 1)]
     courtesies = [Courtesy(driver) for driver in drivers]
     for tick in range(700):
