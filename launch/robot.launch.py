@@ -13,7 +13,8 @@ ARGUMENTS = {
     'fleet': ('Path of the fleet file, the same on every robot.', None),
     'key': ("Path of this robot's private key, mode 0600.", None),
     'store': ('Path of the ledger file, made when missing.', 'ledger.db'),
-    'initial_pose': ('Start pose in the map: [x (m), y (m), yaw (rad)].', '[0.0, 0.0, 0.0]'),
+    'initial_pose': ('Pose in the map where odometry is zero: [x, y, yaw].', '[0.0, 0.0, 0.0]'),
+    'pose_file': ('Where the pose is kept for a restart.', 'pose.json'),
     'use_sim_time': ('Take the time from /clock.', 'false'),
 }
 
@@ -32,6 +33,7 @@ def generate_launch_description() -> LaunchDescription:
             ('key', str),
             ('store', str),
             ('initial_pose', list[float]),
+            ('pose_file', str),
             ('use_sim_time', bool),
         )
     }

@@ -12,8 +12,6 @@ import math
 import time
 from typing import Protocol
 
-import numpy as np
-
 from collab_robots.core.errors import CollabError, SimulationError
 from collab_robots.explorer.live import Screen
 from collab_robots.explorer.processes import Children, Domain, environment
@@ -100,12 +98,9 @@ class Mission:
         self._ticked = time.monotonic()
 
     def _start_robot(self, index: int) -> None:
-        """Start a robot where it stands; like at the first start, somebody tells it where."""
         robot = self._run.names[index]
         log = self._run.folder(robot) / 'robot.log'
-        path = self._timeline.paths[robot]
-        where = self._run.starts[index] if not path else np.array(path[-1][1:])
-        self._children.start(robot, robot_command(self._run, index, where), log)
+        self._children.start(robot, robot_command(self._run, index), log)
 
     def _check_children(self) -> None:
         for child in self._children.failed():

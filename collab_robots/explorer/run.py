@@ -132,12 +132,8 @@ def simulator_command(run: Run) -> list[str]:
     )
 
 
-def robot_command(run: Run, index: int, where: Array) -> list[str]:
-    """
-    Return how a robot is started.
-
-    :param where: its pose (3,) in the map frame.
-    """
+def robot_command(run: Run, index: int) -> list[str]:
+    """Return how a robot is started, for the first time or again."""
     robot = run.names[index]
     folder = run.folder(robot).resolve()
     return _node(
@@ -147,7 +143,8 @@ def robot_command(run: Run, index: int, where: Array) -> list[str]:
             'fleet': str((run.directory / 'fleet.yaml').resolve()),
             'key': str(folder / 'key'),
             'store': str(folder / 'ledger.db'),
-            'initial_pose': '[{:.4f}, {:.4f}, {:.6f}]'.format(*where),
+            'initial_pose': '[{:.4f}, {:.4f}, {:.6f}]'.format(*run.starts[index]),
+            'pose_file': str(folder / 'pose.json'),
             'use_sim_time': True,
         },
         namespace=f'/{robot}',

@@ -8,6 +8,7 @@ the ledger vouches for its digest. It does not close loops and does not move the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped
@@ -22,6 +23,7 @@ from collab_robots.core.geometry import Array, pose
 from collab_robots.mapping.exchange import Bytes, TileExchange
 from collab_robots.mapping.layers import LayeredMap
 from collab_robots.mapping.mapper import Mapper
+from collab_robots.mapping.resume import resume, save
 from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
@@ -32,7 +34,10 @@ MAX_TILES_PER_CALL = 64
 ASK_PERIOD = 0.5  # s
 PARAMETERS = {
     **ROBOT,
-    'initial_pose': Parameter([0.0, 0.0, 0.0], 'Start pose in the map: x (m), y (m), yaw (rad).'),
+    'initial_pose': Parameter(
+        [0.0, 0.0, 0.0], 'Pose in the map where odometry is zero: x (m), y (m), yaw (rad).'
+    ),
+    'pose_file': Parameter('', 'Where the pose is kept for a restart; empty: nowhere.'),
     'map_period': Parameter(1.0, 'Time between two published maps, s.', 0.1, 60.0),
     'tile_period': Parameter(2.0, 'Time between two rounds of changed tiles, s.', 0.2, 60.0),
 }
@@ -49,6 +54,8 @@ class MapperNode(Node):
             raise ConfigError("parameter 'initial_pose': expected [x, y, yaw]")
         self._name: str = values['name']
         self._mapper = Mapper(pose(*values['initial_pose']))
+        self._pose_file = Path(values['pose_file']) if values['pose_file'] else None
+        self._odom: Array | None = None
         self._map = LayeredMap(self._name, self._mapper.layer)
         self._exchange = TileExchange(self._name)
         self._border = Border(self)
@@ -78,7 +85,13 @@ class MapperNode(Node):
         return self.get_clock().now().nanoseconds
 
     def _on_odometry(self, message: Odometry) -> None:
-        self._publish_pose(self._mapper.add_odometry(*conversions.odometry_from_msg(message)))
+        stamp, odom = conversions.odometry_from_msg(message)
+        if self._odom is None and self._pose_file is not None:
+            saved = resume(self._pose_file, odom)
+            if saved is not None:
+                self._mapper.map_to_odom = saved
+        self._odom = odom
+        self._publish_pose(self._mapper.add_odometry(stamp, odom))
 
     def _on_scan(self, message: LaserScan) -> None:
         self._publish_pose(self._mapper.add_scan(conversions.scan_from_msg(message)))
@@ -95,6 +108,11 @@ class MapperNode(Node):
         grid = self._map.merged()
         if grid.data.size:
             self._grid.publish(conversions.grid_to_msg(grid, 'map', self._now_ns()))
+        if self._pose_file is not None and self._odom is not None:
+            try:
+                save(self._pose_file, self._mapper.map_to_odom, self._odom)
+            except OSError as error:
+                self.get_logger().warning(f'{error}', throttle_duration_sec=10.0)
 
     def _publish_tiles(self) -> None:
         now = self._now_ns()

@@ -127,7 +127,7 @@ def test_a_run_is_prepared_with_keys_that_only_their_owner_reads(tmp_path: Path)
 
 def test_children_are_told_everything_by_parameters(tmp_path: Path) -> None:
     run = prepare(Options(2, 7, (40.0, 80.5), default_world(), 120.0, out=tmp_path / 'it'))
-    simulator, robot = simulator_command(run), robot_command(run, 1, run.starts[1])
+    simulator, robot = simulator_command(run), robot_command(run, 1)
     assert "split:='40:80.5'" in simulator and 'speed:=1.0' in simulator
     assert 'cameras:=true' in simulator and 'robots:=2' in simulator
     assert '__ns:=/robot2' in robot and "name:='robot2'" in robot and 'use_sim_time:=true' in robot
