@@ -89,7 +89,7 @@ def preprocess(crops: Sequence[Rgb]) -> npt.NDArray[np.float32]:
     :raises RefusedError: if one is no picture.
     """
     batch = np.empty((len(crops), INPUT_SIDE, INPUT_SIDE, 3), dtype=np.float32)
-    for row, crop in zip(batch, crops):
+    for row, crop in zip(batch, crops, strict=True):
         image = Image.fromarray(check_rgb(crop))
         row[:] = np.asarray(image.resize((INPUT_SIDE, INPUT_SIDE), Image.Resampling.BICUBIC))
     return np.ascontiguousarray(((batch - 127.0) / 128.0).transpose(0, 3, 1, 2))

@@ -245,7 +245,7 @@ def _homography(size: tuple[int, int], corners: Array) -> list[float]:
     width, height = map(float, size)
     rows, right = [], []
     rectangle = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
-    for (u, v), (x, y) in zip(rectangle, corners):
+    for (u, v), (x, y) in zip(rectangle, corners, strict=True):
         rows += [[u, v, 1, 0, 0, 0, -x * u, -x * v], [0, 0, 0, u, v, 1, -y * u, -y * v]]
         right += [x, y]
     return [float(value) for value in np.linalg.solve(np.array(rows), np.array(right))]

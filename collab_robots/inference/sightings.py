@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 import io
-import math
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from collab_robots.core.geometry import Array, compose, inverse, pose, transform
+from collab_robots.core.geometry import Array, inverse, transform
 from collab_robots.inference.classifier import Rgb
-from collab_robots.inference.proposals import propose, rectify
+from collab_robots.inference.proposals import Proposal, propose, rectify
 
 MAX_RANGE = 4.0  # m; beyond, a picture has too few pixels
 MIN_CONFIDENCE = 0.25  # of one look; below, the network guesses
 MIN_CUT_CONFIDENCE = 0.4  # of a look at a picture that the frame's border cuts
 MIN_CUT_ASPECT = 0.7  # narrower, most of the picture is outside the frame
 MIN_SHARE = 0.5  # of its true width that a picture shows: seen from more than 60 degrees, less
-MAX_BEARING_GAP = math.radians(2.0)  # between a picture's middle and the nearest lidar ray
-MAX_STEP = 0.3  # m between neighbouring rays on one surface
+MIN_RAYS = 3  # of the lidar on a picture
+FLAT = 0.05  # m; five times the lidar's noise
+FLAT_SHARE = 0.8  # of the rays on a picture hit one flat wall
 MAX_THUMBNAIL_BYTES = 16384
 THUMBNAIL_SIDE = 192  # pixels
 
@@ -82,34 +82,31 @@ class Sighting:
         return float(self.probabilities.max())
 
 
-def locate(column: float, camera: Camera, points: Array) -> tuple[Array, float] | None:
+def locate(proposal: Proposal, camera: Camera, points: Array) -> tuple[Array, float] | None:
     """
-    Find the point of a scan that a column of the frame looks at.
+    Find where a picture's middle is: on the straight piece of wall that the lidar saw behind it.
 
-    :param column: in pixels.
     :param points: (m, 2) of the lidar, in the robot's frame.
-    :returns: the point (2,) in the robot's frame and its distance from the camera, or None if
-        no ray went there.
+    :returns: the point (2,) in the robot's frame and its distance from the camera, or None if the
+        lidar saw no flat thing there (another robot stood before the picture, say).
     """
-    bearing = math.atan2(camera.centre - column, camera.focal)
     seen = transform(inverse(camera.mount), np.asarray(points, dtype=np.float64))
     seen = seen[seen[:, 0] > 0.0]
-    if len(seen) == 0:
+    slopes = seen[:, 1] / seen[:, 0]  # tangent of the bearing, to the left
+    left, right = (camera.centre - proposal.corners[:2, 0]) / camera.focal
+    wall = seen[(slopes > right) & (slopes < left)]
+    if len(wall) < MIN_RAYS:
         return None
-    bearings = np.arctan2(seen[:, 1], seen[:, 0])
-    order = np.argsort(np.abs(bearings - bearing), kind='stable')[:2]
-    if abs(bearings[order[0]] - bearing) > MAX_BEARING_GAP:
+    middle = wall.mean(axis=0)
+    normal = np.linalg.svd(wall - middle)[2][1]
+    off = np.abs((wall - middle) @ normal)
+    along = np.array([1.0, (camera.centre - proposal.centre[0]) / camera.focal])
+    if np.quantile(off, FLAT_SHARE) > FLAT or abs(normal @ along) < 1e-6:
         return None
-    distances = np.hypot(seen[order, 0], seen[order, 1])
-    distance = float(distances[0])
-    if len(order) == 2 and abs(distances[1] - distances[0]) < MAX_STEP:
-        # Two rays of one surface: between them it is straight.
-        near, far = bearings[order]
-        if (near - bearing) * (far - bearing) < 0.0:
-            share = (bearing - near) / (far - near)
-            distance += float(share * (distances[1] - distances[0]))
-    there = pose(distance * math.cos(bearing), distance * math.sin(bearing), 0.0)
-    return compose(camera.mount, there)[:2], distance
+    there = along * float(middle @ normal) / float(along @ normal)
+    if there[0] <= 0.0:
+        return None
+    return transform(camera.mount, there[None])[0], float(np.hypot(*there))
 
 
 def look(
@@ -129,7 +126,7 @@ def look(
     crops, places = [], []
     for proposal in propose(frame):
         aspect = proposal.aspect(camera.focal, camera.centre)
-        found = locate(proposal.centre[0], camera, points)
+        found = locate(proposal, camera, points)
         if found is None or found[1] > MAX_RANGE:
             continue
         enough = MIN_SHARE * aspect if proposal.whole else MIN_CUT_ASPECT
@@ -140,7 +137,7 @@ def look(
     views = namer.probabilities([view for crop in crops for view in (crop, _middle(crop))])
     sightings = []
     for (point, distance, whole), crop, all_of_it, middle in zip(
-        places, crops, views[::2], views[1::2]
+        places, crops, views[::2], views[1::2], strict=True
     ):
         position = transform(robot, point[None])[0]
         sighting = Sighting(stamp_ns, position, distance, whole, (all_of_it + middle) / 2, crop)

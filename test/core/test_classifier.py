@@ -121,14 +121,14 @@ def test_what_is_no_picture_is_refused(picture):
 
 
 def test_a_missing_model_names_the_command(tmp_path):
-    with pytest.raises(ConfigError, match='collab_robots.inference.export'):
+    with pytest.raises(ConfigError, match=EXPORT_COMMAND):
         Classifier(tmp_path / 'none.onnx')
 
 
 def test_a_damaged_model_names_the_command(tmp_path):
     path = tmp_path / 'cut.onnx'
     path.write_bytes(b'\x08\x0a not a model')
-    with pytest.raises(ConfigError, match='collab_robots.inference.export'):
+    with pytest.raises(ConfigError, match=EXPORT_COMMAND):
         Classifier(path)
 
 
