@@ -100,7 +100,7 @@ def demo(
     ] = None,
     duration: Annotated[
         float, typer.Option(min=10.0, max=3600.0, help='At most so many simulated seconds.')
-    ] = 120.0,
+    ] = 140.0,
     speed: Annotated[
         float, typer.Option(min=0.1, max=10.0, help='Simulated seconds per second, at most.')
     ] = 1.0,

@@ -42,7 +42,7 @@ class Box:
         return np.asarray((np.abs(self.local(points)) <= np.asarray(self.half)).all(axis=1))
 
     def corners(self) -> Array:
-        """Return the corners (4, 2) of the floor area."""
+        """Give the floor area as its four corners, shape (4, 2)."""
         cos, sin = math.cos(self.turn), math.sin(self.turn)
         signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
         turned = signs * np.asarray(self.half) @ np.array([[cos, sin], [-sin, cos]])

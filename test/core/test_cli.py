@@ -42,7 +42,7 @@ RUNNER = CliRunner()
         (['--kill', 'robot9:50'], "no robot 'robot9'"),
         (['--kill', 'robot2'], 'expected ROBOT:A'),
         (['--kill', 'robot2:70:60'], 'expected A before B'),
-        (['--kill', 'robot2:500'], 'within 120 s'),
+        (['--kill', 'robot2:500'], 'within 140 s'),
         (['--colour'], '--colour'),
     ],
 )
