@@ -18,7 +18,7 @@ def save(path: Path, map_to_odom: Array, odom: Array) -> None:
     """
     Write the pose of the odom frame in the map, whole or not at all.
 
-    :param odom: pose of base_footprint in the odom frame now; tells later whether odometry went on.
+    :param odom: pose of base_footprint in the odom frame now, to tell later whether it went on.
     :raises OSError: if it cannot be written.
     """
     text = json.dumps({'map_to_odom': map_to_odom.tolist(), 'odom': odom.tolist()})
