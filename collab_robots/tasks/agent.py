@@ -45,9 +45,20 @@ REPLAN_EVERY = SECOND
 OUT_OF_REACH = 12 * SECOND  # a teammate may stand in the only door
 TASK_LIMIT = 90 * SECOND  # whoever needs longer gives the task back
 INSPECT_EXTRA = 20.0  # m added to the bids of inspections: exploring comes first
+SMALL_EXTRA = 3.0  # m added to the bids of the smallest places, less for larger ones …
+LARGE = 10  # … and nothing from this many planning cells on
+WORTH_WAITING = 2.0  # m; a place so much cheaper, proposed just now, is worth waiting for …
+WAIT_FOR_BETTER = 4 * SECOND  # … for so long at most
 MAX_OPEN_INSPECTIONS = 6
 MAX_LOOKED_AT = 8  # unseen walls considered at a time, nearest first
 THREAT_RANGE = 2.0  # m
+
+
+def _price(option: Option) -> float:
+    """Return what to bid, m: small frontiers and inspections can wait."""
+    small = SMALL_EXTRA * max(0.0, 1.0 - len(option.place.points) / LARGE)
+    later = INSPECT_EXTRA if option.place.kind == Kind.INSPECT else 0.0
+    return option.cost_m + small + later
 
 
 class Agent:
@@ -72,6 +83,7 @@ class Agent:
         self._frontiers: list[Place] = []
         self._places: list[Place] = []
         self._courtesy = Courtesy(self._driver)
+        self._free_since = 0
         self._hold = False
         self._turn_rate = 0.0
         self._note = ''
@@ -294,18 +306,22 @@ class Agent:
             for option in options:
                 task = task_at(option.place, tasks)
                 if task is not None and task.state == State.OPEN:
-                    extra = INSPECT_EXTRA if task.kind == Kind.INSPECT else 0.0
-                    offers.append((task, option.cost_m + extra))
+                    offers.append((task, _price(option)))
         intents: list[Intent] = []
         intents += self._bidder.bid(now_ns, offers)
         intents += self._bidder.bid(now_ns, [(task, SEEN) for task in self._seen(tasks)])
-        wanted = {task.key for task, _ in offers}
+        wanted = {task.key: price for task, price in offers}
         given = self._bidder.choose(now_ns, self._on_offer(tasks, wanted), present)
         for task in given:
             if self._bidder.claimable(task) and task.key not in self._claims:
                 self._claims[task.key] = now_ns
                 intents.append(Award(task.key))
         following = next((task for task in given if task.key in wanted), None)
+        if job is not None and not job.over(now_ns):
+            self._free_since = now_ns
+        if following is not None and now_ns - self._free_since < WAIT_FOR_BETTER:
+            if self._soon(now_ns, tasks, options) + WORTH_WAITING < wanted[following.key]:
+                following = None
         if job is not None and job.over(now_ns) and (following or job.overdue(now_ns)):
             intents.append(Complete(job.task.key))
             self._job = job = None
@@ -316,6 +332,20 @@ class Agent:
             self._job = Job(following, now_ns, renewed_at=now_ns)
             self._note = ''
         return intents
+
+    def _soon(self, now_ns: int, tasks: Sequence[TaskView], options: Sequence[Option]) -> float:
+        """Return the price of the best place that I cannot be awarded yet, but soon."""
+        best = math.inf
+        for option in options:
+            task = task_at(option.place, tasks)
+            if task is None:
+                soon = self._bidder.is_worth_it(option.place)
+            else:
+                bidding = self.name not in task.bids or now_ns < task.award_from_ns
+                soon = task.state == State.OPEN and bidding
+            if soon:
+                best = min(best, _price(option))
+        return best
 
     def _on_offer(self, tasks: Sequence[TaskView], wanted: Collection[bytes]) -> list[TaskView]:
         """

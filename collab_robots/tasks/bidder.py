@@ -85,6 +85,12 @@ class Bidder:
         """Tell whether I failed at a task lately."""
         return self._shunned.get((kind, cell), 0) > now_ns
 
+    def is_worth_it(self, place: Place) -> bool:
+        """Tell whether a place was not done too often already, or grew since."""
+        name = (place.kind, place.cell)
+        often = self._rounds.get(name, 0) >= MAX_ROUNDS
+        return not often or len(place.points) > GROWN * self._sizes[name]
+
     def propose(self, now_ns: int, places: Sequence[Place], urgent: bool) -> list[Propose]:
         """
         Propose places, each at most once in a while.
@@ -98,10 +104,9 @@ class Bidder:
             places = [place for place in places if now_ns - self._noticed[place.cell] >= STEADY]
         result = []
         for place in places:
-            name = (place.kind, place.cell)
-            count = self._rounds.get(name, 0)
-            if count >= MAX_ROUNDS and len(place.points) <= GROWN * self._sizes[name]:
+            if not self.is_worth_it(place):
                 continue
+            count = self._rounds.get((place.kind, place.cell), 0)
             intent = Propose(place.kind, place.cell, count)
             if now_ns >= self._proposed.get(intent, -PROPOSE_EVERY) + PROPOSE_EVERY:
                 self._proposed[intent] = now_ns

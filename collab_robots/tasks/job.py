@@ -10,7 +10,7 @@ from collab_robots.core.geometry import Array
 from collab_robots.tasks.allocation import TaskView
 
 DWELL = {Kind.EXPLORE: 1.5, Kind.INSPECT: 1.2}  # s at the goal, for the map and the camera
-LINGER = 2 * SECOND  # a task whose frontier vanished on the way is kept until the next is ready
+LINGER = 4 * SECOND  # a task whose frontier vanished on the way is kept until the next is ready
 
 
 @dataclass
