@@ -302,10 +302,10 @@ def test_they_cover_the_office(robots: int, limit: float) -> None:
 
 
 def test_the_task_of_a_dead_robot_is_done_by_another() -> None:
-    """One room is left; the robot at its door takes it and dies on the way."""
+    """One corner is left; the robot that is near takes it and dies on the way."""
     world = World([(1.0, 4.0, 0.0), (8.0, 4.0, 0.0)], office())
     world.known[:] = True
-    world.known[:64, 162:] = False  # up to the door, so that there is one frontier
+    world.known[:30, 200:] = False  # seen from inside the room only
     world.odds[:] = np.where(world.walls, 3.5, -3.5)
     world.grid = world._grid()
     world.run(10, until=lambda world: world.robots[1].agent.task is not None)
@@ -313,11 +313,10 @@ def test_the_task_of_a_dead_robot_is_done_by_another() -> None:
     key = victim.agent.task
     assert key is not None
     victim.alive = False
-    assert world.coverage() < 0.95
+    before = world.coverage()
     world.run(90, until=lambda world: bool(world.contract.tasks[key].done))
     assert list(world.contract.tasks[key].done) == ['robot0']
-    world.run(60, until=lambda world: world.coverage() >= 0.98)
-    assert world.coverage() >= 0.98
+    assert world.coverage() > max(before, 0.99)
     assert world.collisions == 0
 
 
