@@ -41,14 +41,16 @@ class MapperConfig(Strict):
     """… or turned this far, rad …"""
     integrate_period: Positive = 1.0
     """… or this time has passed, s."""
-    shift_floor: Positive = 0.08
+    shift_floor: Positive = 0.04
     """How far (m) odometry may be off between two scans that match …"""
-    turn_floor: Positive = 0.05
+    turn_floor: Positive = 0.04
     """… and how far in rad …"""
     slip: Annotated[float, Field(ge=0.0, le=1.0)] = 0.2
     """… beside this share of the motion between them, which is metres plus radians."""
     blind_motion: Positive = 2.0
     """A scan that matches nothing goes into the map only after this motion, m plus rad."""
+    teammate_width: Annotated[float, Field(ge=0.0, le=2.0)] = 0.5
+    """What stands free and is no wider may be a teammate: it is mapped but not matched, m."""
     odometry_samples: Annotated[int, Field(ge=2, le=10_000)] = 100
     """So many odometry samples are kept."""
     waiting_scans: Annotated[int, Field(ge=1, le=100)] = 4
@@ -153,7 +155,9 @@ class Mapper:
         if self._integrated is None:
             return guess
         config = self.config
-        points = scan.points(config.max_range)
+        # A teammate that drives alongside stays, seen from here, where it was: matched against
+        # its own traces it would hold the pose back.
+        points = scan.points(config.max_range, skip=scan.solitary(config.teammate_width))
         sensor = compose(guess, self._lidar)
         shift = config.shift_floor + config.slip * self._travelled
         turn = config.turn_floor + config.slip * self._travelled

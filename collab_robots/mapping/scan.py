@@ -15,6 +15,7 @@ from collab_robots.core.geometry import Array
 MIN_RAYS = 8
 MAX_RAYS = 8192
 FULL_TURN = 2.0 * math.pi
+STEP = 0.2  # m, between the ranges of two rays: another thing begins
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,41 @@ class Scan:
         """Bearing of each ray (n,), rad."""
         return self.angle_min + self.angle_increment * np.arange(len(self.ranges), dtype=float)
 
-    def points(self, max_range: float = math.inf) -> Array:
-        """Return where the rays shorter than ``max_range`` (m) hit, (m, 2) in the sensor frame."""
+    def solitary(self, width: float) -> npt.NDArray[np.bool_]:
+        """
+        Tell which rays (n,) hit something narrow that stands free before what is behind it.
+
+        :param width: of the widest such thing, m.
+        """
+        ranges = np.where(self.is_hit, self.ranges, np.float32(np.inf))
+        with np.errstate(invalid='ignore'):  # inf - inf: nothing and nothing is no step
+            steps = np.diff(ranges, append=ranges[:1])  # of each ray to the next, around
+        lasts = np.flatnonzero(np.abs(steps) > STEP)  # of a segment that runs to the next step
+        result = np.zeros(len(ranges), bool)
+        if len(lasts) < 2:
+            return result
+        firsts = (np.roll(lasts, 1) + 1) % len(ranges)
+        start, end = ranges[firsts], ranges[lasts]
+        turn = (lasts - firsts) % len(ranges) * self.angle_increment
+        with np.errstate(invalid='ignore'):
+            chord = np.sqrt((end - start) ** 2 + 4 * start * end * np.sin(turn / 2) ** 2)
+            free = (steps[firsts - 1] < 0) & (steps[lasts] > 0) & (chord <= width)
+        lengths = (lasts - firsts) % len(ranges) + 1
+        result[(np.arange(lengths.sum()) + firsts[0]) % len(ranges)] = np.repeat(free, lengths)
+        return result
+
+    def points(
+        self, max_range: float = math.inf, skip: npt.NDArray[np.bool_] | None = None
+    ) -> Array:
+        """
+        Return where rays hit, (m, 2) in the sensor frame.
+
+        :param max_range: of the rays to use, m.
+        :param skip: rays (n,) not to use.
+        """
         use = self.is_hit & (self.ranges <= max_range)
+        if skip is not None:
+            use &= ~skip
         ranges, angles = self.ranges[use].astype(np.float64), self.angles[use]
         return np.stack([ranges * np.cos(angles), ranges * np.sin(angles)], axis=1)
 

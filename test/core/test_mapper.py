@@ -91,6 +91,21 @@ def test_moving_teammates_neither_break_the_pose_nor_stay_in_the_map():
     assert (distances(occupied, walls_of(HOUSE)) < 0.15).mean() > 0.97
 
 
+def test_a_teammate_that_starts_and_drives_alongside_does_not_hold_the_pose_back():
+    corridor = np.array(box(0.0, 0.0, 30.0, 2.0))
+    noise = np.random.default_rng(6)
+    mapper = Mapper(pose(5.0, 1.0, 0.0))
+    for step in range(160):
+        moved = 0.025 * max(0, step - 100)  # 5 s at rest, then 0.5 m/s
+        mate = box(5.25 + moved, 0.8, 5.6 + moved, 1.2)
+        world = np.concatenate([corridor, mate])
+        truth = pose(5.0 + moved, 1.0, 0.0)
+        mapper.add_odometry(step * STEP_NS, pose(moved, 0.0, 0.0))
+        if step % 2 == 0:
+            found = mapper.add_scan(scan(world, truth, step * STEP_NS, noise))
+            assert abs(found[0] - truth[0]) < 0.03
+
+
 def test_a_lidar_that_sits_off_centre_is_placed_right():
     mapper, errors, _ = explore(5, lidar=(-0.1, 0.05, 1.5))
     assert np.hypot(errors[:, 0], errors[:, 1]).max() < 0.05

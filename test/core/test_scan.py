@@ -59,3 +59,29 @@ def test_points_lie_where_the_rays_hit():
     np.testing.assert_allclose(points[180], [2.0, 0.0], atol=1e-6)
     np.testing.assert_allclose(points[270], [0.0, 2.0], atol=1e-6)
     assert len(Scan(**GOOD).points(max_range=1.9)) == 0
+
+
+def seen(*things):
+    """Return a scan with things of (first ray, rays, range) before a round wall at 3 m."""
+    ranges = np.full(360, 3.0, np.float32)
+    for first, rays, distance in things:
+        ranges[(first + np.arange(rays)) % 360] = distance
+    return Scan(**{**GOOD, 'ranges': ranges})
+
+
+def test_what_stands_free_and_is_narrow_is_solitary():
+    robot, across_the_seam, broad, hole = (
+        (40, 30, 0.5),
+        (350, 20, 1.0),
+        (100, 60, 1.0),
+        (200, 9, 5),
+    )
+    found = seen(robot, across_the_seam, broad, hole).solitary(0.5)
+    expected = np.zeros(360, bool)
+    expected[40:70] = expected[350:] = expected[:10] = True
+    np.testing.assert_array_equal(found, expected)
+    assert not seen().solitary(0.5).any()
+    assert not seen(robot).solitary(0.1).any()
+    before_nothing = seen((0, 360, np.inf), robot)
+    assert before_nothing.solitary(0.5).sum() == 30
+    assert len(before_nothing.points(skip=before_nothing.solitary(0.5))) == 0
