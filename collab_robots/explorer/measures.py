@@ -108,12 +108,25 @@ def lookup(grid: Grid, points: Array) -> npt.NDArray[np.int8]:
     return values
 
 
-def coverage(points: Array, mapped: Grid) -> float:
-    """Return the share of the points (n, 2) that the map knows as free."""
+def coverage(points: Array, beside_wall: Mask, mapped: Grid) -> float:
+    """
+    Return the share of free points (n, 2) that the map knows.
+
+    It knows them as free. A cell that touches a wall may also be mapped as wall: the face lies on
+    the edge between two cells, and noise of a centimetre decides which of them the hits fall in.
+
+    :param beside_wall: (n,) which points lie in such a cell.
+    """
     if not len(points):
         return 0.0
     values = lookup(mapped, points)
-    return float(np.mean((values >= FREE) & (values <= FREE_UP_TO)))
+    free = (values >= FREE) & (values <= FREE_UP_TO)
+    return float(np.mean(free | (beside_wall & (values >= OCCUPIED_FROM))))
+
+
+def beside_wall(truth: Grid) -> Mask:
+    """Return the mask of the cells that are a wall or touch one, corners included."""
+    return np.asarray(ndimage.binary_dilation(truth.data >= OCCUPIED_FROM, np.ones((3, 3))))
 
 
 def precision(truth: Grid, mapped: Grid) -> float:

@@ -80,9 +80,13 @@ class Truth:
     def _centres(self) -> Array:
         return self.grid.centres(np.argwhere(self.free))
 
+    @cached_property
+    def _beside_wall(self) -> Mask:
+        return measures.beside_wall(self.grid)[self.free]
+
     def coverage(self, mapped: Grid) -> float:
-        """Return the share of the free cells that a map knows as free."""
-        return measures.coverage(self._centres, mapped)
+        """Return the share of the free cells that a map knows."""
+        return measures.coverage(self._centres, self._beside_wall, mapped)
 
 
 @dataclass(frozen=True)

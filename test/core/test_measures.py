@@ -22,24 +22,29 @@ def room() -> Grid:
     return Grid(data, 0.05, (0.0, 0.0))
 
 
+def covered(truth: Grid, mapped: Grid) -> float:
+    free = truth.data == FREE
+    points = truth.centres(np.argwhere(free))
+    return measures.coverage(points, measures.beside_wall(truth)[free], mapped)
+
+
 def test_a_perfect_map_scores_full_marks() -> None:
     truth = room()
-    free = truth.data == FREE
-    assert measures.coverage(truth.centres(np.argwhere(free)), truth) == 1.0
+    assert covered(truth, truth) == 1.0
     assert measures.precision(truth, truth) == 1.0
     assert measures.recall(truth, truth.data == OCCUPIED, truth) == 1.0
 
 
-def test_coverage_counts_cells_known_as_free() -> None:
+def test_coverage_counts_what_is_known_and_walls_only_beside_walls() -> None:
     truth = room()
     free = truth.data == FREE
     half = truth.data.copy()
     half[:, :40] = UNKNOWN
-    half[5, 41] = OCCUPIED
-    expected = (np.sum(free[:, 40:]) - 1) / free.sum()
-    assert measures.coverage(
-        truth.centres(np.argwhere(free)), Grid(half, 0.05, (0.0, 0.0))
-    ) == pytest.approx(expected)
+    half[5, 41] = OCCUPIED  # in the middle of the room: not known to be free
+    half[1, 50] = OCCUPIED  # the wall's face, one cell off
+    half[58, 50] = UNKNOWN
+    expected = (np.sum(free[:, 40:]) - 2) / free.sum()
+    assert covered(truth, Grid(half, 0.05, (0.0, 0.0))) == pytest.approx(expected)
 
 
 def test_a_map_may_have_another_origin_and_size() -> None:
@@ -47,7 +52,7 @@ def test_a_map_may_have_another_origin_and_size() -> None:
     grown = np.full((128, 192), UNKNOWN, dtype=np.int8)
     grown[20:80, 40:120] = truth.data
     mapped = Grid(grown, 0.05, (-2.0, -1.0))
-    assert measures.coverage(truth.centres(np.argwhere(truth.data == FREE)), mapped) == 1.0
+    assert covered(truth, mapped) == 1.0
     assert measures.precision(truth, mapped) == 1.0
     assert measures.recall(truth, truth.data == OCCUPIED, mapped) == 1.0
 
@@ -72,7 +77,7 @@ def test_walls_outside_the_true_grid_are_wrong() -> None:
 def test_an_empty_map_is_worth_nothing() -> None:
     empty = Grid(np.full((64, 64), UNKNOWN, dtype=np.int8), 0.05, (0.0, 0.0))
     truth = room()
-    assert measures.coverage(truth.centres(np.argwhere(truth.data == FREE)), empty) == 0.0
+    assert covered(truth, empty) == 0.0
     assert measures.precision(truth, empty) == 0.0
     assert measures.recall(truth, truth.data == OCCUPIED, empty) == 0.0
 
