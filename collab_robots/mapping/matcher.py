@@ -42,9 +42,8 @@ class ScanMatcher:
     Point-to-plane ICP of a scan against the points of a map (Chen & Medioni 1991).
 
     The registration is small_gicp (Koide 2024, https://joss.theoj.org/papers/10.21105/joss.06948):
-    maintained, MIT, C++ with wheels for x86-64 and arm64 and Python 3.12, a match in about a
-    millisecond on one core. Open3D is hundreds of MB and has no arm64 wheel for new Pythons;
-    libpointmatcher has none at all.
+    maintained, MIT, C++ with wheels for x86-64 and arm64 up to Python 3.12, a match in about a
+    millisecond on one core.
 
     It is 3-D. The target is therefore put down three times, at z = -h, 0 and h, so that walls are
     vertical planes whose normals lie in the plane of the scan; by symmetry the normals at z = 0
