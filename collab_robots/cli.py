@@ -99,8 +99,15 @@ def demo(
         Path | None, typer.Option(help='World file; the office if not given.', show_default=False)
     ] = None,
     duration: Annotated[
-        float, typer.Option(min=10.0, max=3600.0, help='At most so many simulated seconds.')
-    ] = 140.0,
+        float | None,
+        typer.Option(
+            min=10.0,
+            max=3600.0,
+            help='At most so many simulated seconds; 140 for four robots or more and longer for '
+            'fewer, if not given.',
+            show_default=False,
+        ),
+    ] = None,
     speed: Annotated[
         float, typer.Option(min=0.1, max=10.0, help='Simulated seconds per second, at most.')
     ] = 1.0,
@@ -143,8 +150,14 @@ def demo(
 
         from collab_robots.core.errors import ConfigError
         from collab_robots.explorer.run import Options, prepare
-        from collab_robots.explorer.settings import default_world, parse_kill, parse_split
+        from collab_robots.explorer.settings import (
+            default_duration,
+            default_world,
+            parse_kill,
+            parse_split,
+        )
 
+        duration = duration or default_duration(robots)
         kills = tuple(parse_kill(text, duration) for text in kill or ())
         run = prepare(
             Options(

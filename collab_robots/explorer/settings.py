@@ -76,3 +76,8 @@ def default_world() -> Path:
         if (place / 'office.yaml').is_file():
             return place / 'office.yaml'
     raise ConfigError(f'no office.yaml in {places[0]} or {places[1]}; name one with --world')
+
+
+def default_duration(robots: int) -> float:
+    """Return how long so many robots need for the office with a margin, simulated s."""
+    return max(140.0, 560.0 / robots)

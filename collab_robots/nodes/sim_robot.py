@@ -69,7 +69,8 @@ class RobotTopics:
         }
         if cameras:
             self.image = Image(
-                height=IMAGE_HEIGHT, width=IMAGE_WIDTH, encoding='rgb8', step=3 * IMAGE_WIDTH)
+                height=IMAGE_HEIGHT, width=IMAGE_WIDTH, encoding='rgb8', step=3 * IMAGE_WIDTH
+            )
             self.info = _camera_info()
             self.info.header = self.image.header
             self.image.header.frame_id = 'camera_optical_frame'
@@ -101,17 +102,25 @@ def _transform(
 
 
 def _static_transforms() -> TFMessage:
-    return TFMessage(transforms=[
-        _transform('base_footprint', 'base_scan', (0.0, 0.0, LIDAR_HEIGHT)),
-        _transform('base_footprint', 'camera_link', (CAMERA_FORWARD, 0.0, CAMERA_HEIGHT)),
-        # optical frames look along z with x to the right (REP-103)
-        _transform('camera_link', 'camera_optical_frame', turn=(-0.5, 0.5, -0.5, 0.5)),
-    ])
+    return TFMessage(
+        transforms=[
+            _transform('base_footprint', 'base_scan', (0.0, 0.0, LIDAR_HEIGHT)),
+            _transform('base_footprint', 'camera_link', (CAMERA_FORWARD, 0.0, CAMERA_HEIGHT)),
+            # optical frames look along z with x to the right (REP-103)
+            _transform('camera_link', 'camera_optical_frame', turn=(-0.5, 0.5, -0.5, 0.5)),
+        ]
+    )
 
 
 def _camera_info() -> CameraInfo:
     focal = IMAGE_WIDTH / 2 / math.tan(HORIZONTAL_FOV / 2)
     k = [focal, 0.0, IMAGE_WIDTH / 2, 0.0, focal, IMAGE_HEIGHT / 2, 0.0, 0.0, 1.0]
     return CameraInfo(
-        height=IMAGE_HEIGHT, width=IMAGE_WIDTH, distortion_model='plumb_bob', d=[0.0] * 5, k=k,
-        r=np.eye(3).ravel(), p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0])
+        height=IMAGE_HEIGHT,
+        width=IMAGE_WIDTH,
+        distortion_model='plumb_bob',
+        d=[0.0] * 5,
+        k=k,
+        r=np.eye(3).ravel(),
+        p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0],
+    )

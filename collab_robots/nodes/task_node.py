@@ -29,6 +29,7 @@ from collab_robots.tasks.agent import Agent
 from collab_robots_msgs.msg import Call, LedgerStatus, TaskStatusArray
 
 STALE_POSE = 1 * SECOND
+STALE_SCAN = SECOND // 2
 PARAMETERS = {
     **ROBOT,
     'decide_period': Parameter(0.5, 'Time between two decisions, s.', 0.1, 10.0),
@@ -50,7 +51,7 @@ class TaskNode(Node):
         self._grid: Grid | None = None
         self._pose: Array | None = None
         self._posed_at = 0
-        self._points: Array | None = None
+        self._scan: tuple[int, Array] | None = None
         self._tasks: list[allocation.TaskView] = []
         self._present: list[str] | None = None
         self._hold = False
@@ -84,10 +85,13 @@ class TaskNode(Node):
         self._posed_at = conversions.stamp_from_msg(message.header.stamp)
 
     def _on_scan(self, message: LaserScan) -> None:
-        self._points = conversions.scan_from_msg(message).points()
+        scan = conversions.scan_from_msg(message)
+        self._scan = (scan.stamp_ns, scan.points())
 
     def _on_tasks(self, message: TaskStatusArray) -> None:
         self._tasks = [conversions.task_from_msg(task) for task in message.tasks]
+        if self._agent.task is None:
+            self._decide()  # an award that is accepted now need not wait for the next turn
 
     def _on_status(self, message: LedgerStatus) -> None:
         self._present = list(message.peers)
@@ -95,13 +99,19 @@ class TaskNode(Node):
     def _on_mission(self, message: String) -> None:
         self._hold = message.data == topics.HOLD
 
+    def _points(self, now: int) -> Array | None:
+        """Return what the lidar saw lately, or None."""
+        if self._scan is None or now - self._scan[0] > STALE_SCAN:
+            return None
+        return self._scan[1]
+
     def _decide(self) -> None:
         if self._pose is None:
             return
         now = self._now_ns()
         path = self._agent.path
         intents = self._agent.decide(
-            now, self._grid, self._pose, self._points, self._tasks, self._hold, self._present
+            now, self._grid, self._pose, self._points(now), self._tasks, self._hold, self._present
         )
         for intent in intents:
             self._calls.publish(Call(data=self._encode(intent)))
@@ -129,7 +139,7 @@ class TaskNode(Node):
         if self._pose is None or now - self._posed_at > STALE_POSE:
             forward, turn = 0.0, 0.0
         else:
-            forward, turn = self._agent.steer(now, self._pose, self._points)
+            forward, turn = self._agent.steer(now, self._pose, self._points(now))
         self._velocity.publish(conversions.velocity_to_msg(forward, turn))
 
 

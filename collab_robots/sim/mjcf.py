@@ -89,12 +89,22 @@ def mjcf(world: World, robots: list[str]) -> str:
     parts += [_box(box, '0.62 0.55 0.47 1') for box in world.furniture_boxes]
     parts += [_poster(poster) for poster in world.posters]
     for index, (name, start) in enumerate(
-            zip(robots, world.start_poses(len(robots)), strict=True)):
+        zip(robots, world.start_poses(len(robots)), strict=True)
+    ):
         x, y, yaw = start
         # The slides are given in the turned body frame, so that they move along world x and y.
-        parts.append(_ROBOT.format(
-            name=name, x=x, y=y, yaw=yaw, cos=math.cos(yaw), sin=math.sin(yaw),
-            msin=-math.sin(yaw), colour=_COLOURS[index % len(_COLOURS)]))
+        parts.append(
+            _ROBOT.format(
+                name=name,
+                x=x,
+                y=y,
+                yaw=yaw,
+                cos=math.cos(yaw),
+                sin=math.sin(yaw),
+                msin=-math.sin(yaw),
+                colour=_COLOURS[index % len(_COLOURS)],
+            )
+        )
     parts.append('  </worldbody>\n  <actuator>\n')
     for name in robots:
         for axis, gain, limit in (('x', 2000, 60), ('y', 2000, 60), ('yaw', 50, 5)):

@@ -70,7 +70,8 @@ class RadioConfig(Strict):
         try:
             start, end = (float(part) for part in split.split(':'))
             outage = Outage(
-                start=start, end=end, groups=(tuple(robots[:half]), tuple(robots[half:])))
+                start=start, end=end, groups=(tuple(robots[:half]), tuple(robots[half:]))
+            )
         except ValueError:
             raise ConfigError(
                 f'split: expected START:END in seconds with 0 <= START < END, like 40:80; '
@@ -110,8 +111,9 @@ class Radio:
         self._rng = np.random.default_rng([seed, 0x7261])
         lines = [(box.centre, box.half, box.turn) for box in world.wall_boxes]
         middle = np.array([centre for centre, _, _ in lines])
-        along = np.array([[np.cos(turn) * half[0], np.sin(turn) * half[0]]
-                          for _, half, turn in lines])
+        along = np.array(
+            [[np.cos(turn) * half[0], np.sin(turn) * half[0]] for _, half, turn in lines]
+        )
         self._walls = middle - along, middle + along  # ends of the centre lines, (w, 2) each
         self._links: Matrix = np.ones((count, count), dtype=bool)
         self._free_at = [0] * count  # ns, when each sender has sent all it has
@@ -122,11 +124,16 @@ class Radio:
             unknown = {name for group in outage.groups for name in group} - set(robots)
             if unknown:
                 raise ConfigError(f'an outage names unknown robots: {", ".join(sorted(unknown))}')
-            group = [next((1 + at for at, names in enumerate(outage.groups) if name in names),
-                          -1 - index) for index, name in enumerate(robots)]
+            group = [
+                next(
+                    (1 + at for at, names in enumerate(outage.groups) if name in names), -1 - index
+                )
+                for index, name in enumerate(robots)
+            ]
             together = np.equal.outer(group, group)
             self._outages.append(
-                (round(outage.start * SECOND), round(outage.end * SECOND), together))
+                (round(outage.start * SECOND), round(outage.end * SECOND), together)
+            )
 
     def move(self, poses: Sequence[Array]) -> None:
         """
@@ -195,10 +202,14 @@ def crossings(a: Array, b: Array, c: Array, d: Array) -> Matrix:
     :param c: (w, 2) and ``d`` (w, 2): ends of the walls.
     :returns: (n, w).
     """
+
     def side(p: Array, q: Array, r: Array) -> Array:
-        return np.asarray((q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1])
-                          - (q[..., 1] - p[..., 1]) * (r[..., 0] - p[..., 0]))
+        return np.asarray(
+            (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1])
+            - (q[..., 1] - p[..., 1]) * (r[..., 0] - p[..., 0])
+        )
 
     a, b = a[:, None], b[:, None]
-    return np.asarray(((side(a, b, c) > 0) != (side(a, b, d) > 0))
-                      & ((side(c, d, a) > 0) != (side(c, d, b) > 0)))
+    return np.asarray(
+        ((side(a, b, c) > 0) != (side(a, b, d) > 0)) & ((side(c, d, a) > 0) != (side(c, d, b) > 0))
+    )

@@ -95,7 +95,10 @@ class _Robot:
         self.velocity = (d / TIME_STEP, a / TIME_STEP)
         x, y, yaw = self.odometry
         self.odometry = (
-            x + d * math.cos(yaw + a / 2), y + d * math.sin(yaw + a / 2), wrap(yaw + a))
+            x + d * math.cos(yaw + a / 2),
+            y + d * math.sin(yaw + a / 2),
+            wrap(yaw + a),
+        )
 
 
 class Simulator:
@@ -197,8 +200,19 @@ class Simulator:
         rays[:, :2] = self._rays @ np.array([[cos, sin], [-sin, cos]])
         distance = np.empty(RAYS)
         mujoco.mj_multiRay(
-            self.model, self.data, np.array([x, y, LIDAR_HEIGHT]), rays.ravel(), LIDAR_GROUPS, 1,
-            self._bodies[robot], self._hit, distance, None, RAYS, RANGE_MAX)
+            self.model,
+            self.data,
+            np.array([x, y, LIDAR_HEIGHT]),
+            rays.ravel(),
+            LIDAR_GROUPS,
+            1,
+            self._bodies[robot],
+            self._hit,
+            distance,
+            None,
+            RAYS,
+            RANGE_MAX,
+        )
         noisy = distance + this.rng.standard_normal(RAYS) * RANGE_NOISE
         far = (distance < 0) | (noisy > RANGE_MAX)
         return np.where(far, np.inf, np.maximum(noisy, RANGE_MIN)).astype(np.float32)
@@ -219,8 +233,11 @@ class Simulator:
                 self.camera_problem = NO_EGL if missing else f'no rendering: {error}'
                 return None
             flags = self._renderer.scene.flags
-            for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION,
-                         mujoco.mjtRndFlag.mjRND_HAZE):
+            for flag in (
+                mujoco.mjtRndFlag.mjRND_SHADOW,
+                mujoco.mjtRndFlag.mjRND_REFLECTION,
+                mujoco.mjtRndFlag.mjRND_HAZE,
+            ):
                 flags[flag] = 0
         self._renderer.update_scene(self.data, camera=self.names[robot])
         picture: npt.NDArray[np.uint8] = self._renderer.render()

@@ -71,7 +71,7 @@ def true_grid(boxes: Sequence[Box], size: tuple[float, float], resolution: float
         corners = box.corners()
         low = np.maximum(grid.cells(corners.min(axis=0, keepdims=True))[0], 0)
         high = np.minimum(grid.cells(corners.max(axis=0, keepdims=True))[0] + 1, data.shape)
-        window = np.mgrid[low[0]:high[0], low[1]:high[1]].reshape(2, -1).T
+        window = np.mgrid[low[0] : high[0], low[1] : high[1]].reshape(2, -1).T
         inside = window[box.contains(grid.centres(window))]
         data[inside[:, 0], inside[:, 1]] = OCCUPIED
     around = np.pad(data == FREE, 1, constant_values=True)

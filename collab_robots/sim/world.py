@@ -172,8 +172,9 @@ class World(Strict):
     def furniture_boxes(self) -> tuple[Box, ...]:
         """The furniture, as boxes."""
         return tuple(
-            Box(item.at, (item.size[0] / 2, item.size[1] / 2), math.radians(item.turn),
-                item.height)
+            Box(
+                item.at, (item.size[0] / 2, item.size[1] / 2), math.radians(item.turn), item.height
+            )
             for item in self.furniture
         )
 

@@ -21,11 +21,22 @@ NAMES = ('robot1', 'robot2', 'robot3', 'robot4')
 
 @pytest.fixture(scope='module')
 def hall() -> World:
-    lines = ([0.1, 0.1, 49.9, 0.1], [0.1, 9.9, 49.9, 9.9], [0.1, 0.1, 0.1, 9.9],
-             [49.9, 0.1, 49.9, 9.9], [10.0, 0.1, 10.0, 9.9], [12.0, 0.1, 12.0, 5.0])
-    return World.model_validate({
-        'name': 'hall', 'size': (50, 10), 'walls': [{'line': line} for line in lines],
-        'starts': {'first': [(1, 1, 0)]}})
+    lines = (
+        [0.1, 0.1, 49.9, 0.1],
+        [0.1, 9.9, 49.9, 9.9],
+        [0.1, 0.1, 0.1, 9.9],
+        [49.9, 0.1, 49.9, 9.9],
+        [10.0, 0.1, 10.0, 9.9],
+        [12.0, 0.1, 12.0, 5.0],
+    )
+    return World.model_validate(
+        {
+            'name': 'hall',
+            'size': (50, 10),
+            'walls': [{'line': line} for line in lines],
+            'starts': {'first': [(1, 1, 0)]},
+        }
+    )
 
 
 def radio(world: World, seed: int = 1, **figures: Any) -> Radio:
@@ -76,8 +87,9 @@ def test_a_sender_is_limited_to_its_rate(hall: World) -> None:
     arrived = air.due(round(1.0 * SECOND))
     assert sum(receiver == 3 and kind == 'block' for receiver, kind, _ in arrived) == 10
     assert sum(kind == 'have' for _, kind, _ in arrived) == 3
-    numbers = [data[0] for r, kind, data in arrived + air.due(2 * SECOND)
-               if r == 3 and kind == 'block']
+    numbers = [
+        data[0] for r, kind, data in arrived + air.due(2 * SECOND) if r == 3 and kind == 'block'
+    ]
     assert numbers == list(range(20))
 
 
@@ -142,21 +154,25 @@ def test_halves_of_few_robots(hall: World, robots: int) -> None:
 
 
 @pytest.mark.parametrize(
-    'split', ['40', '80:40', '40:40', 'a:b', '-1:5', 'nan:5', '1:2:3', '1:inf'])
+    'split', ['40', '80:40', '40:40', 'a:b', '-1:5', 'nan:5', '1:2:3', '1:inf']
+)
 def test_a_wrong_split_is_refused_in_words(split: str) -> None:
     with pytest.raises(ConfigError, match='split: expected START:END'):
         RadioConfig().with_split(split, NAMES)
 
 
-@pytest.mark.parametrize(('data', 'words'), [
-    ({'range': -1.0}, 'range'),
-    ({'rate': 0.0}, 'rate'),
-    ({'loss': 1.5}, 'loss'),
-    ({'delay': float('nan')}, 'delay'),
-    ({'speed': 1.0}, 'speed'),
-    ({'outages': [{'start': 2, 'end': 1, 'groups': []}]}, 'ends after it starts'),
-    ({'outages': [{'start': 1, 'end': 2, 'groups': [['a'], ['a']]}]}, 'at most one group'),
-])
+@pytest.mark.parametrize(
+    ('data', 'words'),
+    [
+        ({'range': -1.0}, 'range'),
+        ({'rate': 0.0}, 'rate'),
+        ({'loss': 1.5}, 'loss'),
+        ({'delay': float('nan')}, 'delay'),
+        ({'speed': 1.0}, 'speed'),
+        ({'outages': [{'start': 2, 'end': 1, 'groups': []}]}, 'ends after it starts'),
+        ({'outages': [{'start': 1, 'end': 2, 'groups': [['a'], ['a']]}]}, 'at most one group'),
+    ],
+)
 def test_a_wrong_file_is_refused_in_words(data: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         parse(RadioConfig, data, 'radio.yaml')
@@ -170,4 +186,8 @@ def test_an_outage_of_an_unknown_robot_is_refused(hall: World) -> None:
 def test_robots_in_no_group_of_an_outage_are_alone(hall: World) -> None:
     air = radio(hall, outages=[{'start': 0, 'end': 2, 'groups': [['robot1', 'robot2']]}])
     assert air.hears(0).astype(int).tolist() == [
-        [1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+        [1, 1, 0, 0],
+        [1, 1, 0, 0],
+        [0, 0, 1, 0],
+        [0, 0, 0, 1],
+    ]

@@ -32,12 +32,22 @@ def office() -> World:
 
 def hall(*starts: tuple[float, float, float], furniture: tuple[dict, ...] = ()) -> World:
     """Return an empty hall of 20 x 4 m."""
-    lines = ([0.1, 0.1, 19.9, 0.1], [0.1, 3.9, 19.9, 3.9], [0.1, 0.1, 0.1, 3.9],
-             [19.9, 0.1, 19.9, 3.9])
+    lines = (
+        [0.1, 0.1, 19.9, 0.1],
+        [0.1, 3.9, 19.9, 3.9],
+        [0.1, 0.1, 0.1, 3.9],
+        [19.9, 0.1, 19.9, 3.9],
+    )
     half = (len(starts) + 1) // 2
-    return World.model_validate({
-        'name': 'hall', 'size': (20, 4), 'walls': [{'line': line} for line in lines],
-        'furniture': furniture, 'starts': {'first': starts[:half], 'second': starts[half:]}})
+    return World.model_validate(
+        {
+            'name': 'hall',
+            'size': (20, 4),
+            'walls': [{'line': line} for line in lines],
+            'furniture': furniture,
+            'starts': {'first': starts[:half], 'second': starts[half:]},
+        }
+    )
 
 
 def drive(simulator: Simulator, seconds: float, v: float, w: float, robot: int = 0) -> None:
@@ -123,8 +133,7 @@ def test_without_commands_the_watchdog_stops_the_robot() -> None:
 @pytest.mark.parametrize('turn', [0.0, 30.0])
 def test_walls_and_furniture_stop_a_robot(turn: float) -> None:
     box = {'name': 'box', 'at': (5.0, 2.0), 'size': (1.0, 3.6), 'height': 0.5}
-    simulator = Simulator(
-        hall((3.5, 1.5, turn), furniture=(box,)), 1, seed=1, cameras=False)
+    simulator = Simulator(hall((3.5, 1.5, turn), furniture=(box,)), 1, seed=1, cameras=False)
     for _ in range(12):
         drive(simulator, 0.5, 0.5, 0.0)
         x, y, _ = simulator.true_pose(0)
@@ -215,10 +224,14 @@ def test_the_camera_shows_the_poster_the_right_way_round() -> None:
         ctypes.CDLL('libEGL.so.1')
     except OSError:
         pytest.skip('EGL is not installed: no cameras')
-    world = World.model_validate({
-        **hall((5.0, 2.2, 90.0)).model_dump(),
-        'posters': [{'image': 'rocket.jpg', 'at': (5.0, 3.85), 'facing': 270,
-                     'labels': ['missile']}]})
+    world = World.model_validate(
+        {
+            **hall((5.0, 2.2, 90.0)).model_dump(),
+            'posters': [
+                {'image': 'rocket.jpg', 'at': (5.0, 3.85), 'facing': 270, 'labels': ['missile']}
+            ],
+        }
+    )
     simulator = Simulator(world, 1, seed=1)
     picture = simulator.image(0)
     assert picture is not None and picture.shape == (240, 320, 3)
@@ -226,10 +239,10 @@ def test_the_camera_shows_the_poster_the_right_way_round() -> None:
     blue = picture[..., 2].astype(int) - picture[..., 0] > 25  # the rocket's evening sky
     rows, columns = np.nonzero(blue)
     assert abs(columns.mean() - 160) < 10 and 60 < np.ptp(columns) < 300
-    poster = picture[:, columns.min():columns.max()]
+    poster = picture[:, columns.min() : columns.max()]
     lit = (poster.max(axis=2) > 250).nonzero()[0]  # lamps on the ground are below the sky
     assert len(lit) and lit.mean() > rows.mean()
-    assert picture[rows.max() + 40:].std(axis=(0, 1)).max() < 3  # the floor is plain
+    assert picture[rows.max() + 40 :].std(axis=(0, 1)).max() < 3  # the floor is plain
 
 
 def test_a_machine_that_cannot_render_has_no_cameras_and_says_why(

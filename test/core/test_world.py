@@ -29,8 +29,14 @@ def room(**changes: Any) -> dict[str, Any]:
     ]
     poster = {'image': 'chelsea.png', 'at': [1.5, 3.85], 'facing': 270, 'labels': ['tabby']}
     starts = {'first': [[1.0, 1.0, 0]], 'second': [[5.0, 1.0, 90]]}
-    return {'name': 'room', 'size': [6.0, 4.0], 'walls': walls, 'posters': [poster],
-            'starts': starts, **changes}
+    return {
+        'name': 'room',
+        'size': [6.0, 4.0],
+        'walls': walls,
+        'posters': [poster],
+        'starts': starts,
+        **changes,
+    }
 
 
 def write(folder: Path, data: Any) -> Path:
@@ -47,8 +53,9 @@ def test_office_has_what_the_demo_needs() -> None:
         assert len(poses) == robots
         free = reachable(world.truth, poses, ROBOT_RADIUS)
         assert free.sum() >= 0.99 * (world.truth.data == FREE).sum()
-    assert all(wall.doors == () or min(door[1] for door in wall.doors) >= 1.0
-               for wall in world.walls)
+    assert all(
+        wall.doors == () or min(door[1] for door in wall.doors) >= 1.0 for wall in world.walls
+    )
 
 
 def test_halves_start_apart_and_mates_together() -> None:
@@ -87,32 +94,41 @@ def poster(**changes: Any) -> Callable[[], Any]:
     return lambda: data
 
 
-@pytest.mark.parametrize(('make', 'words'), [
-    (change(size=[float('nan'), 4.0]), 'size.0'),
-    (change(size=[6.0, 1000.0]), 'size.1'),
-    (change(colour='red'), 'colour'),
-    (change(walls=[]), 'walls'),
-    (change(walls=[{'line': [0, 0, 0, 0]}]), 'at least 0.05 m long'),
-    (change(walls=[{'line': [0.1, 0.1, 5.9, 0.1]}], posters=[]), 'lies outside'),
-    (change(walls=[{'line': [0, 1, 5, 1], 'doors': [[1, 1], [1.5, 1]]}]), 'overlaps another'),
-    (change(walls=[{'line': [0, 1, 7, 1]}]), 'leaves the size'),
-    (change(furniture=[{'name': 'box', 'at': [1, 1], 'size': [1, 1]}]), 'in a wall or furniture'),
-    (change(furniture=[{'name': 'mat', 'at': [2, 1], 'size': [1, 1], 'height': 0.1}]), 'height'),
-    (change(starts={'first': []}), 'at least one start pose'),
-    (change(starts={'first': [[3.0, 2.5, 0]]}), 'in a wall or furniture'),
-    (change(starts={'first': [[1, 1, 0], [1.2, 1, 0]]}), 'overlap'),
-    (change(starts={'first': [[1, 1, float('inf')]]}), 'starts.first.0.2'),
-    (poster(image='nobody.png'), 'no picture nobody.png'),
-    (poster(image='../secret.png'), 'image'),
-    (poster(at=[1.5, 2.0]), 'does not hang'),
-    (poster(facing=90), 'does not hang'),
-    (poster(at=[5.6, 3.85]), 'does not hang'),
-    (poster(at=[2.95, 1.0], facing=180), 'does not hang'),
-    (poster(centre=0.3), 'below the floor'),
-    (poster(centre=1.9), 'above its wall'),
-    (poster(labels=[]), 'labels'),
-    (lambda: [1, 2], 'expected a mapping'),
-])
+@pytest.mark.parametrize(
+    ('make', 'words'),
+    [
+        (change(size=[float('nan'), 4.0]), 'size.0'),
+        (change(size=[6.0, 1000.0]), 'size.1'),
+        (change(colour='red'), 'colour'),
+        (change(walls=[]), 'walls'),
+        (change(walls=[{'line': [0, 0, 0, 0]}]), 'at least 0.05 m long'),
+        (change(walls=[{'line': [0.1, 0.1, 5.9, 0.1]}], posters=[]), 'lies outside'),
+        (change(walls=[{'line': [0, 1, 5, 1], 'doors': [[1, 1], [1.5, 1]]}]), 'overlaps another'),
+        (change(walls=[{'line': [0, 1, 7, 1]}]), 'leaves the size'),
+        (
+            change(furniture=[{'name': 'box', 'at': [1, 1], 'size': [1, 1]}]),
+            'in a wall or furniture',
+        ),
+        (
+            change(furniture=[{'name': 'mat', 'at': [2, 1], 'size': [1, 1], 'height': 0.1}]),
+            'height',
+        ),
+        (change(starts={'first': []}), 'at least one start pose'),
+        (change(starts={'first': [[3.0, 2.5, 0]]}), 'in a wall or furniture'),
+        (change(starts={'first': [[1, 1, 0], [1.2, 1, 0]]}), 'overlap'),
+        (change(starts={'first': [[1, 1, float('inf')]]}), 'starts.first.0.2'),
+        (poster(image='nobody.png'), 'no picture nobody.png'),
+        (poster(image='../secret.png'), 'image'),
+        (poster(at=[1.5, 2.0]), 'does not hang'),
+        (poster(facing=90), 'does not hang'),
+        (poster(at=[5.6, 3.85]), 'does not hang'),
+        (poster(at=[2.95, 1.0], facing=180), 'does not hang'),
+        (poster(centre=0.3), 'below the floor'),
+        (poster(centre=1.9), 'above its wall'),
+        (poster(labels=[]), 'labels'),
+        (lambda: [1, 2], 'expected a mapping'),
+    ],
+)
 def test_a_wrong_world_is_refused_in_words(
     tmp_path: Path, make: Callable[[], Any], words: str
 ) -> None:
