@@ -18,7 +18,8 @@ from pydantic import Field
 from collab_robots.core.clock import SECOND
 from collab_robots.core.config import Strict
 from collab_robots.core.errors import Refusal, RefusedError
-from collab_robots.core.geometry import Array, compose, inverse, pose, transform, wrap
+from collab_robots.core.geometry import Array, compose, inverse, pose, transform
+from collab_robots.core.track import Track
 from collab_robots.mapping.layer import Layer
 from collab_robots.mapping.matcher import ScanMatcher
 from collab_robots.mapping.scan import Scan
@@ -82,7 +83,7 @@ class Mapper:
         self._lidar_inverse = inverse(self._lidar)
         self._matcher = ScanMatcher()
         self._coder = TileCoder(self.layer, round(self.config.tile_period * SECOND))
-        self._odometry: deque[tuple[int, Array]] = deque(maxlen=self.config.odometry_samples)
+        self._odometry = Track(self.config.odometry_samples)
         self._waiting: deque[Scan] = deque()
         self._travelled = 0.0  # m plus rad since the last match
         self._odom_at_scan: Array | None = None
@@ -100,11 +101,12 @@ class Mapper:
         odom = _finite(odom, 'odometry')
         if not self._odometry:
             self.pose = compose(self.map_to_odom, odom)
-        elif stamp_ns <= self._odometry[-1][0]:
+        elif stamp_ns <= self._odometry.newest_ns:
             raise RefusedError(
-                Refusal.TIME, f'odometry at {stamp_ns} ns is not after {self._odometry[-1][0]} ns'
+                Refusal.TIME,
+                f'odometry at {stamp_ns} ns is not after {self._odometry.newest_ns} ns',
             )
-        self._odometry.append((stamp_ns, odom))
+        self._odometry.add(stamp_ns, odom)
         newest = None
         while self._waiting and self._waiting[0].stamp_ns <= stamp_ns:
             newest = self._process(self._waiting.popleft())
@@ -121,7 +123,7 @@ class Mapper:
         if scan.stamp_ns <= last:
             self.counts['late'] += 1
             return None
-        if self._waiting or not self._odometry or scan.stamp_ns > self._odometry[-1][0]:
+        if self._waiting or scan.stamp_ns > self._odometry.newest_ns:
             self._waiting.append(scan)
             self.counts['waited'] += 1
             if len(self._waiting) > self.config.waiting_scans:
@@ -135,7 +137,7 @@ class Mapper:
         return self._coder.changed(now_ns)
 
     def _process(self, scan: Scan) -> Array | None:
-        odom = self._odometry_at(scan.stamp_ns)
+        odom = self._odometry.at(scan.stamp_ns)
         if odom is None:
             self.counts['late'] += 1
             return None
@@ -193,25 +195,6 @@ class Mapper:
         self._target_is_old = True
         self._integrated = (scan.stamp_ns, self.pose)
         self.counts['integrated'] += 1
-
-    def _odometry_at(self, stamp_ns: int) -> Array | None:
-        """Interpolate odometry; nothing if the stamp is older than what is kept."""
-        after = None
-        for stamp, odom in reversed(self._odometry):
-            if stamp == stamp_ns:
-                return odom
-            if stamp < stamp_ns:
-                if after is None:
-                    return None
-                share = (stamp_ns - stamp) / (after[0] - stamp)
-                moved = after[1] - odom
-                return pose(
-                    odom[0] + share * moved[0],
-                    odom[1] + share * moved[1],
-                    wrap(odom[2] + share * wrap(moved[2])),
-                )
-            after = (stamp, odom)
-        return None
 
 
 def _near(surface: Array, points: Array, block: float) -> Array:

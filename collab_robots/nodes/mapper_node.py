@@ -30,7 +30,6 @@ from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
 from collab_robots.nodes.spin import run
 from collab_robots_msgs.msg import Call, Request, Tile, TileDigestArray
 
-MAX_TILES_PER_CALL = 64
 ASK_PERIOD = 0.5  # s
 PARAMETERS = {
     **ROBOT,
@@ -121,8 +120,8 @@ class MapperNode(Node):
         for x, y, data in changed:
             digests.append((x, y, self._exchange.own(x, y, data, now)))
             self._send_tile(Bytes((self._name, x, y), data, now))
-        for start in range(0, len(digests), MAX_TILES_PER_CALL):
-            call = calls.submit_tiles(digests[start : start + MAX_TILES_PER_CALL])
+        for start in range(0, len(digests), calls.MAX_TILES):
+            call = calls.submit_tiles(digests[start : start + calls.MAX_TILES])
             self._calls.publish(Call(data=call))
 
     def _send_tile(self, tile: Bytes) -> None:
