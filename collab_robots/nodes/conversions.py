@@ -12,15 +12,15 @@ import numpy as np
 from sensor_msgs.msg import Image, LaserScan
 from std_msgs.msg import Header
 
-from collab_robots.contract.view import Task
+from collab_robots.contract.calls import Kind
+from collab_robots.contract.view import Task, TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.geometry import Array, Grid, pose
 from collab_robots.mapping.exchange import Bytes
 from collab_robots.mapping.scan import Scan
 from collab_robots.tangle.sync import Have, Range, Request
-from collab_robots.tasks.allocation import State, TaskView
-from collab_robots.tasks.places import Kind
+from collab_robots.tasks.allocation import TaskView
 from collab_robots_msgs.msg import Have as HaveMsg
 from collab_robots_msgs.msg import Request as RequestMsg
 from collab_robots_msgs.msg import TaskStatus, Tile, TileDigest, TileDigestArray
@@ -205,19 +205,28 @@ def task_to_msg(task: Task, accepted: bool) -> TaskStatus:
 
 
 def task_from_msg(msg: TaskStatus) -> TaskView:
-    """Return a task as the auction sees it."""
+    """
+    Return a task as the auction sees it.
+
+    :raises RefusedError: if its kind or state is none that we know, or its bids do not fit.
+    """
+    try:
+        kind, state = Kind(msg.kind), TaskState(msg.state)
+        bids = dict(zip(msg.bidders, msg.costs, strict=True))
+    except ValueError as error:
+        raise RefusedError(Refusal.MALFORMED, f'task: {error}') from None
     return TaskView(
         key=bytes(msg.key),
-        kind=Kind(msg.kind),
+        kind=kind,
         cell=(msg.cell_x, msg.cell_y),
         round=msg.round,
-        state=State(msg.state),
+        state=state,
         holder=msg.holder or None,
         accepted=msg.accepted,
         proposed_at_ns=round(msg.proposed_at * SECOND),
         award_from_ns=round(msg.award_from * SECOND),
         lease_until_ns=round(msg.lease_until * SECOND),
-        bids=dict(zip(msg.bidders, msg.costs, strict=True)),
+        bids=bids,
         completed_by=tuple(msg.completed_by),
     )
 

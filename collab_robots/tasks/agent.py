@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from collab_robots.contract.calls import Kind
+from collab_robots.contract.view import TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array, Grid, transform
 from collab_robots.tasks.allocation import (
@@ -25,7 +26,6 @@ from collab_robots.tasks.allocation import (
     Renew,
     RENEW_EVERY,
     SEEN,
-    State,
     task_at,
     TaskView,
 )
@@ -184,13 +184,13 @@ class Agent:
         if job is None:
             return intents
         task = by_key.get(job.task.key)
-        mine = task is not None and task.state == State.HELD and task.holder == self.name
+        mine = task is not None and task.state == TaskState.HELD and task.holder == self.name
         if mine and task is not None:
             job.accepted = job.accepted or task.accepted
             if now_ns - job.renewed_at >= RENEW_EVERY:
                 job.renewed_at = now_ns
                 intents.append(Renew(job.task.key))
-        elif task is not None and task.state == State.DONE:
+        elif task is not None and task.state == TaskState.DONE:
             self._drop(f'{job} was done by {", ".join(sorted(task.completed_by))}')
         elif task is not None and task.holder is not None:
             self._drop(f'{job} went to {task.holder}')
@@ -275,7 +275,7 @@ class Agent:
     def _is_open(place: Place, tasks: Sequence[TaskView]) -> bool:
         """Whether somebody still has to take a place on."""
         task = task_at(place, tasks)
-        return task is None or task.state == State.OPEN
+        return task is None or task.state == TaskState.OPEN
 
     def _propose(
         self, now_ns: int, tasks: Sequence[TaskView], options: Sequence[Option]
@@ -285,7 +285,9 @@ class Agent:
             (option for option in new if option.place.kind == Kind.INSPECT),
             key=lambda option: (option.cost_m, option.place.cell),
         )
-        open_walls = sum(task.kind == Kind.INSPECT and task.state == State.OPEN for task in tasks)
+        open_walls = sum(
+            task.kind == Kind.INSPECT and task.state == TaskState.OPEN for task in tasks
+        )
         room = max(0, MAX_OPEN_INSPECTIONS - open_walls)
         chosen = [option.place for option in new if option.place.kind == Kind.EXPLORE]
         chosen += [option.place for option in walls[:room]]
@@ -305,7 +307,7 @@ class Agent:
         if job is None or self._ending(now_ns, job):
             for option in options:
                 task = task_at(option.place, tasks)
-                if task is not None and task.state == State.OPEN:
+                if task is not None and task.state == TaskState.OPEN:
                     offers.append((task, _price(option)))
         intents: list[Intent] = []
         intents += self._bidder.bid(now_ns, offers)
@@ -342,7 +344,7 @@ class Agent:
                 soon = self._bidder.is_worth_it(option.place)
             else:
                 bidding = self.name not in task.bids or now_ns < task.award_from_ns
-                soon = task.state == State.OPEN and bidding
+                soon = task.state == TaskState.OPEN and bidding
             if soon:
                 best = min(best, _price(option))
         return best
@@ -359,12 +361,12 @@ class Agent:
         result = []
         for task in tasks:
             mine = task.key in wanted or self._bidder.claimable(task)
-            if task.state == State.OPEN and (mine or task.key in here):
+            if task.state == TaskState.OPEN and (mine or task.key in here):
                 bids = {
                     robot: cost for robot, cost in task.bids.items() if mine or robot != self.name
                 }
                 result.append(replace(task, bids=bids))
-            elif task.state == State.HELD and task.holder != self.name:
+            elif task.state == TaskState.HELD and task.holder != self.name:
                 result.append(task)
         return result
 
@@ -377,7 +379,7 @@ class Agent:
             task
             for task in tasks
             if task.kind == Kind.INSPECT
-            and task.state == State.OPEN
+            and task.state == TaskState.OPEN
             and task.cell not in unseen
             and self._camera.saw(task.cell)
         ]

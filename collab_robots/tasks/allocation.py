@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 from scipy.optimize import linear_sum_assignment
 
 from collab_robots.contract.calls import Kind
+from collab_robots.contract.view import TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array
 from collab_robots.tasks.places import Cell, Place
@@ -29,15 +29,6 @@ PROPOSE_EVERY = 3 * SECOND
 MAX_BIDS = 6  # live bids of one robot, cheapest first
 SEEN = 0.001  # m; the bid of a robot that needs not drive: it has seen the place already
 _DRIVES = 0.002  # m; bids from here on are meant as a way to go (messages carry float32)
-
-
-class State(IntEnum):
-    """What the contract says of a task; the numbers are those of TaskStatus.msg."""
-
-    OPEN = 0
-    HELD = 1
-    DONE = 2
-    STALE = 3
 
 
 @dataclass(frozen=True)
@@ -57,7 +48,7 @@ class TaskView:
     kind: Kind
     cell: Cell
     round: int
-    state: State
+    state: TaskState
     holder: str | None = None
     accepted: bool = False
     proposed_at_ns: int = 0
@@ -69,7 +60,7 @@ class TaskView:
     @property
     def live(self) -> bool:
         """Whether somebody may still do it."""
-        return self.state in (State.OPEN, State.HELD)
+        return self.state in (TaskState.OPEN, TaskState.HELD)
 
 
 @dataclass(frozen=True)
@@ -124,7 +115,7 @@ def rounds(tasks: Sequence[TaskView]) -> dict[tuple[Kind, Cell], int]:
     """Return how often each cell's task was completed: the round its next task has."""
     result: dict[tuple[Kind, Cell], int] = {}
     for task in tasks:
-        if task.state == State.DONE:
+        if task.state == TaskState.DONE:
             name = (task.kind, task.cell)
             result[name] = max(result.get(name, 0), task.round + 1)
     return result
@@ -144,7 +135,7 @@ def task_at(place: Place, tasks: Sequence[TaskView]) -> TaskView | None:
     ]
     return min(
         about,
-        key=lambda task: (task.state != State.HELD, task.proposed_at_ns, task.key),
+        key=lambda task: (task.state != TaskState.HELD, task.proposed_at_ns, task.key),
         default=None,
     )
 
@@ -163,11 +154,11 @@ def match(tasks: Sequence[TaskView], absent: Collection[str] = ()) -> dict[bytes
     :param absent: robots whose bids do not count: they do not take what they get.
     :returns: robot name by task key.
     """
-    busy = {task.holder for task in tasks if task.state == State.HELD} | set(absent)
+    busy = {task.holder for task in tasks if task.state == TaskState.HELD} | set(absent)
     offers = sorted(
         (cost, task.key, robot)
         for task in tasks
-        if task.state == State.OPEN
+        if task.state == TaskState.OPEN
         for robot, cost in task.bids.items()
         if robot not in absent and (robot not in busy or is_seen(cost))
     )
@@ -184,7 +175,7 @@ def match(tasks: Sequence[TaskView], absent: Collection[str] = ()) -> dict[bytes
 def may_award(task: TaskView, me: str, now_ns: int, bid_at_ns: int | None) -> bool:
     """Tell whether the contract would record my award now, and others' bids had time to arrive."""
     return (
-        task.state == State.OPEN
+        task.state == TaskState.OPEN
         and me in task.bids
         and now_ns >= task.award_from_ns
         and (bid_at_ns is None or now_ns >= bid_at_ns + SETTLE)
@@ -209,7 +200,7 @@ def assignment_quality(costs: Array) -> tuple[float, float]:
             Kind.EXPLORE,
             (index, 0),
             0,
-            State.OPEN,
+            TaskState.OPEN,
             bids={f'{robot:04d}': float(row[index]) for robot, row in enumerate(costs)},
         )
         for index in range(costs.shape[1])

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from collab_robots.contract.calls import Kind
+from collab_robots.contract.view import TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array
 from collab_robots.tasks.allocation import (
@@ -19,7 +20,6 @@ from collab_robots.tasks.allocation import (
     Propose,
     PROPOSE_EVERY,
     rounds,
-    State,
     TaskView,
 )
 from collab_robots.tasks.places import Cell, Place
@@ -171,7 +171,7 @@ class Bidder:
         self._waiting = waiting
 
     def _absentees(self, tasks: Sequence[TaskView]) -> set[str]:
-        holders = {task.holder for task in tasks if task.state == State.HELD}
+        holders = {task.holder for task in tasks if task.state == TaskState.HELD}
         self._absent = {
             robot: bids
             for robot, bids in self._absent.items()

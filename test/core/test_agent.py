@@ -14,6 +14,7 @@ import pytest
 from scipy import ndimage
 
 from collab_robots.contract.calls import Kind
+from collab_robots.contract.view import TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import compose, FREE, Grid, OCCUPIED, pose, transform, UNKNOWN
 from collab_robots.tasks.agent import Agent
@@ -24,7 +25,6 @@ from collab_robots.tasks.allocation import (
     Propose,
     Release,
     Renew,
-    State,
     TaskView,
 )
 from collab_robots.tasks.courtesy import Courtesy
@@ -134,11 +134,11 @@ class IdealContract:
         ]
         holder = min(live)[1] if live else None
         if task.done:
-            state = State.DONE
+            state = TaskState.DONE
         elif holder is not None:
-            state = State.HELD
+            state = TaskState.HELD
         else:
-            state = State.STALE if max(task.proposed) + 20 * SECOND < now else State.OPEN
+            state = TaskState.STALE if max(task.proposed) + 20 * SECOND < now else TaskState.OPEN
         accepted = holder is not None and now >= task.leases[holder][1] + ACCEPTANCE
         what = task.propose
         opens = (min(task.proposed) // SECOND + 2) * SECOND  # as in Fleet.sol: whole seconds
@@ -343,12 +343,12 @@ def play(agent: Agent, grid: Grid, tasks: list[TaskView], start: int, ticks: int
 def test_it_acts_only_on_an_accepted_award_and_drops_a_lost_one() -> None:
     agent, grid = Agent('a', 0), open_floor()
     (proposal, *_) = [i for i in play(agent, grid, [], SECOND, 1) if isinstance(i, Propose)]
-    view = TaskView(b'k', proposal.kind, proposal.cell, 0, State.OPEN)
+    view = TaskView(b'k', proposal.kind, proposal.cell, 0, TaskState.OPEN)
     (bid,) = [i for i in play(agent, grid, [view], 2 * SECOND, 1) if isinstance(i, Bid)]
     assert bid.key == b'k'
     view = replace(view, bids={'a': bid.cost_m})
     assert Award(b'k') in play(agent, grid, [view], 4 * SECOND, 1)
-    held = replace(view, state=State.HELD, holder='a')
+    held = replace(view, state=TaskState.HELD, holder='a')
     play(agent, grid, [held], 5 * SECOND, 1)
     assert agent.task is None and len(agent.path) == 0, 'not accepted yet'
     intents = play(agent, grid, [replace(held, accepted=True)], 6 * SECOND, 8)
@@ -367,12 +367,12 @@ def test_a_wall_it_has_seen_is_claimed_without_a_drive() -> None:
     grid.data[:, 80:] = OCCUPIED
     bearings = np.deg2rad(np.arange(-60, 60, 1.0))
     hits = (2.0 / np.cos(bearings))[:, None] * np.stack([np.cos(bearings), np.sin(bearings)], 1)
-    view = TaskView(b'w', Kind.INSPECT, (3, 2), 0, State.OPEN)
+    view = TaskView(b'w', Kind.INSPECT, (3, 2), 0, TaskState.OPEN)
     first = agent.decide(SECOND, grid, pose(2, 2, 0), hits, [view])
     assert Bid(b'w', 0.001) in first
     view = replace(view, bids={'a': 0.001, 'b': 3.0})
     assert Award(b'w') in agent.decide(3 * SECOND, grid, pose(2, 2, 0), hits, [view])
-    view = replace(view, state=State.HELD, holder='a', accepted=True)
+    view = replace(view, state=TaskState.HELD, holder='a', accepted=True)
     assert Complete(b'w') in agent.decide(4 * SECOND, grid, pose(2, 2, 0), hits, [view])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from collab_robots.contract.calls import Kind
+from collab_robots.contract.view import TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.tasks.allocation import (
     assignment_quality,
@@ -21,7 +22,6 @@ from collab_robots.tasks.allocation import (
     Propose,
     rounds,
     SEEN,
-    State,
     task_at,
     TaskView,
 )
@@ -29,7 +29,7 @@ from collab_robots.tasks.bidder import ABSENT_AFTER, Bidder, MAX_ROUNDS, SHUN_FO
 from collab_robots.tasks.places import Cell, Place
 
 
-def task(number: int, state: State = State.OPEN, **more: object) -> TaskView:
+def task(number: int, state: TaskState = TaskState.OPEN, **more: object) -> TaskView:
     view = TaskView(bytes([number]), Kind.EXPLORE, (number, 0), 0, state)
     return replace(view, **more)  # type: ignore[arg-type]
 
@@ -45,10 +45,10 @@ def test_greedy_takes_the_cheapest_first_and_spreads() -> None:
 
 
 def test_busy_and_absent_robots_get_nothing() -> None:
-    tasks = [task(1, bids={'a': 1.0, 'b': 2.0}), task(2, State.HELD, holder='a')]
+    tasks = [task(1, bids={'a': 1.0, 'b': 2.0}), task(2, TaskState.HELD, holder='a')]
     assert match(tasks) == {bytes([1]): 'b'}
     assert match(tasks[:1], absent={'a'}) == {bytes([1]): 'b'}
-    assert match([task(1, State.DONE, bids={'a': 1.0})]) == {}
+    assert match([task(1, TaskState.DONE, bids={'a': 1.0})]) == {}
 
 
 def test_who_has_seen_it_wins_even_if_busy_and_keeps_the_turn() -> None:
@@ -60,7 +60,7 @@ def test_who_has_seen_it_wins_even_if_busy_and_keeps_the_turn() -> None:
         task(3, bids={'a': 4.0, 'b': 5.0}),
     ]
     assert match(tasks) == {bytes([1]): 'a', bytes([2]): 'a', bytes([3]): 'a'}
-    busy = [*tasks, task(4, State.HELD, holder='a')]
+    busy = [*tasks, task(4, TaskState.HELD, holder='a')]
     assert match(busy) == {bytes([1]): 'a', bytes([2]): 'a', bytes([3]): 'b'}
 
 
@@ -103,7 +103,7 @@ def test_an_award_waits_for_the_contract_and_for_others_bids() -> None:
     assert may_award(view, 'a', 5 * SECOND, None)
     assert not may_award(view, 'a', 5 * SECOND, 5 * SECOND - SECOND // 4)
     assert not may_award(view, 'b', 6 * SECOND, None)
-    assert not may_award(replace(view, state=State.HELD), 'a', 6 * SECOND, None)
+    assert not may_award(replace(view, state=TaskState.HELD), 'a', 6 * SECOND, None)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,9 @@ def test_rounds_count_completions_and_end_unless_the_frontier_grew() -> None:
     where = place((3, 4), points=10)
     assert bidder.propose(0, [where], True) == [Propose(Kind.EXPLORE, (3, 4), 0)]
     assert bidder.propose(SECOND, [where], True) == [], 'said already'
-    done = [TaskView(bytes([n]), Kind.EXPLORE, (3, 4), n, State.DONE) for n in range(MAX_ROUNDS)]
+    done = [
+        TaskView(bytes([n]), Kind.EXPLORE, (3, 4), n, TaskState.DONE) for n in range(MAX_ROUNDS)
+    ]
     assert rounds(done) == {(Kind.EXPLORE, (3, 4)): MAX_ROUNDS}
     bidder.learn(done[:1], [where])
     assert bidder.propose(9 * SECOND, [where], True) == [Propose(Kind.EXPLORE, (3, 4), 1)]
@@ -159,9 +161,9 @@ def test_a_place_has_one_task_the_held_then_the_oldest() -> None:
     where = place((1, 0), (2, 0), (3, 0))
     old, new = task(1, proposed_at_ns=1), task(2, proposed_at_ns=2)
     assert task_at(where, [new, old]) == old
-    held = task(3, State.HELD, holder='b', proposed_at_ns=3)
+    held = task(3, TaskState.HELD, holder='b', proposed_at_ns=3)
     assert task_at(where, [old, new, held]) == held
-    assert task_at(where, [task(1, State.STALE), task(2, State.DONE), task(7)]) is None
+    assert task_at(where, [task(1, TaskState.STALE), task(2, TaskState.DONE), task(7)]) is None
 
 
 def test_the_auction_does_not_wait_for_the_dead() -> None:
