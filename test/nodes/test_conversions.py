@@ -1,0 +1,120 @@
+"""What goes into a message comes out of it, and what cannot be is refused."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from sensor_msgs.msg import Image
+
+from collab_robots.contract.calls import Kind
+from collab_robots.contract.view import Task, TaskState
+from collab_robots.core.clock import SECOND
+from collab_robots.core.errors import RefusedError
+from collab_robots.core.geometry import Grid, pose
+from collab_robots.nodes import conversions
+from collab_robots.tangle.sync import Have, Range, Request
+from collab_robots_msgs.msg import Request as RequestMsg
+from collab_robots_msgs.msg import TaskStatus
+
+DIGEST = bytes(range(32))
+
+
+@pytest.mark.parametrize('time_ns', [0, 1, SECOND - 1, 1_795_326_332_531_795_237])
+def test_stamps(time_ns: int) -> None:
+    assert conversions.stamp_from_msg(conversions.stamp_to_msg(time_ns)) == time_ns
+
+
+@pytest.mark.parametrize('yaw', [0.0, 1.0, -3.0, math.pi - 1e-6])
+def test_poses(yaw: float) -> None:
+    planar = pose(1.5, -2.5, yaw)
+    message = conversions.pose_to_msg(planar, 'map', 5)
+    assert conversions.pose_from_msg(message) == pytest.approx(planar)
+    message.pose.position.x = math.nan
+    with pytest.raises(RefusedError, match='finite'):
+        conversions.pose_from_msg(message)
+
+
+def test_grids() -> None:
+    data = np.array([[-1, 0, 100], [100, 0, -1]], dtype=np.int8)
+    message = conversions.grid_to_msg(Grid(data, 0.05, (-3.2, 6.4)), 'map', 7)
+    back = conversions.grid_from_msg(message)
+    assert (back.data == data).all()
+    assert (back.resolution, back.origin) == (pytest.approx(0.05), (-3.2, 6.4))
+    message.info.width = 4
+    with pytest.raises(RefusedError, match='expected 2 x 4 cells'):
+        conversions.grid_from_msg(message)
+
+
+def test_haves_and_requests() -> None:
+    have = Have('robot1', DIGEST, (3, 0, 7), DIGEST[::-1])
+    assert conversions.have_from_msg(conversions.have_to_msg(have)) == have
+    request = Request('robot1', 'robot2', (Range(0, 1, 4), Range(2, 0, 0)), (DIGEST,))
+    assert conversions.request_from_msg(conversions.request_to_msg(request)) == request
+    with pytest.raises(RefusedError, match='ranges are incomplete'):
+        conversions.request_from_msg(RequestMsg(issuers=[1], first=[0, 1], last=[1]))
+    with pytest.raises(RefusedError, match='no list of digests'):
+        conversions.request_from_msg(RequestMsg(ids=DIGEST[:-1]))
+
+
+def test_tasks() -> None:
+    task = Task(
+        DIGEST,
+        Kind.INSPECT,
+        (-3, 4),
+        2,
+        TaskState.HELD,
+        'robot2',
+        {'robot1': 4.5, 'robot2': 0.25},
+        20 * SECOND,
+        8 * SECOND,
+        10 * SECOND,
+        {'robot1': 30 * SECOND},
+    )
+    view = conversions.task_from_msg(conversions.task_to_msg(task, accepted=True))
+    assert (view.key, view.kind, view.cell, view.round) == (DIGEST, Kind.INSPECT, (-3, 4), 2)
+    assert (view.state, view.holder, view.accepted) == (TaskState.HELD, 'robot2', True)
+    assert (view.proposed_at_ns, view.award_from_ns) == (8 * SECOND, 10 * SECOND)
+    assert view.lease_until_ns == 20 * SECOND
+    assert (view.bids, view.completed_by) == (task.bids, ('robot1',))
+
+
+@pytest.mark.parametrize(
+    'message',
+    [
+        TaskStatus(kind=0),
+        TaskStatus(kind=1, state=9),
+        TaskStatus(kind=1, bidders=['robot1'], costs=[]),
+    ],
+)
+def test_tasks_that_cannot_be(message: TaskStatus) -> None:
+    with pytest.raises(RefusedError, match='task: '):
+        conversions.task_from_msg(message)
+
+
+def test_pictures() -> None:
+    rgb = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    message = Image(height=2, width=4, step=12, encoding='rgb8', data=rgb.tobytes())
+    assert (conversions.image_from_msg(message) == rgb).all()
+    message.encoding = 'bgr8'
+    assert (conversions.image_from_msg(message) == rgb[:, :, ::-1]).all()
+    padded = np.zeros((2, 16), np.uint8)
+    padded[:, :12] = rgb.reshape(2, 12)
+    message = Image(height=2, width=4, step=16, encoding='rgb8', data=padded.tobytes())
+    assert (conversions.image_from_msg(message) == rgb).all()
+
+
+@pytest.mark.parametrize(
+    'message',
+    [
+        Image(height=1, width=1, step=3, encoding='mono8', data=b'abc'),
+        Image(height=0, width=1, step=3, encoding='rgb8', data=b''),
+        Image(height=1, width=2, step=3, encoding='rgb8', data=b'abc'),
+        Image(height=2, width=1, step=3, encoding='rgb8', data=b'abc'),
+        Image(height=2**31, width=2**31, step=3, encoding='rgb8', data=b'abc'),
+    ],
+)
+def test_pictures_that_cannot_be(message: Image) -> None:
+    with pytest.raises(RefusedError):
+        conversions.image_from_msg(message)
