@@ -44,7 +44,8 @@ ACCEPT_WITHIN = 4 * SECOND  # an award that does not show in the view by then is
 REPLAN_EVERY = SECOND
 OUT_OF_REACH = 12 * SECOND  # a teammate may stand in the only door
 TASK_LIMIT = 90 * SECOND  # whoever needs longer gives the task back
-INSPECT_EXTRA = 20.0  # m added to the bids of inspections: exploring comes first
+INSPECT_EXTRA = 10.0  # m added to the bids of inspections: exploring comes first …
+FAR = 12.0  # m; … unless it is this far away: near walls are looked at before a long drive
 SMALL_EXTRA = 3.0  # m added to the bids of the smallest places, less for larger ones …
 LARGE = 10  # … and nothing from this many planning cells on
 WORTH_WAITING = 2.0  # m; a place so much cheaper, proposed just now, is worth waiting for …
@@ -248,7 +249,7 @@ class Agent:
         )
 
     def _options(self, now_ns: int, tasks: Sequence[TaskView], routes: Routes) -> list[Option]:
-        """Return the places I can go to; walls only when no frontier is left for me."""
+        """Return the places I can go to; walls only when no frontier near is left for me."""
         result = []
         for place in self._places:
             if place.kind != Kind.EXPLORE or self._bidder.shuns(now_ns, Kind.EXPLORE, place.cell):
@@ -257,7 +258,8 @@ class Agent:
             if found is not None:
                 result.append(Option(place, found[1], found[0]))
         busy = self._job is not None and not self._ending(now_ns, self._job)
-        if busy or any(self._is_open(option.place, tasks) for option in result):
+        near = [option.place for option in result if option.cost_m < FAR]
+        if busy or any(self._is_open(place, tasks) for place in near):
             return result
         here = routes.pose[:2]
         walls = [place for place in self._places if place.kind == Kind.INSPECT]
