@@ -12,6 +12,7 @@ from collections.abc import Collection
 import math
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from collab_robots.contract.calls import Kind
@@ -42,7 +43,7 @@ class CameraCoverage:
     """Remembers the wall faces that one robot's camera has seen."""
 
     def __init__(self) -> None:
-        self._seen = np.empty(0, dtype=np.int64)  # names of faces, sorted
+        self._seen: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)  # names of faces, sorted
         self._coarse: frozenset[Cell] = frozenset()
 
     def look(self, pose: Array, points: Array, turn_rate: float) -> None:
