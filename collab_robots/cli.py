@@ -229,11 +229,11 @@ def map_log(
             def advance(done: int, total: int) -> None:
                 progress.update(task, completed=done, total=total)
 
-            summary = asdict(run(log, pieces, out, relations, advance))
+            summary = run(log, pieces, out, relations, advance)
         if as_json:
-            typer.echo(json.dumps(summary, indent=2, default=str))
+            typer.echo(json.dumps(asdict(summary), indent=2))
         else:
-            _print_pairs(summary)
+            _print_pairs({**summary.words, 'picture': out})
 
 
 @fleet_app.command(
@@ -287,9 +287,9 @@ def ledger_status(
 
 def _print_pairs(summary: dict[str, Any]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(box=None, show_header=False, pad_edge=False)
+    table = Table('', Column(overflow='fold'), box=None, show_header=False, pad_edge=False)
     for key, value in summary.items():
         if isinstance(value, dict):
             value = ', '.join(f'{name} {number}' for name, number in value.items()) or '-'

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+import math
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -57,6 +58,14 @@ class RelationError:
     turn_mean: float
     turn_std: float
 
+    @property
+    def words(self) -> str:
+        """Say it with units."""
+        return (
+            f'mean {self.shift_mean:.3f} m and {math.degrees(self.turn_mean):.1f}°, '
+            f'over {self.used} relations'
+        )
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -78,6 +87,20 @@ class Summary:
     turn_mean: float
     relations: RelationError | None
     log_relations: RelationError | None
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Say it with units."""
+        lines = {
+            'scans': f'{self.scans}, as {self.pieces} robot(s); {self.malformed} malformed lines',
+            'matched': f'{self.matched}; {self.fallback} by odometry alone',
+            "off the log's poses": f'mean {self.shift_mean:.3f} m and '
+            f'{math.degrees(self.turn_mean):.1f}°, at most {self.shift_max:.3f} m',
+        }
+        if self.relations is not None and self.log_relations is not None:
+            lines['off the true relations'] = self.relations.words
+            lines["the log's poses are off by"] = self.log_relations.words
+        return lines
 
 
 def run(
