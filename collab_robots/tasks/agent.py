@@ -40,7 +40,7 @@ from collab_robots.tasks.planner import Routes, Terrain
 
 NEAR_END = 1.5  # m to go: time to bid for the next task
 AT_GOAL = 0.5  # m
-ACCEPT_WITHIN = 4 * SECOND  # an award that does not show in the view by then is forgotten
+ACCEPT_WITHIN = 8 * SECOND  # for an award: those who fell silent count for 5 s; a lease is 10 s
 REPLAN_EVERY = SECOND
 OUT_OF_REACH = 12 * SECOND  # a teammate may stand in the only door
 TASK_LIMIT = 90 * SECOND  # whoever needs longer gives the task back
@@ -180,6 +180,7 @@ class Agent:
                 intents.append(Complete(key))
                 del self._claims[key]
             elif now_ns - since > ACCEPT_WITHIN:
+                intents.append(Release(key))
                 del self._claims[key]
         job = self._job
         if job is None:
@@ -198,6 +199,7 @@ class Agent:
             intents.append(Release(job.task.key))
         elif job.accepted or now_ns - job.since > ACCEPT_WITHIN:
             self._drop(f'lost the lease of {job}')
+            intents.append(Release(job.task.key))
         if self._job is not None:
             intents += self._progress(now_ns, pose, job)
         return intents

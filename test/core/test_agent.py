@@ -16,7 +16,16 @@ from scipy import ndimage
 from collab_robots.contract.calls import Kind
 from collab_robots.contract.view import TaskState
 from collab_robots.core.clock import SECOND
-from collab_robots.core.geometry import compose, FREE, Grid, OCCUPIED, pose, transform, UNKNOWN
+from collab_robots.core.geometry import (
+    Array,
+    compose,
+    FREE,
+    Grid,
+    OCCUPIED,
+    pose,
+    transform,
+    UNKNOWN,
+)
 from collab_robots.tasks.agent import Agent
 from collab_robots.tasks.allocation import (
     Award,
@@ -361,19 +370,41 @@ def test_it_acts_only_on_an_accepted_award_and_drops_a_lost_one() -> None:
     assert 'went to b' in agent.state
 
 
-def test_a_wall_it_has_seen_is_claimed_without_a_drive() -> None:
-    agent = Agent('a', 0)
+def before_a_wall() -> tuple[Grid, Array]:
+    """Return the map of a wall 2 m ahead of (2, 2), and the lidar's hits on it."""
     grid = open_floor()
     grid.data[:, 80:] = OCCUPIED
     bearings = np.deg2rad(np.arange(-60, 60, 1.0))
     hits = (2.0 / np.cos(bearings))[:, None] * np.stack([np.cos(bearings), np.sin(bearings)], 1)
+    return grid, hits
+
+
+def test_a_wall_it_has_seen_is_claimed_without_a_drive() -> None:
+    agent = Agent('a', 0)
+    grid, hits = before_a_wall()
     view = TaskView(b'w', Kind.INSPECT, (3, 2), 0, TaskState.OPEN)
     first = agent.decide(SECOND, grid, pose(2, 2, 0), hits, [view])
     assert Bid(b'w', 0.001) in first
     view = replace(view, bids={'a': 0.001, 'b': 3.0})
     assert Award(b'w') in agent.decide(3 * SECOND, grid, pose(2, 2, 0), hits, [view])
-    view = replace(view, state=TaskState.HELD, holder='a', accepted=True)
-    assert Complete(b'w') in agent.decide(4 * SECOND, grid, pose(2, 2, 0), hits, [view])
+    view = replace(view, state=TaskState.HELD, holder='a')
+    for second in range(4, 11):
+        waited = agent.decide(second * SECOND, grid, pose(2, 2, 0), hits, [view])
+        assert not {Complete(b'w'), Release(b'w')} & set(waited)
+    assert Complete(b'w') in agent.decide(
+        11 * SECOND, grid, pose(2, 2, 0), hits, [replace(view, accepted=True)]
+    )
+
+
+def test_a_claim_that_nobody_accepts_is_given_back_before_its_lease_runs_out() -> None:
+    agent = Agent('a', 0)
+    grid, hits = before_a_wall()
+    view = TaskView(b'w', Kind.INSPECT, (3, 2), 0, TaskState.OPEN)
+    agent.decide(SECOND, grid, pose(2, 2, 0), hits, [view])
+    view = replace(view, bids={'a': 0.001})
+    assert Award(b'w') in agent.decide(3 * SECOND, grid, pose(2, 2, 0), hits, [view])
+    held = replace(view, state=TaskState.HELD, holder='a')
+    assert Release(b'w') in agent.decide(12 * SECOND, grid, pose(2, 2, 0), hits, [held])
 
 
 @pytest.mark.parametrize('case', ['hold', 'no map', 'nan'])
