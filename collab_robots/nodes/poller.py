@@ -1,9 +1,8 @@
 """
-Spin nodes by asking each entity in turn, a few times per 10 ms.
+Spin nodes by asking each entity in turn, every few ms.
 
-A wait set is built anew for every message that arrives, from all entities of all nodes; with the
-hundred or so entities of a robot and a hundred messages a second that costs more than everything
-that the callbacks do. Asking is cheaper, at the price of a few ms of delay.
+An executor builds a wait set from all entities of all nodes for each message that arrives. Asking
+costs less, at the price of a few ms of delay; docs/adr/0004-poll-topics.md has the figures.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One robot: its four nodes composed on one executor in one process."""
+"""One robot: its four nodes composed in one process and served by one loop."""
 
 from __future__ import annotations
 

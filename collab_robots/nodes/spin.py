@@ -17,7 +17,7 @@ from collab_robots.core.errors import CollabError
 from collab_robots.nodes.poller import Poller
 
 BAD_INPUT = 2
-IDLE_S = 0.004
+IDLE_S = 0.004  # between two rounds: what a message waits at most beside the callbacks
 
 
 def _stop(_signal: int, _frame: Any) -> None:

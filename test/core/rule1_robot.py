@@ -105,7 +105,7 @@ def main(folder, lives, seed, late):
             os.close(inlet)
             try:
                 live(path, outlet, life, steps, late)
-            except Exception:
+            except Exception:  # a fork: nothing may unwind into the parent's code
                 traceback.print_exc()
             finally:
                 os._exit(1)

@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
@@ -17,6 +16,8 @@ from rosgraph_msgs.msg import Clock
 from collab_robots.core.clock import SECOND
 from collab_robots.explorer.fleets import make_fleet
 from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes.poller import Poller
+from collab_robots.nodes.spin import IDLE_S
 
 PATIENCE = 20.0  # s of wall time until a test gives up
 
@@ -27,15 +28,14 @@ class Harness:
     def __init__(self, folder: Path, robots: tuple[str, ...] = ('robot1', 'robot2')) -> None:
         self.folder = folder
         self.fleet = make_fleet(folder, robots, name='test')
-        self.executor = SingleThreadedExecutor()
         self.now_ns = 0
         self._nodes: list[Node] = []
+        self._poller = Poller(self._nodes)  # the loop that robots run in
         self.probe = self.add(Node('probe'))
         self._clock = self.probe.create_publisher(Clock, topics.CLOCK, 10)
 
     def add(self, node: Node) -> Any:
         self._nodes.append(node)
-        self.executor.add_node(node)
         return node
 
     def options(self, robot: str, **values: Any) -> dict[str, Any]:
@@ -73,8 +73,9 @@ class Harness:
             self.now_ns += round(step * SECOND)
             self._clock.publish(Clock(clock=conversions.stamp_to_msg(self.now_ns)))
             until = time.monotonic() + min(step, 0.05)
-            while (left := until - time.monotonic()) > 0:
-                self.executor.spin_once(timeout_sec=left)
+            while time.monotonic() < until:
+                self._poller.poll()
+                time.sleep(IDLE_S)
             if value := condition():
                 return value
         raise AssertionError(f'did not happen within {PATIENCE:.0f} s')
@@ -84,7 +85,6 @@ class Harness:
         self.wait(lambda: publisher.get_subscription_count() >= topic_count)
 
     def close(self) -> None:
-        self.executor.shutdown(timeout_sec=0)
         for node in reversed(self._nodes):
             node.destroy_node()
 
