@@ -30,6 +30,7 @@ from collab_robots.tangle.block import (
 
 RECORD_VERSION = 1
 RECORD_TAG = b'collab-robots/1'
+LEDGER_CALL = bytes(4)  # calls that start with it are for the ledger, not for the contract
 SIGNING_DOMAIN = b'collab-robots/record/1\0'
 MAX_CALLS = 32
 MAX_CALL_BYTES = 8_192

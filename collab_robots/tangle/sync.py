@@ -23,6 +23,10 @@ from collab_robots.tangle.record import MAX_SEQ
 
 MAX_RANGES = 64
 MAX_IDS = 128
+MAX_CHUNKS = 16  # asked for at a time
+MAX_CHUNK_BYTES = 32_000
+MAX_CHUNK_COUNT = 2_048  # of one snapshot: 64 MB
+MAX_SNAPSHOT = (1 << 32) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +38,24 @@ class Have:
     :param fleet: id of its fleet file, 32 bytes.
     :param heights: per roster index: how many records of that issuer, without a gap.
     :param set_digest: XOR of all block ids, 32 bytes: equal digests mean equal sets.
+    :param bases: per roster index: the first seq that is still held; those before are pruned.
+    :param forked: roster indexes of those whose proof of equivocation is here.
+    :param snapshot: index of the newest attested snapshot, 0 if there is none.
     """
 
     sender: str
     fleet: bytes
     heights: tuple[int, ...]
     set_digest: bytes
+    bases: tuple[int, ...] = ()
+    forked: tuple[int, ...] = ()
+    snapshot: int = 0
 
     @property
     def size(self) -> int:
         """Bytes of its content on the wire, without the transport's own."""
-        return len(self.sender) + 64 + 4 * len(self.heights)
+        numbers = len(self.heights) + len(self.bases) + 1
+        return len(self.sender) + 64 + 4 * numbers + len(self.forked)
 
 
 class Range(NamedTuple):
@@ -70,19 +81,49 @@ class Request:
     :param target: robot name; others ignore it.
     :param ranges: at most 64.
     :param ids: block ids, at most 128.
+    :param snapshot: index of the snapshot whose chunks are asked for; 0: none.
+    :param chunks: numbers of its chunks, at most 16.
     """
 
     sender: str
     target: str
     ranges: tuple[Range, ...] = ()
     ids: tuple[bytes, ...] = ()
+    snapshot: int = 0
+    chunks: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
         """Bytes of its content on the wire, without the transport's own."""
-        return (
-            len(self.sender) + len(self.target) + 10 * len(self.ranges) + ID_BYTES * len(self.ids)
-        )
+        names = len(self.sender) + len(self.target)
+        lists = 10 * len(self.ranges) + ID_BYTES * len(self.ids) + 4 * len(self.chunks)
+        return names + lists + 4
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """
+    A piece of a snapshot.
+
+    :param sender: robot name.
+    :param snapshot: index of the snapshot.
+    :param number: of this piece, from 0.
+    :param count: how many there are.
+    :param digest: of the whole snapshot, 32 bytes.
+    :param data: at most 32,000 bytes.
+    """
+
+    sender: str
+    snapshot: int
+    number: int
+    count: int
+    digest: bytes
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of its content on the wire, without the transport's own."""
+        return len(self.sender) + 12 + ID_BYTES + len(self.data)
 
 
 class Transport(Protocol):
@@ -100,6 +141,10 @@ class Transport(Protocol):
         """Send a request to one robot."""
         ...
 
+    def broadcast_chunk(self, chunk: Chunk) -> None:
+        """Send a piece of a snapshot to whoever hears it."""
+        ...
+
 
 def check_have(have: Have, fleet: Fleet) -> None:
     """
@@ -115,10 +160,19 @@ def check_have(have: Have, fleet: Fleet) -> None:
             f'ours is {fleet.fleet!r}, {fleet.id.hex()}: compare the fleet files',
         )
     _check_sender(have.sender, fleet)
-    if len(have.heights) != len(fleet.robots) or len(have.set_digest) != ID_BYTES:
+    members = len(fleet.robots)
+    if len(have.heights) != members or len(have.set_digest) != ID_BYTES:
         raise RefusedError(Refusal.MALFORMED, f'{len(have.heights)} heights or a bad digest')
     if not all(0 <= height <= MAX_SEQ + 1 for height in have.heights):
         raise RefusedError(Refusal.MALFORMED, 'a height is out of range')
+    if len(have.bases) not in (0, members) or not all(
+        0 <= base <= height for base, height in zip(have.bases, have.heights, strict=False)
+    ):
+        raise RefusedError(Refusal.MALFORMED, 'a base is out of range')
+    if len(have.forked) > members or not all(0 <= robot < members for robot in have.forked):
+        raise RefusedError(Refusal.MALFORMED, 'an equivocator is not in the roster')
+    if not 0 <= have.snapshot <= MAX_SNAPSHOT:
+        raise RefusedError(Refusal.MALFORMED, f'snapshot {have.snapshot} cannot be')
 
 
 def check_request(request: Request, fleet: Fleet) -> None:
@@ -138,6 +192,29 @@ def check_request(request: Request, fleet: Fleet) -> None:
         for issuer, first, last in request.ranges
     ):
         raise RefusedError(Refusal.MALFORMED, 'a range or an id that cannot be')
+    if len(request.chunks) > MAX_CHUNKS:
+        raise RefusedError(Refusal.TOO_LARGE, f'{len(request.chunks)} chunks')
+    if not 0 <= request.snapshot <= MAX_SNAPSHOT or not all(
+        0 <= number < MAX_CHUNK_COUNT for number in request.chunks
+    ):
+        raise RefusedError(Refusal.MALFORMED, 'a snapshot or a chunk that cannot be')
+
+
+def check_chunk(chunk: Chunk, fleet: Fleet) -> None:
+    """
+    Check the frame of a piece of a snapshot; what is in it counts only with the whole.
+
+    :raises RefusedError: ISSUER, TOO_LARGE or MALFORMED.
+    """
+    _check_sender(chunk.sender, fleet)
+    if len(chunk.data) > MAX_CHUNK_BYTES:
+        raise RefusedError(Refusal.TOO_LARGE, f'chunk of {len(chunk.data)} bytes')
+    if (
+        not 1 <= chunk.snapshot <= MAX_SNAPSHOT
+        or not 0 <= chunk.number < chunk.count <= MAX_CHUNK_COUNT
+        or len(chunk.digest) != ID_BYTES
+    ):
+        raise RefusedError(Refusal.MALFORMED, f'chunk {chunk.number} of {chunk.count}')
 
 
 def _check_sender(name: str, fleet: Fleet) -> None:
