@@ -1,67 +1,17 @@
-"""
-The command line: ``collab-robots``.
-
-Everything heavy is imported inside the commands, so that ``--help`` answers at once.
-"""
+"""``collab-robots demo`` and ``collab-robots map``: runs that make something to look at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 import json
 from pathlib import Path
 import signal
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from collab_robots import __version__
+from collab_robots.cli.common import FAILED, OK, plain_errors, print_pairs
 
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-
-app = typer.Typer(
-    name='collab-robots',
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode='rich',
-    pretty_exceptions_enable=False,
-    context_settings={'help_option_names': ['-h', '--help']},
-    help='A team of robots that keeps working when its network falls apart.',
-)
-fleet_app = typer.Typer(no_args_is_help=True, help='Make the file that all robots share.')
-ledger_app = typer.Typer(no_args_is_help=True, help="Look into a robot's ledger file.")
-app.add_typer(fleet_app, name='fleet')
-app.add_typer(ledger_app, name='ledger')
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f'collab-robots {__version__}')
-        raise typer.Exit
-
-
-@app.callback()
-def _main(
-    version: Annotated[
-        bool,
-        typer.Option('--version', callback=_version, is_eager=True, help='Print the version.'),
-    ] = False,
-) -> None:
-    pass
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Print our own errors as one message, without a traceback."""
-    from collab_robots.core.errors import CollabError, ConfigError, RefusedError
-
-    try:
-        yield
-    except CollabError as error:
-        typer.echo(f'collab-robots: {error}', err=True)
-        bad_input = isinstance(error, (ConfigError, RefusedError))
-        raise typer.Exit(BAD_INPUT if bad_input else FAILED) from None
+demo_app = typer.Typer()
 
 
 def _interrupt_on_term() -> None:
@@ -71,7 +21,7 @@ def _interrupt_on_term() -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
-@app.command(
+@demo_app.command(
     epilog=(
         'Examples:\n\n'
         '  collab-robots demo\n\n'
@@ -145,7 +95,7 @@ def demo(
 
     Writes a report with the map, the ledgers and every check into the run's folder.
     """
-    with _plain_errors():
+    with plain_errors():
         from rich.console import Console
 
         from collab_robots.core.errors import ConfigError
@@ -200,7 +150,7 @@ def demo(
     raise typer.Exit(run.code or (OK if summary['passed'] else FAILED))
 
 
-@app.command(
+@demo_app.command(
     'map', epilog=('Example:\n\n  collab-robots map intel.gfs.log --pieces 4 --out intel.png')
 )
 def map_log(
@@ -215,7 +165,7 @@ def map_log(
     as_json: Annotated[bool, typer.Option('--json', help='Print the figures as JSON.')] = False,
 ) -> None:
     """Map a recorded log, whole or in pieces as if each came from another robot."""
-    with _plain_errors():
+    with plain_errors():
         from dataclasses import asdict
 
         from rich.console import Console
@@ -233,79 +183,4 @@ def map_log(
         if as_json:
             typer.echo(json.dumps(asdict(summary), indent=2))
         else:
-            _print_pairs({**summary.words, 'picture': out})
-
-
-@fleet_app.command(
-    'init',
-    epilog=(
-        'Example:\n\n  collab-robots fleet init config/site7 --robots scout,mule,crane\n\n'
-        'Give every robot the fleet.yaml and its own key file, and nobody else the key.'
-    ),
-)
-def fleet_init(
-    directory: Annotated[Path, typer.Argument(help='Folder to write to.')],
-    robots: Annotated[str, typer.Option(help='Names, with commas between them.')],
-    name: Annotated[str, typer.Option(help='Name of the fleet.')] = 'fleet',
-) -> None:
-    """Make a private key for each robot and the fleet file with their public keys."""
-    with _plain_errors():
-        from collab_robots.explorer.fleets import make_fleet
-
-        names = [part.strip() for part in robots.split(',')]
-        made = make_fleet(directory, names, name)
-        typer.echo(f'{directory / "fleet.yaml"}: fleet {made.fleet}, id {made.id.hex()}')
-        for member in made.robots:
-            typer.echo(f'{directory / member.name / "key"}: {member.name} {member.public_key}')
-
-
-@ledger_app.command(
-    'status',
-    epilog=('Example:\n\n  collab-robots ledger status runs/2026-01-31_12-00-00/robot1/ledger.db'),
-)
-def ledger_status(
-    db: Annotated[Path, typer.Argument(help="A robot's ledger.db.")],
-    fleet: Annotated[
-        Path | None,
-        typer.Option(
-            help='Fleet file; looked for beside the ledger and one folder up if not given.',
-            show_default=False,
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option('--json', help='Print as JSON.')] = False,
-) -> None:
-    """Read a ledger file, execute it, and print what it holds; safe while the robot runs."""
-    with _plain_errors():
-        from collab_robots.explorer.ledgers import find_fleet, status
-
-        summary = status(db, find_fleet(db, fleet))
-        if as_json:
-            typer.echo(json.dumps(summary, indent=2))
-        else:
-            _print_pairs(summary)
-
-
-def _print_pairs(summary: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    table = Table('', Column(overflow='fold'), box=None, show_header=False, pad_edge=False)
-    for key, value in summary.items():
-        if isinstance(value, dict):
-            value = ', '.join(f'{name} {number}' for name, number in value.items()) or '-'
-        elif isinstance(value, float):
-            value = f'{value:.4g}'
-        table.add_row(key.replace('_', ' '), str(value))
-    Console().print(table)
-
-
-def main() -> None:
-    """Run the command line."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-
-
-if __name__ == '__main__':
-    main()
+            print_pairs({**summary.words, 'picture': out})

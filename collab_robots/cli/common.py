@@ -1,0 +1,39 @@
+"""What the commands share: exit codes, how errors are told, how figures are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Print our own errors as one message, without a traceback."""
+    from collab_robots.core.errors import CollabError, ConfigError, RefusedError
+
+    try:
+        yield
+    except CollabError as error:
+        typer.echo(f'collab-robots: {error}', err=True)
+        bad_input = isinstance(error, (ConfigError, RefusedError))
+        raise typer.Exit(BAD_INPUT if bad_input else FAILED) from None
+
+
+def print_pairs(summary: dict[str, Any]) -> None:
+    """Print a summary as a table of names and values."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    table = Table('', Column(overflow='fold'), box=None, show_header=False, pad_edge=False)
+    for key, value in summary.items():
+        if isinstance(value, dict):
+            value = ', '.join(f'{name} {number}' for name, number in value.items()) or '-'
+        elif isinstance(value, float):
+            value = f'{value:.4g}'
+        table.add_row(key.replace('_', ' '), str(value))
+    Console().print(table)
