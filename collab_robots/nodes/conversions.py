@@ -19,8 +19,9 @@ from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.geometry import Array, Grid, pose
 from collab_robots.mapping.exchange import Bytes
 from collab_robots.mapping.scan import Scan
-from collab_robots.tangle.sync import Have, Range, Request
+from collab_robots.tangle.sync import Chunk, Have, Range, Request
 from collab_robots.tasks.allocation import TaskView
+from collab_robots_msgs.msg import Chunk as ChunkMsg
 from collab_robots_msgs.msg import Have as HaveMsg
 from collab_robots_msgs.msg import Request as RequestMsg
 from collab_robots_msgs.msg import TaskStatus, Tile, TileDigest, TileDigestArray
@@ -239,6 +240,9 @@ def have_to_msg(have: Have) -> HaveMsg:
         fleet=digest_to_msg(have.fleet),
         heights=list(have.heights),
         set_digest=digest_to_msg(have.set_digest),
+        bases=list(have.bases),
+        forked=list(have.forked),
+        snapshot=have.snapshot,
     )
 
 
@@ -247,8 +251,11 @@ def have_from_msg(msg: HaveMsg) -> Have:
     return Have(
         sender=msg.sender,
         fleet=bytes(msg.fleet),
-        heights=tuple(int(height) for height in msg.heights),
+        heights=tuple(map(int, msg.heights)),
         set_digest=bytes(msg.set_digest),
+        bases=tuple(map(int, msg.bases)),
+        forked=tuple(map(int, msg.forked)),
+        snapshot=int(msg.snapshot),
     )
 
 
@@ -262,12 +269,14 @@ def request_to_msg(request: Request) -> RequestMsg:
         first=[item.first for item in request.ranges],
         last=[item.last for item in request.ranges],
         ids=b''.join(request.ids),
+        snapshot=request.snapshot,
+        chunks=list(request.chunks),
     )
 
 
 def request_from_msg(msg: RequestMsg) -> Request:
     """
-    Return a teammate's question about blocks.
+    Return a teammate's question about blocks and snapshots.
 
     :raises RefusedError: if its lists do not fit one another.
     """
@@ -279,6 +288,33 @@ def request_from_msg(msg: RequestMsg) -> Request:
         target=msg.target,
         ranges=tuple(Range(*map(int, item)) for item in ranges),
         ids=tuple(digests_from_bytes(bytes(msg.ids))),
+        snapshot=int(msg.snapshot),
+        chunks=tuple(map(int, msg.chunks)),
+    )
+
+
+def chunk_to_msg(chunk: Chunk) -> ChunkMsg:
+    """Return a piece of a snapshot for the teammates."""
+    return ChunkMsg(
+        version=ChunkMsg.VERSION,
+        sender=chunk.sender,
+        snapshot=chunk.snapshot,
+        number=chunk.number,
+        count=chunk.count,
+        digest=digest_to_msg(chunk.digest),
+        data=chunk.data,
+    )
+
+
+def chunk_from_msg(msg: ChunkMsg) -> Chunk:
+    """Return a piece of a teammate's snapshot."""
+    return Chunk(
+        sender=msg.sender,
+        snapshot=int(msg.snapshot),
+        number=int(msg.number),
+        count=int(msg.count),
+        digest=bytes(msg.digest),
+        data=bytes(msg.data),
     )
 
 

@@ -27,7 +27,7 @@ from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
 from collab_robots.nodes.spin import run
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.store import Store
-from collab_robots.tangle.sync import Have, Request
+from collab_robots.tangle.sync import Chunk, Have, Request
 from collab_robots_msgs.msg import (
     Block,
     Call,
@@ -36,6 +36,7 @@ from collab_robots_msgs.msg import (
     TaskStatusArray,
     TileDigestArray,
 )
+from collab_robots_msgs.msg import Chunk as ChunkMsg
 from collab_robots_msgs.msg import Have as HaveMsg
 from collab_robots_msgs.msg import Request as RequestMsg
 
@@ -90,6 +91,7 @@ class LedgerNode(Node):
         self._blocks = self.create_publisher(Block, topics.sent('block'), qos.RADIO)
         self._haves = self.create_publisher(HaveMsg, topics.sent('have'), qos.RADIO)
         self._requests = self.create_publisher(RequestMsg, topics.sent('request'), qos.RADIO)
+        self._chunks = self.create_publisher(ChunkMsg, topics.sent('chunk'), qos.RADIO)
         self._status = self.create_publisher(LedgerStatus, topics.LEDGER_STATUS, qos.STATUS)
         self._tasks = self.create_publisher(TaskStatusArray, topics.TASKS, qos.LATCHED)
         self._tiles = self.create_publisher(TileDigestArray, topics.TILES, qos.LATCHED)
@@ -109,6 +111,7 @@ class LedgerNode(Node):
             (Block, topics.heard('block'), self._on_block, qos.RADIO),
             (HaveMsg, topics.heard('have'), self._on_have, qos.RADIO),
             (RequestMsg, topics.heard('request'), self._on_request, qos.RADIO),
+            (ChunkMsg, topics.heard('chunk'), self._on_chunk, qos.RADIO),
             (String, topics.MISSION, self._on_mission, qos.LATCHED),
         ):
             self.create_subscription(kind, topic, self._border.guard(callback), profile)
@@ -129,6 +132,10 @@ class LedgerNode(Node):
         """Ask one teammate; all hear it."""
         self._requests.publish(conversions.request_to_msg(request))
 
+    def broadcast_chunk(self, chunk: Chunk) -> None:
+        """Send a piece of a snapshot to all teammates."""
+        self._chunks.publish(conversions.chunk_to_msg(chunk))
+
     def _on_call(self, message: Call) -> None:
         try:
             self._ledger.submit(bytes(message.data))
@@ -146,8 +153,11 @@ class LedgerNode(Node):
         self._ledger.receive_have(conversions.have_from_msg(message))
 
     def _on_request(self, message: RequestMsg) -> None:
-        if message.issuers or message.ids:
+        if message.issuers or message.ids or message.chunks:
             self._ledger.receive_request(conversions.request_from_msg(message))
+
+    def _on_chunk(self, message: ChunkMsg) -> None:
+        self._ledger.receive_chunk(conversions.chunk_from_msg(message))
 
     def _on_mission(self, message: String) -> None:
         self._ledger.hold = message.data == topics.HOLD
@@ -205,6 +215,7 @@ class LedgerNode(Node):
                 state_root=conversions.digest_to_msg(self._runner.state_root()),
                 reverted=self._runner.reverted,
                 peers=list(status.peers),
+                equivocators=list(status.forked),
                 refused=list(refused),
                 refused_count=list(refused.values()),
                 bytes_sent=status.bytes_sent,

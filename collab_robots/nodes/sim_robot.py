@@ -32,6 +32,7 @@ MESSAGES = {
     'block': collab.Block,
     'have': collab.Have,
     'request': collab.Request,
+    'chunk': collab.Chunk,
     'tile': collab.Tile,
     'tensor': collab.FeatureTensor,
 }

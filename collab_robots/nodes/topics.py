@@ -27,7 +27,7 @@ TASK_STATE = 'task_state'
 DETECTIONS = 'detections'
 
 # what robots tell one another; the radio, or a remapping to /fleet/<kind>, joins tx and rx
-KINDS = ('block', 'have', 'request', 'tile', 'tensor')
+KINDS = ('block', 'have', 'request', 'chunk', 'tile', 'tensor')
 
 # global
 CLOCK = '/clock'

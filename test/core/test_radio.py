@@ -120,7 +120,7 @@ def test_same_inputs_give_the_same_deliveries(hall: World) -> None:
         air = radio(hall, seed=seed, loss=0.3)
         out = []
         for number in range(300):
-            air.offer(number * 10**6, number % 4, KINDS[number % 5], bytes(number))
+            air.offer(number * 10**6, number % 4, KINDS[number % len(KINDS)], bytes(number))
             out += air.due(number * 10**6)
         return out
 
