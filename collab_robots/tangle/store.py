@@ -4,51 +4,47 @@ The ledger's file: SQLite in WAL mode, so that it survives a crash and can be re
 Rule 1 of the ledger: an own record is durable before anybody else sees it. ``commit()`` returns
 only when everything added so far is on the disk (``synchronous=FULL``), in one transaction, so a
 record never lies there without the parents that came before it.
+
+Damage is noticed: SQLite checks its structure at opening, each row carries a checksum of its
+columns beside the block's id, and the lock file beside the ledger holds the number of the last
+commit. If the ledger is behind it, its end is gone (a lost or damaged ``-wal`` file, an old copy):
+such a store is ``incomplete``. See :mod:`collab_robots.tangle.repair` for what can be saved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
-import fcntl
-import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+import logging
 from pathlib import Path
 import sqlite3
-from typing import NamedTuple
 
 from collab_robots.core.errors import StoreError
 from collab_robots.core.fleet import Fleet
-from collab_robots.tangle.block import block_id
-
-SCHEMA = '1'
-_TABLES = (
-    'CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
-    'CREATE TABLE blocks (id BLOB PRIMARY KEY, raw BLOB NOT NULL, issuer INT NOT NULL, '
-    'seq INT NOT NULL, issued_at INT NOT NULL, received_at INT NOT NULL, depth INT NOT NULL)',
-    'CREATE INDEX blocks_by_chain ON blocks (issuer, seq)',
+from collab_robots.tangle.block_store import BlockStore, Row
+from collab_robots.tangle.store_lock import StoreLock
+from collab_robots.tangle.store_rows import (
+    meta_checksum,
+    proof_checksum,
+    proof_of,
+    row_checksum,
+    row_of,
+    SCHEMA,
+    snapshot_digest,
+    snapshot_of,
+    TABLES,
 )
-_ADVICE = 'move it away and start again: the robot then fetches the ledger from its teammates'
-_COLUMNS = 'id, raw, issuer, seq, issued_at, received_at, depth'
+
+__all__ = ['SCHEMA', 'BlockStore', 'Row', 'Store', 'StoreReader']
+
+log = logging.getLogger(__name__)
+
+_COLUMNS = 'id, raw, issuer, seq, issued_at, received_at, depth, checksum'
 _ORDER = 'ORDER BY issued_at, depth, id'
-
-
-class Row(NamedTuple):
-    """
-    One solid block as it is stored.
-
-    :param issuer: roster index.
-    :param issued_at: ns, of the record.
-    :param received_at: ns, local clock.
-    :param depth: longest path from genesis.
-    """
-
-    id: bytes
-    raw: bytes
-    issuer: int
-    seq: int
-    issued_at: int
-    received_at: int
-    depth: int
+_BUSY = 0.2  # s to wait for a reader that holds a lock
+_MAX_WAL = 4 << 20  # bytes that the -wal file keeps when it is empty
+_MAX_COMMITS = (1 << 31) - 1  # what a file's header holds
+_INTERNAL = ('checksum', 'in_use')
 
 
 class StoreReader:
@@ -63,55 +59,90 @@ class StoreReader:
         self._path = str(path)
         if not Path(path).is_file():
             raise StoreError(f'{path}: there is no ledger here')
-        try:
+        with self._explained():
             uri = Path(path).absolute().as_uri() + '?mode=ro'
             self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
-            self._check()
-        except sqlite3.Error as error:
-            raise self._error(error) from None
+            self._meta = self._read_meta()
 
     @property
     def meta(self) -> dict[str, str]:
         """What the file says of itself: schema, fleet (name), fleet_id (hex), robot."""
-        return dict(self._db.execute('SELECT key, value FROM meta'))
+        return {key: value for key, value in self._meta.items() if key not in _INTERNAL}
+
+    @property
+    def incomplete(self) -> bool:
+        """True: own records that were durable may be lost; the robot must not issue yet."""
+        return 'incomplete' in self._meta
 
     def load(self) -> Iterator[Row]:
         """
         Yield all blocks on the disk, parents before children.
 
-        :raises StoreError: if a block's bytes are not those that its id names.
+        :raises StoreError: if one cannot be read or is not as it was written.
         """
-        try:
+        with self._explained():
             for values in self._db.execute(f'SELECT {_COLUMNS} FROM blocks {_ORDER}'):
-                row = Row(*values)
-                if block_id(row.raw) != row.id:
-                    raise StoreError(
-                        f'{self._path}: damaged: block {row.seq} of robot {row.issuer} '
-                        f'does not match its id; {_ADVICE}'
-                    )
-                yield row
-        except (sqlite3.Error, TypeError) as error:
-            raise self._error(error) from None
+                yield row_of(values)
+
+    def proofs(self) -> dict[int, tuple[bytes, bytes]]:
+        """
+        Return the two blocks of each proof of equivocation, by roster index.
+
+        :raises StoreError: if one cannot be read or is not as it was written.
+        """
+        with self._explained():
+            found = self._db.execute('SELECT issuer, first, second, checksum FROM proofs')
+            return dict(proof_of(values) for values in found)
+
+    def snapshot(self) -> tuple[int, bytes] | None:
+        """
+        Return index and bytes of the newest snapshot.
+
+        :raises StoreError: if it cannot be read or is not as it was written.
+        """
+        with self._explained():
+            found = self._db.execute(
+                'SELECT number, data, digest FROM snapshots ORDER BY number DESC'
+            ).fetchone()
+            return snapshot_of(found) if found else None
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
-    def _check(self) -> None:
-        schema = self._db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
-        if schema != (SCHEMA,):
-            found = schema[0] if schema else 'none'
-            raise StoreError(f'{self._path}: expected schema {SCHEMA}, found {found}')
+    def _read_meta(self) -> dict[str, str]:
+        meta: dict[str, str] = dict(self._db.execute('SELECT key, value FROM meta'))
+        if meta.get('schema') != SCHEMA:
+            raise StoreError(
+                f'{self._path}: expected schema {SCHEMA}, found {meta.get("schema", "none")}; '
+                f'{self._advice()}'
+            )
+        if meta.get('checksum') != meta_checksum(meta):
+            raise ValueError('its description does not match its checksum')
+        return meta
 
-    def _error(self, error: Exception) -> StoreError:
-        if isinstance(error, sqlite3.OperationalError) and 'malformed' not in str(error):
-            return StoreError(f'{self._path}: {error}')
-        return StoreError(f'{self._path}: damaged: {error}; {_ADVICE}')
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Raise what SQLite or a damaged value raises as our own error."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if 'malformed' in str(error) or 'decode' in str(error) or 'no such' in str(error):
+                raise self._damaged(error) from None
+            raise StoreError(f'{self._path}: {error}') from None
+        except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
+            raise self._damaged(error) from None
+
+    def _damaged(self, problem: object) -> StoreError:
+        return StoreError(f'{self._path}: damaged: {problem}; {self._advice()}')
+
+    def _advice(self) -> str:
+        return f'"collab-robots ledger repair {self._path}" says what is lost and saves the rest'
 
 
 class Store(StoreReader):
     """
-    The one writer of a ledger's file. Not for several threads at a time.
+    The one writer of a ledger's file, a :class:`BlockStore`. Not for several threads at a time.
 
     :param path: is made if it does not exist; ``':memory:'`` for tests and simulations.
     :param fleet: whose ledger it is.
@@ -123,15 +154,15 @@ class Store(StoreReader):
     def __init__(self, path: Path | str, fleet: Fleet, robot: str) -> None:
         self._path = str(path)
         self._added: dict[bytes, Row] = {}
-        self._lock = -1 if self._path == ':memory:' else self._take_lock()
+        self._removed: set[bytes] = set()
+        self._new_proofs: dict[int, tuple[bytes, bytes]] = {}
+        self._lock = None if self._path == ':memory:' else StoreLock(self._path)
         try:
-            self._db = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, timeout=0.2
-            )
-            self._prepare(fleet, robot)
-        except sqlite3.Error as error:
-            self.close()
-            raise self._error(error) from None
+            with self._explained():
+                self._db = sqlite3.connect(
+                    self._path, isolation_level=None, check_same_thread=False, timeout=_BUSY
+                )
+                self._prepare(fleet, robot)
         except StoreError:
             self.close()
             raise
@@ -143,40 +174,78 @@ class Store(StoreReader):
 
     @property
     def uncommitted(self) -> int:
-        """How many blocks were added since the last successful commit."""
-        return len(self._added)
+        """How many blocks were added or removed since the last successful commit."""
+        return len(self._added) + len(self._removed)
+
+    def mark_complete(self) -> None:
+        """
+        Take note that all that the robot ever issued is here again; durable on return.
+
+        :raises StoreError: if it is not.
+        """
+        if self.incomplete:
+            meta = dict(self._meta)
+            del meta['incomplete']
+            with self._transaction():
+                self._write_meta(meta)
 
     def add(self, row: Row) -> None:
         """Take a block; it is readable at once and durable after the next :meth:`commit`."""
         self._added[row.id] = row
+        if self._removed:
+            self._removed.discard(row.id)
+
+    def remove(self, ids: Iterable[bytes]) -> None:
+        """Forget blocks, at once and durably after the next :meth:`commit`."""
+        for identity in ids:
+            self._added.pop(identity, None)
+            self._removed.add(identity)
+
+    def add_proof(self, issuer: int, first: bytes, second: bytes) -> None:
+        """
+        Take a proof of equivocation; a later one of the same issuer is passed over.
+
+        :param issuer: roster index.
+        :param first: whole block.
+        :param second: whole block.
+        """
+        self._new_proofs.setdefault(issuer, (first, second))
 
     def commit(self) -> None:
         """
-        Make everything that was added durable, or nothing of it.
+        Make everything since the last commit durable, or nothing of it.
 
-        :raises StoreError: if that fails (disk full, locked); what was added is kept and the
-            next call tries again.
+        :raises StoreError: if that fails (disk full, locked); nothing is forgotten and the next
+            call tries again.
         """
-        if not self._added:
-            return
-        try:
-            self._db.execute('BEGIN IMMEDIATE')
-            self._db.executemany(
-                'INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)', self._added.values()
+        if self._added or self._removed or self._new_proofs:
+            with self._transaction():
+                self._write_changes()
+            self._forget_changes()
+
+    def save_snapshot(self, index: int, data: bytes, drop: Iterable[bytes]) -> None:
+        """
+        Replace the snapshot and forget the blocks ``drop``, together with a commit.
+
+        :param index: counts snapshots.
+        :raises StoreError: if that fails; then nothing of it happened.
+        """
+        with self._transaction():
+            self._write_changes()
+            self._db.execute('DELETE FROM snapshots')
+            self._db.execute(
+                'INSERT INTO snapshots VALUES (?, ?, ?)',
+                (index, data, snapshot_digest(index, data)),
             )
-            self._db.execute('COMMIT')
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
-                with suppress(sqlite3.Error):
-                    self._db.execute('ROLLBACK')
-            raise self._error(error) from None
-        self._added.clear()
+            self._db.executemany('DELETE FROM blocks WHERE id = ?', ((key,) for key in drop))
+        self._forget_changes()
+        self._checkpoint('TRUNCATE')
 
     def get(self, identity: bytes) -> Row | None:
         """
         Return one block.
 
-        :raises StoreError: if the file cannot be read.
+        :raises StoreError: if it cannot be read or is not as it was written.
         """
         if identity in self._added:
             return self._added[identity]
@@ -186,73 +255,145 @@ class Store(StoreReader):
         """
         Return an issuer's blocks from ``first`` to ``last``, both branches where it equivocated.
 
-        :raises StoreError: if the file cannot be read.
+        :raises StoreError: if one cannot be read or is not as it was written.
         """
         rows = self._select('WHERE issuer = ? AND seq BETWEEN ? AND ?', issuer, first, last)
-        rows += [
+        return [row for row in rows if row.id not in self._added] + [
             row
             for row in self._added.values()
             if row.issuer == issuer and first <= row.seq <= last
         ]
-        return rows
+
+    def proofs(self) -> dict[int, tuple[bytes, bytes]]:
+        """
+        Return the two blocks of each proof of equivocation, by roster index.
+
+        :raises StoreError: if one cannot be read or is not as it was written.
+        """
+        return {**self._new_proofs, **super().proofs()}
 
     def close(self) -> None:
-        """Close the file without committing; the operating system does the same after a crash."""
+        """
+        Close the file without committing; the operating system does the same after a crash.
+
+        It is left as one file: what was committed is moved out of the ``-wal`` file.
+        """
         if hasattr(self, '_db'):
+            if hasattr(self, '_meta') and 'in_use' in self._meta:
+                meta = {key: value for key, value in self._meta.items() if key != 'in_use'}
+                with suppress(StoreError), self._transaction():  # as after a crash, if it fails
+                    self._write_meta(meta)
             self._db.close()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock is not None:
+            self._lock.release()
 
     def _select(self, where: str, *values: object) -> list[Row]:
-        try:
+        with self._explained():
             found = self._db.execute(f'SELECT {_COLUMNS} FROM blocks {where}', values)
-            return [Row(*row) for row in found]
-        except sqlite3.Error as error:
-            raise self._error(error) from None
-
-    def _take_lock(self) -> int:
-        path = self._path + '.lock'
-        try:
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StoreError(f'{path}: cannot be written: {error.strerror}') from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            raise StoreError(
-                f'{self._path}: another process has this ledger open; stop it first'
-            ) from None
-        return lock
+            rows = [row_of(row) for row in found]
+        return [row for row in rows if row.id not in self._removed] if self._removed else rows
 
     def _prepare(self, fleet: Fleet, robot: str) -> None:
-        self._db.execute('PRAGMA journal_mode = WAL')
-        self._db.execute('PRAGMA synchronous = FULL')
+        for pragma in (
+            'journal_mode = WAL',
+            'synchronous = FULL',
+            f'journal_size_limit = {_MAX_WAL}',
+            'cell_size_check = ON',
+        ):
+            self._db.execute(f'PRAGMA {pragma}')
+        (self._commits,) = self._db.execute('PRAGMA user_version').fetchone()
         if not self._db.execute('SELECT count(*) FROM sqlite_master').fetchone()[0]:
-            self._create(
-                {
-                    'schema': SCHEMA,
-                    'fleet': fleet.fleet,
-                    'fleet_id': fleet.id.hex(),
-                    'robot': robot,
-                }
-            )
-        problems = self._db.execute('PRAGMA quick_check(1)').fetchone()[0]
-        if problems != 'ok':
-            raise StoreError(f'{self._path}: damaged: {problems.splitlines()[-1]}; {_ADVICE}')
-        self._check()
-        meta = self.meta
-        if meta['fleet_id'] != fleet.id.hex() or meta['robot'] != robot:
+            self._create(fleet, robot)
+        problem = self._db.execute('PRAGMA integrity_check(1)').fetchone()[0]
+        if problem != 'ok':
+            raise ValueError(problem.splitlines()[-1])
+        self._meta = self._read_meta()
+        if self._meta['fleet_id'] != fleet.id.hex() or self._meta['robot'] != robot:
             raise StoreError(
-                f'{self._path}: is the ledger of robot {meta["robot"]!r} in fleet '
-                f'{meta["fleet"]!r} ({meta["fleet_id"]}), not of {robot!r} in fleet '
+                f'{self._path}: is the ledger of robot {self._meta["robot"]!r} in fleet '
+                f'{self._meta["fleet"]!r} ({self._meta["fleet_id"]}), not of {robot!r} in fleet '
                 f'{fleet.fleet!r} ({fleet.id.hex()})'
             )
+        self._look_for_a_lost_end()
 
-    def _create(self, meta: dict[str, str]) -> None:
+    def _create(self, fleet: Fleet, robot: str) -> None:
+        meta = {
+            'schema': SCHEMA,
+            'fleet': fleet.fleet,
+            'fleet_id': fleet.id.hex(),
+            'robot': robot,
+        }
         self._db.execute('BEGIN IMMEDIATE')
-        for statement in _TABLES:
+        for statement in TABLES:
             self._db.execute(statement)
-        self._db.executemany('INSERT INTO meta VALUES (?, ?)', meta.items())
+        self._write_meta(meta)
         self._db.execute('COMMIT')
+
+    def _look_for_a_lost_end(self) -> None:
+        if self._lock is None:
+            return
+        last = self._lock.last_commit
+        if last is None:  # no lock file came along
+            lost = 'its last commits may be lost' if 'in_use' in self._meta else ''
+        else:
+            lost = f'commits {self._commits + 1} to {last}' if last > self._commits else ''
+            self._commits = max(last, self._commits)
+        if lost and not self.incomplete:
+            log.error('%s: lost its end: %s; the robot issues when it is back', self._path, lost)
+            self._meta['incomplete'] = lost
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Make what is done inside durable, or nothing of it."""
+        before = dict(self._meta)
+        try:
+            with self._explained():
+                self._db.execute('BEGIN IMMEDIATE')
+                first = 'in_use' not in self._meta
+                if first:
+                    self._write_meta({**self._meta, 'in_use': '1'})
+                yield
+                commits = self._commits + (self._commits < _MAX_COMMITS)
+                self._db.execute(f'PRAGMA user_version = {commits}')
+                self._db.execute('COMMIT')
+        except BaseException:
+            self._meta = before
+            if self._db.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._db.execute('ROLLBACK')
+            raise
+        self._commits = commits
+        if self._lock is not None:
+            self._lock.note(commits)
+        if first:
+            self._checkpoint('PASSIVE')  # that it is in use has to be in the main file
+
+    def _write_meta(self, meta: dict[str, str]) -> None:
+        self._meta = {**meta, 'checksum': meta_checksum(meta)}
+        self._db.execute('DELETE FROM meta')
+        self._db.executemany('INSERT INTO meta VALUES (?, ?)', self._meta.items())
+
+    def _write_changes(self) -> None:
+        self._db.executemany(
+            'DELETE FROM blocks WHERE id = ?', ((identity,) for identity in self._removed)
+        )
+        self._db.executemany(
+            'INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+            ((*row, row_checksum(row)) for row in self._added.values()),
+        )
+        self._db.executemany(
+            'INSERT OR IGNORE INTO proofs VALUES (?, ?, ?, ?)',
+            (
+                (issuer, *blocks, proof_checksum(issuer, *blocks))
+                for issuer, blocks in self._new_proofs.items()
+            ),
+        )
+
+    def _forget_changes(self) -> None:
+        self._added.clear()
+        self._removed.clear()
+        self._new_proofs.clear()
+
+    def _checkpoint(self, kind: str) -> None:
+        with suppress(sqlite3.Error):  # a reader may hold it up; the next one does it
+            self._db.execute(f'PRAGMA wal_checkpoint({kind})').fetchone()

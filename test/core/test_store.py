@@ -45,7 +45,7 @@ def test_what_is_committed_is_there_again(filled):
     store = Store(filled, FLEET, NAME)
     assert list(store.load()) == rows(50, size=1_000)
     assert store.meta == {
-        'schema': '1',
+        'schema': '2',
         'fleet': 'twin',
         'fleet_id': FLEET.id.hex(),
         'robot': NAME,
@@ -157,7 +157,7 @@ def clear_page(path):
 @pytest.mark.parametrize('damage', [write_garbage, truncate, flip_in_block, clear_page])
 def test_damage_is_found_and_explained(filled, damage):
     damage(filled)
-    with pytest.raises(StoreError, match=r'damaged: .*move it away'):
+    with pytest.raises(StoreError, match=r'damaged: .*ledger repair'):
         store = Store(filled, FLEET, NAME)
         try:
             list(store.load())
@@ -178,11 +178,11 @@ def test_reader_finds_damage_too(filled, damage):
 
 def test_another_schema_is_refused(filled):
     db = sqlite3.connect(filled)
-    db.execute("UPDATE meta SET value = '2' WHERE key = 'schema'")
+    db.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
     db.commit()
     db.close()
     for opening in (lambda: Store(filled, FLEET, NAME), lambda: Store.read(filled)):
-        with pytest.raises(StoreError, match=r'expected schema 1, found 2'):
+        with pytest.raises(StoreError, match=r'expected schema 2, found 1'):
             opening()
 
 
