@@ -1,0 +1,173 @@
+"""One team of robots under each protocol, with the same four questions to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from benchmarks.baselines.clique import CliqueNode
+from benchmarks.baselines.quorum import QuorumNode
+from benchmarks.network import Network
+from collab_robots.core.identity import PrivateKey
+from collab_robots.tangle.dag import Entry
+from collab_robots.tangle.ledger import Ledger
+
+
+class Team(Protocol):
+    """A team under one protocol."""
+
+    title: str
+
+    def submit(self, robot: int, call: bytes) -> None:
+        """Give a robot something to say."""
+
+    def done(self, robot: int) -> Collection[bytes]:
+        """Return the calls that this robot takes for irrevocable (a chain: k-deep) now."""
+
+    def withdrawn(self) -> int:
+        """Return how many calls some robot took for irrevocable and had to take back."""
+
+    def equal(self) -> bool:
+        """Tell whether all robots know and have decided the same."""
+
+
+class LedgerTeam:
+    """The ledger itself."""
+
+    title = 'this ledger'
+
+    def __init__(self, network: Network, keys: list[PrivateKey]) -> None:
+        self._network = network
+        self.ledgers: list[Ledger] = [network.start(key) for key in keys]
+        self.final: list[dict[bytes, int]] = [{} for _ in keys]
+        """Per robot, when each record became final, ns, by id; in the final order."""
+        self._calls: list[set[bytes]] = [set() for _ in keys]
+        for robot, ledger in enumerate(self.ledgers):
+            ledger.on_final(self._listener(robot))
+
+    def _listener(self, robot: int) -> Callable[[Entry], None]:
+        def note(entry: Entry) -> None:
+            self.final[robot][entry.id] = self._network.clock.now_ns()
+            self._calls[robot].update(entry.record.calls)
+
+        return note
+
+    def submit(self, robot: int, call: bytes) -> None:
+        """See :meth:`Team.submit`."""
+        self.ledgers[robot].submit(call)
+
+    def done(self, robot: int) -> Collection[bytes]:
+        """See :meth:`Team.done`."""
+        return self._calls[robot]
+
+    def withdrawn(self) -> int:
+        """
+        Return how many final records are not at the same place everywhere.
+
+        Of any two robots' final orders one must be a prefix of the other; nothing is ever taken
+        back, so what differs was called final wrongly.
+        """
+        orders = [list(final) for final in self.final]
+        longest = max(orders, key=len)
+        return max(
+            sum(one != other for one, other in zip(order, longest, strict=False))
+            for order in orders
+        )
+
+    def equal(self) -> bool:
+        """See :meth:`Team.equal`."""
+        digests = {(one.order.final, one.order.final_digest) for one in self.ledgers}
+        return len(digests) == 1 and self.same_sets()
+
+    def same_sets(self) -> bool:
+        """Tell whether all robots hold the same blocks."""
+        return self._network.agree()
+
+
+class CliqueTeam:
+    """
+    The model of a proof-of-authority chain.
+
+    :param depth: that many blocks deep counts as confirmed; 1 = in the chain.
+    :param limited: False: without Clique's limit on signers, that is, any longest chain.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        seed: int,
+        depth: int = 6,
+        limited: bool = True,
+        reinject: bool = True,
+    ) -> None:
+        rules = 'Clique' if limited else 'longest chain, no signer limit'
+        fate = 'returned' if reinject else 'dropped'
+        self.title = f'{rules}, {depth} deep, lost branch {fate}'
+        self.depth = depth
+        count = len(network.names)
+        self.nodes = [
+            CliqueNode(
+                index,
+                count,
+                network.seconds,
+                lambda message, name=name: network.say(name, message),  # type: ignore[misc]
+                seed,
+                limit=None if limited else 1,
+                reinject=reinject,
+                depths=(depth,),
+            )
+            for index, name in enumerate(network.names)
+        ]
+        for node in self.nodes:
+            network.add(node)
+
+    def submit(self, robot: int, call: bytes) -> None:
+        """See :meth:`Team.submit`."""
+        self.nodes[robot].submit(call)
+
+    def done(self, robot: int) -> Collection[bytes]:
+        """See :meth:`Team.done`."""
+        return self.nodes[robot].confirmed[self.depth]
+
+    def withdrawn(self) -> int:
+        """See :meth:`Team.withdrawn`."""
+        return len(set().union(*(node.withdrawn[self.depth] for node in self.nodes)))
+
+    def equal(self) -> bool:
+        """See :meth:`Team.equal`."""
+        return all(node.confirmed == self.nodes[0].confirmed for node in self.nodes)
+
+
+class QuorumTeam:
+    """The model of a log that needs a quorum of the roster."""
+
+    title = 'quorum log (Tendermint)'
+
+    def __init__(self, network: Network) -> None:
+        self.nodes = [
+            QuorumNode(
+                index,
+                len(network.names),
+                network.seconds,
+                lambda message, name=name: network.say(name, message),  # type: ignore[misc]
+            )
+            for index, name in enumerate(network.names)
+        ]
+        for node in self.nodes:
+            network.add(node)
+
+    def submit(self, robot: int, call: bytes) -> None:
+        """See :meth:`Team.submit`."""
+        self.nodes[robot].submit(call)
+
+    def done(self, robot: int) -> Collection[bytes]:
+        """See :meth:`Team.done`."""
+        return self.nodes[robot].decided
+
+    def withdrawn(self) -> int:
+        """See :meth:`Team.withdrawn`."""
+        return 0  # a decision is never taken back
+
+    def equal(self) -> bool:
+        """See :meth:`Team.equal`."""
+        return len({len(node.log) for node in self.nodes}) == 1
