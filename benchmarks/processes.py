@@ -200,14 +200,18 @@ class Processes:
         return tuple(result)
 
     def agree(self, *robots: str) -> bool:
-        """Tell whether robots, or all that run, have reported that they hold the same records."""
-        return self._same(('blocks', 'set_digest', 'state_root'), robots)
+        """Tell whether robots, or all that run, hold every record that was ever seen anywhere."""
+        highest = list(self.heights())
+        return self._same(('blocks', 'set_digest', 'state_root'), robots) and all(
+            status['heights'] == highest for status in self._of(robots)
+        )
 
     def decided(self, *robots: str) -> bool:
         """Tell whether robots, or all that run, agree and all of it is final with all of them."""
-        names = ('final', 'final_digest', 'final_root', 'blocks', 'set_digest', 'state_root')
-        return self._same(names, robots) and all(
-            status['final'] == status['blocks'] for status in self._of(robots)
+        return (
+            self.agree(*robots)
+            and self._same(('final', 'final_digest', 'final_root'), robots)
+            and all(status['final'] == status['blocks'] for status in self._of(robots))
         )
 
     def usage(self, robot: str) -> Usage:

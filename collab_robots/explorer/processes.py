@@ -136,6 +136,10 @@ class Children:
         """Tell whether a process runs."""
         return name in self._running and self._running[name].process.poll() is None
 
+    def pid(self, name: str) -> int:
+        """Return the number of a process that was started."""
+        return self._running[name].process.pid
+
     def failed(self) -> list[Child]:
         """Return the processes that ended although nobody told them to."""
         return [
