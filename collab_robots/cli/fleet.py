@@ -16,7 +16,11 @@ fleet_app = typer.Typer(no_args_is_help=True, help='Make the file that all robot
     'init',
     epilog=(
         'Example:\n\n  collab-robots fleet init config/site7 --robots scout,mule,crane\n\n'
-        'Give every robot the fleet.yaml and its own key file, and nobody else the key.'
+        'Give every robot the fleet.yaml and its own folder: the key, which nobody else may see, '
+        'and key.unused. That file says that the key signed nothing yet, so its robot may start '
+        'with an empty ledger; the robot removes it. With an empty ledger and without it, the '
+        'robot lost its disk: it then says nothing before it heard every other robot. To replace '
+        'a lost key, make a new fleet.'
     ),
 )
 def fleet_init(

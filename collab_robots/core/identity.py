@@ -28,6 +28,16 @@ def address(public_key: bytes) -> bytes:
     return hashlib.blake2b(public_key, digest_size=32).digest()[-ADDRESS_BYTES:]
 
 
+def unused_marker(key: Path) -> Path:
+    """
+    Return the file beside a key file that says: nothing was ever signed with this key.
+
+    ``fleet init`` makes it and the robot removes it before it signs, so that a robot that lost its
+    ledger is not taken for a new one.
+    """
+    return key.with_name(f'{key.name}.unused')
+
+
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     """Tell whether ``signature`` (64 bytes) of ``message`` was made by the key's private half."""
     try:

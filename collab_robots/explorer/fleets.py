@@ -10,12 +10,20 @@ import yaml
 from collab_robots.core.config import parse
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
-from collab_robots.core.identity import PrivateKey
+from collab_robots.core.identity import PrivateKey, unused_marker
+
+UNUSED = (
+    'This key has signed nothing yet: its robot may start with an empty ledger.\n'
+    'The robot removes this file. Do not make it again by hand: a robot that lost its ledger has\n'
+    'to hear the others first, or it would sign a second record with a number it used before.\n'
+)
 
 
 def make_fleet(directory: Path, robots: Sequence[str], name: str) -> Fleet:
     """
-    Write ``fleet.yaml`` and ``<robot>/key`` (mode 0600) with new random keys.
+    Write ``fleet.yaml``, and ``<robot>/key`` (mode 0600) with new random keys.
+
+    ``<robot>/key.unused`` beside each key says that it signed nothing yet.
 
     :param directory: made if missing; existing keys and fleet files are never overwritten.
     :raises ConfigError: if a name is wrong or twice, or a file exists or cannot be written.
@@ -35,6 +43,7 @@ def make_fleet(directory: Path, robots: Sequence[str], name: str) -> Fleet:
         for robot in robots:
             (directory / robot).mkdir(parents=True, exist_ok=True)
             key = PrivateKey.generate(directory / robot / 'key')
+            unused_marker(directory / robot / 'key').write_text(UNUSED, encoding='utf-8')
             members.append({'name': robot, 'public_key': key.public.hex()})
         path.write_text(
             '# The roster: the same file on every robot.\n'
