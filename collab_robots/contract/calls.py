@@ -18,6 +18,7 @@ from eth_utils.crypto import keccak
 from collab_robots.contract.artifact import artifact, Signature
 from collab_robots.core.errors import CallError
 from collab_robots.core.identity import ADDRESS_BYTES
+from collab_robots.tangle.record import LEDGER_CALL
 
 KEY_BYTES = 32
 DIGEST_BYTES = 32
@@ -25,6 +26,10 @@ SELECTOR_BYTES = 4
 WORD = 32  # bytes of an ABI word
 MAX_TILES = 32  # Fleet.MAX_TILES
 MAX_CONFIDENCE = 1000  # per mille
+
+LEDGER = 'ledger'
+UNKNOWN = 'unknown'
+TELLING = ('award', 'renew')  # their events may tell a robot something new
 
 _ABOUT_A_TASK = ('bid', 'award', 'renew', 'complete', 'release')
 NO_NAMES: Mapping[bytes, str] = {}
@@ -106,9 +111,11 @@ def task_key(kind: Kind, cell_x: int, cell_y: int, round_: int) -> bytes:
 
 
 def call_name(data: bytes) -> str:
-    """Return the contract's name of the call, or ``unknown``."""
+    """Return the contract's name of the call, ``ledger`` for one of the ledger's, ``unknown``."""
     signature = artifact().calls.get(data[:SELECTOR_BYTES])
-    return signature.name if signature else 'unknown'
+    if signature is not None:
+        return signature.name
+    return LEDGER if data.startswith(LEDGER_CALL) else UNKNOWN
 
 
 def key_of(data: bytes) -> bytes | None:
@@ -135,6 +142,8 @@ def describe(data: bytes, names: Mapping[bytes, str] = NO_NAMES) -> str:
     """
     signature = artifact().calls.get(data[:SELECTOR_BYTES])
     if signature is None:
+        if data.startswith(LEDGER_CALL):
+            return f'for the ledger, {len(data) - len(LEDGER_CALL)} bytes'
         return f'unknown call 0x{data[:SELECTOR_BYTES].hex()}'
     try:
         values = _values(signature, data)
@@ -165,6 +174,12 @@ def describe_error(output: bytes, names: Mapping[bytes, str] = NO_NAMES) -> str:
     except CallError:
         return signature.name
     return _ERRORS[signature.name].format(*(_word(value, names) for value in values))
+
+
+def no_such_call(data: bytes) -> bytes:
+    """Return what the contract reverts with for a call that it does not have."""
+    (selector,) = (key for key, value in artifact().errors.items() if value.name == 'NoSuchCall')
+    return selector + data[:SELECTOR_BYTES].ljust(WORD, b'\0')
 
 
 def describe_event(topics: Sequence[bytes], names: Mapping[bytes, str] = NO_NAMES) -> str:

@@ -9,7 +9,9 @@ from enum import IntEnum
 import numpy as np
 
 from collab_robots.contract.calls import Kind, task_key, task_words, WORD
-from collab_robots.contract.runner import LEASE_S, Runner
+from collab_robots.contract.facts import Facts
+from collab_robots.contract.notes import LEASE_S
+from collab_robots.contract.runner import Runner
 from collab_robots.core.clock import SECOND
 
 BIDDING_S = 1  # Fleet.BIDDING
@@ -172,10 +174,12 @@ class View:
     Reads a runner's state; nothing is decoded or judged again that did not change.
 
     :param runner: updated by its owner; every answer is of its present state.
+    :param final: read the state after the final records only.
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, final: bool = False) -> None:
         self._runner = runner
+        self._final = final
         self._robots = [(robot.name, robot.address) for robot in runner.fleet.robots]
         self._decoded: dict[bytes, tuple[bytes, _Facts]] = {}  # by key; with what it is read from
         self._judged: dict[bytes, tuple[_Facts, int, int, Task]] = {}  # valid from, until (s)
@@ -190,7 +194,7 @@ class View:
         """
         now = now_ns // SECOND
         judged = {}
-        for facts in self._facts():
+        for facts in self._proposed():
             known = self._judged.get(facts.key)
             if known is None or known[0] is not facts or not known[1] <= now < known[2]:
                 task, until = facts.at(now)
@@ -202,19 +206,19 @@ class View:
 
     def tiles(self) -> dict[tuple[str, int, int], bytes]:
         """Return the latest digest of every tile by (owner, x, y); do not change it."""
-        if self._tiles[0] != self._runner.version:
+        if self._tiles[0] != self._version():
             tiles = {}
-            for index, raw in self._runner.facts().tiles.items():
+            for index, raw in self._facts().tiles.items():
                 numbers = _numbers(raw)
                 for at in range(0, len(numbers), 3):
                     digest = raw[WORD * (at + 2) : WORD * (at + 3)]
                     tiles[self._robots[index][0], numbers[at], numbers[at + 1]] = digest
-            self._tiles = (self._runner.version, tiles)
+            self._tiles = (self._version(), tiles)
         return self._tiles[1]
 
     def sightings(self) -> list[Sighting]:
         """Return all sightings, oldest first; do not change the list."""
-        if self._sightings[0] != self._runner.version:
+        if self._sightings[0] != self._version():
             sightings = [
                 Sighting(
                     self._robots[index][0],
@@ -223,16 +227,22 @@ class View:
                     (x / 1000, y / 1000),
                     at * SECOND,
                 )
-                for index, raw in self._runner.facts().sightings.items()
+                for index, raw in self._facts().sightings.items()
                 for class_id, permille, x, y, at in zip(*[iter(_numbers(raw))] * 5, strict=True)
             ]
             sightings.sort(key=lambda sighting: (sighting.at, sighting.robot))
-            self._sightings = (self._runner.version, sightings)
+            self._sightings = (self._version(), sightings)
         return self._sightings[1]
 
-    def _facts(self) -> list[_Facts]:
+    def _version(self) -> int:
+        return self._runner.final_version if self._final else self._runner.version
+
+    def _facts(self) -> Facts:
+        return self._runner.final_facts() if self._final else self._runner.facts()
+
+    def _proposed(self) -> list[_Facts]:
         """Return the tasks that are proposed and whose round has come."""
-        raw_tasks = self._runner.facts().tasks
+        raw_tasks = self._facts().tasks
         self._decoded = {
             key: known
             if (known := self._decoded.get(key)) and known[0] is raw

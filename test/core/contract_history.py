@@ -1,7 +1,5 @@
 """Histories for the tests of the contract: a DAG of records by alias, in any order."""
 
-import re
-
 from collab_robots.contract import calls
 from collab_robots.contract.calls import Kind
 from collab_robots.contract.runner import Runner
@@ -24,6 +22,7 @@ class Listed:
 
     def __init__(self, entries):
         self.entries = list(entries)
+        self.base = self.final = 0
 
     def changed_from(self):
         return 0
@@ -33,7 +32,7 @@ class History:
     """Records of a team, in the order in which they were made."""
 
     def __init__(self):
-        self.dag = Dag(len(KEYS))
+        self.dag = Dag([1] * len(KEYS))
         self.entries = []
 
     def say(self, robot, seconds, *said, past=None):
@@ -69,13 +68,8 @@ def execute(entries):
 
 
 def storage(runner):
-    """Read all non-zero storage out of pyrevm's description of itself, by slot."""
-    text = runner._evm._evm.journal_str
-    pieces = text[text.index('storage: {') :].split(': StorageSlot { ')
-    slots = [piece.rpartition(' ')[2].rpartition('{')[2] for piece in pieces[:-1]]
-    values = [re.search(r'present_value: (\d+)', piece)[1] for piece in pieces[1:]]
-    found = {int(slot): int(value) for slot, value in zip(slots, values, strict=True)}
-    return {slot: value for slot, value in found.items() if value}
+    """Return all storage of the tentative state."""
+    return runner._evm.dump()
 
 
 def topological(entries, random):

@@ -5,7 +5,7 @@ from eth_abi import encode
 from eth_utils import keccak
 import pytest
 
-from collab_robots.contract import calls, facts, runner, view
+from collab_robots.contract import calls, facts, notes, runner, view
 from collab_robots.contract.artifact import artifact
 from collab_robots.contract.calls import Kind
 from collab_robots.contract.evm import make_evm
@@ -50,7 +50,7 @@ def test_constants_agree_with_the_contract():
     machine = execute([])._evm
     for name, value in {
         'BIDDING': view.BIDDING_S,
-        'LEASE': runner.LEASE_S,
+        'LEASE': notes.LEASE_S,
         'OPEN_FOR': view.OPEN_FOR_S,
     }.items():
         assert int.from_bytes(machine.read(keccak(text=f'{name}()')[:4]), 'big') == value

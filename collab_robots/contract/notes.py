@@ -1,0 +1,159 @@
+"""
+What a runner remembers beside the machine: chains, leases and names, each with a way back.
+
+The machine undoes its storage by its own journal; these tables keep one of their own, with marks
+of the same kind, so that both go back together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from collab_robots.core.clock import SECOND
+from collab_robots.core.fleet import Fleet
+from collab_robots.tangle.dag import Entry
+
+LEASE_S = 10  # Fleet.LEASE
+LEASE_CALLS = ('award', 'renew', 'release')
+
+
+class Head(NamedTuple):
+    """
+    How far the order has come with an issuer.
+
+    :param length: how many of its records count.
+    :param last: id of the last one, empty if there is none.
+    :param void: a record did not continue the last one; neither that nor any later one counts.
+    """
+
+    length: int = 0
+    last: bytes = b''
+    void: bool = False
+
+
+class Lease(NamedTuple):
+    """
+    A lease that a robot has or had of a task.
+
+    :param record: id of the first of its unbroken row of awards and renewals.
+    :param until: ns.
+    """
+
+    record: bytes
+    until: int
+
+
+NEW = Head()
+LeaseKey = tuple[bytes, int]  # task key, roster index
+
+
+class Notes:
+    """
+    Tables that a rollback takes back; change them by the methods only.
+
+    :param fleet: whose robots the names begin with.
+    """
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._robots = fleet.name_by_address
+        self.names: dict[bytes, str] = self._robots.copy()
+        """Of robots by address and of proposed tasks by key."""
+        self.heads: dict[int, Head] = {}
+        """By roster index."""
+        self.leases: dict[LeaseKey, Lease] = {}
+        self._undo: list[tuple[dict[Any, Any], Any, Any]] = []  # table, key, value before
+        self._forgotten = 0
+
+    def mark(self) -> int:
+        """Return a mark of the present state."""
+        return self._forgotten + len(self._undo)
+
+    def rollback(self, mark: int) -> None:
+        """Return to a mark."""
+        while self.mark() > mark:
+            _restore(*self._undo.pop())
+
+    def forget(self, mark: int) -> None:
+        """Give up the way back to before a mark."""
+        del self._undo[: mark - self._forgotten]
+        self._forgotten = mark
+
+    def at(self, mark: int) -> tuple[dict[int, Head], dict[LeaseKey, Lease]]:
+        """Return copies of heads and leases as they were at a mark."""
+        heads, leases = self.heads.copy(), self.leases.copy()
+        for table, key, value in reversed(self._undo[mark - self._forgotten :]):
+            if table is self.heads:
+                _restore(heads, key, value)
+            elif table is self.leases:
+                _restore(leases, key, value)
+        return heads, leases
+
+    def follow(self, entry: Entry) -> bool:
+        """
+        Take the next record of an issuer in the order.
+
+        :returns: whether it counts. A robot that equivocated has records that do not continue the
+            one before; from the first of these on all its records are void. That depends on the
+            order only, so every robot decides the same.
+        """
+        issuer, record = entry.issuer, entry.record
+        head = self.heads.get(issuer, NEW)
+        if head.void:
+            return False
+        counts = record.seq == head.length and (not head.length or head.last in record.parents)
+        self._put(
+            self.heads,
+            issuer,
+            Head(head.length + 1, entry.id) if counts else Head(head.length, head.last, True),
+        )
+        return counts
+
+    def lease(self, call: str, key: bytes, robot: int, entry: Entry) -> None:
+        """
+        Note a successful award, renewal or release.
+
+        :param robot: roster index of who was awarded, renewed or released.
+        """
+        known = self.leases.get((key, robot))
+        at = entry.record.issued_at
+        if call == 'release':
+            self._put(self.leases, (key, robot), None)
+            return
+        unbroken = known is not None and (call == 'renew' or at < known.until)
+        record = known.record if known is not None and unbroken else entry.id
+        self._put(self.leases, (key, robot), Lease(record, at + LEASE_S * SECOND))
+
+    def name(self, key: bytes, words: str) -> None:
+        """Note what a task is called."""
+        self._put(self.names, key, words)
+
+    def restart(
+        self,
+        heads: Sequence[Head],
+        leases: dict[LeaseKey, Lease],
+        tasks: dict[bytes, str],
+    ) -> None:
+        """
+        Take over other tables, without a way back.
+
+        :param tasks: names of tasks by key.
+        """
+        self.heads = dict(enumerate(heads))
+        self.leases = leases
+        self.names.clear()
+        self.names.update(self._robots)
+        self.names.update(tasks)
+        self._forgotten = self.mark()
+        self._undo.clear()
+
+    def _put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
+        self._undo.append((table, key, table.get(key)))
+        _restore(table, key, value)
+
+
+def _restore(table: dict[Any, Any], key: Any, value: Any) -> None:
+    if value is None:
+        table.pop(key, None)
+    else:
+        table[key] = value
