@@ -20,7 +20,7 @@ from collab_robots.core.geometry import Array, Grid, pose
 from collab_robots.mapping.exchange import Bytes
 from collab_robots.mapping.scan import Scan
 from collab_robots.tangle.sync import Chunk, Have, Range, Request
-from collab_robots.tasks.allocation import TaskView
+from collab_robots.tasks.task_view import TaskView
 from collab_robots_msgs.msg import Chunk as ChunkMsg
 from collab_robots_msgs.msg import Have as HaveMsg
 from collab_robots_msgs.msg import Request as RequestMsg

@@ -26,6 +26,7 @@ from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
 from collab_robots.nodes.spin import run
 from collab_robots.tasks import allocation
 from collab_robots.tasks.agent import Agent
+from collab_robots.tasks.task_view import TaskView
 from collab_robots_msgs.msg import Call, LedgerStatus, TaskStatusArray
 
 STALE_POSE = 1 * SECOND
@@ -52,7 +53,7 @@ class TaskNode(Node):
         self._pose: Array | None = None
         self._posed_at = 0
         self._scan: tuple[int, Array] | None = None
-        self._tasks: list[allocation.TaskView] = []
+        self._tasks: list[TaskView] = []
         self._present: list[str] | None = None
         self._hold = False
         self._said = ''

@@ -27,7 +27,6 @@ from collab_robots.tasks.allocation import (
     RENEW_EVERY,
     SEEN,
     task_at,
-    TaskView,
 )
 from collab_robots.tasks.bidder import Bidder, Option
 from collab_robots.tasks.courtesy import Courtesy
@@ -37,6 +36,7 @@ from collab_robots.tasks.frontier import frontiers
 from collab_robots.tasks.job import Job
 from collab_robots.tasks.places import coarsen, Place
 from collab_robots.tasks.planner import Routes, Terrain
+from collab_robots.tasks.task_view import TaskView
 
 NEAR_END = 1.5  # m to go: time to bid for the next task
 AT_GOAL = 0.5  # m

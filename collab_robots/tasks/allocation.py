@@ -11,8 +11,8 @@ M. G. Lagoudakis et al., "Auction-Based Multi-Robot Routing", RSS 2005.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from scipy.optimize import linear_sum_assignment
 
@@ -21,6 +21,7 @@ from collab_robots.contract.view import TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array
 from collab_robots.tasks.places import Cell, Place
+from collab_robots.tasks.task_view import TaskView
 
 SETTLE = SECOND // 2  # after my own bid, so that I have seen the others'
 RENEW_EVERY = 3 * SECOND
@@ -29,38 +30,6 @@ PROPOSE_EVERY = 3 * SECOND
 MAX_BIDS = 6  # live bids of one robot, cheapest first
 SEEN = 0.001  # m; the bid of a robot that needs not drive: it has seen the place already
 _DRIVES = 0.002  # m; bids from here on are meant as a way to go (messages carry float32)
-
-
-@dataclass(frozen=True)
-class TaskView:
-    """
-    One task as the contract sees it now.
-
-    :param round: how often the cell's task was completed before.
-    :param holder: the robot with the best live lease, if any.
-    :param accepted: its award is accepted, so it may act.
-    :param award_from_ns: the contract ignores an award before that.
-    :param bids: m by robot name.
-    :param completed_by: robots that completed it.
-    """
-
-    key: bytes
-    kind: Kind
-    cell: Cell
-    round: int
-    state: TaskState
-    holder: str | None = None
-    accepted: bool = False
-    proposed_at_ns: int = 0
-    award_from_ns: int = 0
-    lease_until_ns: int = 0
-    bids: Mapping[str, float] = field(default_factory=dict)
-    completed_by: Collection[str] = ()
-
-    @property
-    def live(self) -> bool:
-        """Whether somebody may still do it."""
-        return self.state in (TaskState.OPEN, TaskState.HELD)
 
 
 @dataclass(frozen=True)

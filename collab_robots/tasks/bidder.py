@@ -20,9 +20,9 @@ from collab_robots.tasks.allocation import (
     Propose,
     PROPOSE_EVERY,
     rounds,
-    TaskView,
 )
 from collab_robots.tasks.places import Cell, Place
+from collab_robots.tasks.task_view import TaskView
 
 MAX_ROUNDS = 3  # completions of a cell, after which it is proposed again only if its frontier …
 GROWN = 1.5  # … is this much longer

@@ -34,12 +34,12 @@ from collab_robots.tasks.allocation import (
     Propose,
     Release,
     Renew,
-    TaskView,
 )
 from collab_robots.tasks.courtesy import Courtesy
 from collab_robots.tasks.drive import Driver
 from collab_robots.tasks.places import coarsen
 from collab_robots.tasks.planner import Terrain
+from collab_robots.tasks.task_view import TaskView
 
 RESOLUTION = 0.05
 RADIUS = 0.18

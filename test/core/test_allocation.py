@@ -23,10 +23,10 @@ from collab_robots.tasks.allocation import (
     rounds,
     SEEN,
     task_at,
-    TaskView,
 )
 from collab_robots.tasks.bidder import ABSENT_AFTER, Bidder, MAX_ROUNDS, SHUN_FOR
 from collab_robots.tasks.places import Cell, Place
+from collab_robots.tasks.task_view import TaskView
 
 
 def task(number: int, state: TaskState = TaskState.OPEN, **more: object) -> TaskView:
