@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.tangle.block_store import BlockStore, Row
+from collab_robots.tangle.budget import Budget
 from collab_robots.tangle.settings import LedgerConfig
-from collab_robots.tangle.store import Row, Store
 from collab_robots.tangle.sync import Request
 
 _REQUEST_COST = 1_024  # bytes of budget that a request costs beyond what it brings
@@ -18,7 +19,7 @@ MAX_ROWS = 256  # of one answer
 class Answerer:
     """Answers requests from the store, within each asking robot's budget."""
 
-    def __init__(self, store: Store, config: LedgerConfig) -> None:
+    def __init__(self, store: BlockStore, config: LedgerConfig) -> None:
         self._store = store
         self._config = config
         self._budgets: dict[str, Budget] = {}
@@ -31,22 +32,27 @@ class Answerer:
             del self._sent_at[next(iter(self._sent_at))]
         self._sent_at[identity] = now
 
-    def answer(self, request: Request, now: int) -> Iterator[Row]:
+    def budget(self, sender: str) -> Budget:
+        """Return what a robot of the roster may still ask for."""
+        return self._budgets.setdefault(
+            sender, Budget(self._config.answer_rate, self._config.answer_burst)
+        )
+
+    def answer(self, request: Request, forks: Mapping[int, int], now: int) -> Iterator[Row]:
         """
         Yield the blocks to send, parents before children.
 
         :param request: a checked one, so that its sender is in the roster.
+        :param forks: ``Dag.forks``. Who asks for a block of such an issuer gets its whole branch.
         :param now: ns, local clock.
         :raises RefusedError: FLOOD when the sender's budget is spent.
         :raises StoreError: if the store cannot be read.
         """
         config = self._config
-        budget = self._budgets.setdefault(
-            request.sender, Budget(config.answer_rate, config.answer_burst)
-        )
+        budget = self.budget(request.sender)
         if not budget.take(now, _REQUEST_COST):
             raise RefusedError(Refusal.FLOOD, f'{request.sender!r} asks too often')
-        for row in _select(request, self._store):
+        for row in _select(request, forks, self._store):
             sent_at = self._sent_at.get(row.id)
             if sent_at is not None and now - sent_at < config.resend_interval * SECOND:
                 continue
@@ -56,31 +62,7 @@ class Answerer:
             yield row
 
 
-class Budget:
-    """
-    A token bucket.
-
-    :param rate: bytes/s that come in.
-    :param burst: bytes it holds at most, and at first.
-    """
-
-    def __init__(self, rate: int, burst: int) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._left = float(burst)
-        self._at = 0
-
-    def take(self, now: int, amount: int) -> bool:
-        """Take ``amount`` bytes out at ``now`` (ns); False, and nothing, if they are not there."""
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate / SECOND)
-        self._at = now
-        if amount > self._left:
-            return False
-        self._left -= amount
-        return True
-
-
-def _select(request: Request, store: Store) -> list[Row]:
+def _select(request: Request, forks: Mapping[int, int], store: BlockStore) -> list[Row]:
     """Return at most ``MAX_ROWS`` of the blocks that are asked for, parents before children."""
     rows: dict[bytes, Row] = {}
     for issuer, first, last in request.ranges:
@@ -88,7 +70,13 @@ def _select(request: Request, store: Store) -> list[Row]:
             rows[row.id] = row
     for identity in request.ids:
         row_or_none = store.get(identity)
-        if row_or_none is not None:
-            rows[identity] = row_or_none
+        if row_or_none is None:
+            continue
+        rows[identity] = row_or_none
+        issuer, seq = row_or_none.issuer, row_or_none.seq
+        if issuer in forks and len(rows) < MAX_ROWS:
+            first = max(forks[issuer], seq - MAX_ROWS)
+            for row in store.chain(issuer, first, seq - 1):
+                rows[row.id] = row
     ordered = sorted(rows.values(), key=lambda row: (row.issued_at, row.depth, row.id))
     return ordered[:MAX_ROWS]

@@ -12,8 +12,8 @@ class Status(str, Enum):
 
     ``PENDING``: known here. ``ACCEPTED``: at least 2/3 of the weight heard from lately has it in
     its past; good enough to act on, also inside a partition, but revocable: when the other side
-    is heard again, it counts too. ``FINAL``: irrevocable, by at least 2/3 of the *whole* roster;
-    the final order gives it. Nothing assigns it before that order exists.
+    is heard again, it counts too. ``FINAL``: irrevocable, by at least 2/3 of the *whole*
+    roster: it is in the final order.
     """
 
     PENDING = 'pending'

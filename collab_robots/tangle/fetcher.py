@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from collab_robots.core.clock import SECOND
@@ -22,6 +22,11 @@ class Fetcher:
         self._progress_at = 0
         self._arrived = 0
 
+    @property
+    def is_asking(self) -> bool:
+        """Tell whether something was asked for and is still to come."""
+        return self._asked is not None
+
     def arrived(self) -> bool:
         """Count one new record; tell whether all that was asked may be here: then poll."""
         self._arrived += 1
@@ -34,6 +39,7 @@ class Fetcher:
         waiting: Sequence[AbstractSet[int]],
         missing: Mapping[bytes, str],
         peers: Mapping[str, Peer],
+        unvouched: Collection[int],
     ) -> Request | None:
         """
         Return the request to send now, if any.
@@ -43,10 +49,11 @@ class Fetcher:
         :param waiting: per issuer, seqs that are here but not solid.
         :param missing: ids that waiting records need, each with the robot that brought the child.
         :param peers: by name; in roster order.
+        :param unvouched: issuers whose records are asked for only by id, when others name them.
         """
         if self._asked is not None and not self._done(now, own, waiting, missing, peers):
             return None
-        self._asked = request = self._choose(now, own, waiting, missing, peers)
+        self._asked = request = self._choose(now, own, waiting, missing, peers, unvouched)
         if request is not None:
             self._left = _count(request)
             self._progress_at = now
@@ -86,6 +93,7 @@ class Fetcher:
         waiting: Sequence[AbstractSet[int]],
         missing: Mapping[bytes, str],
         peers: Mapping[str, Peer],
+        unvouched: Collection[int],
     ) -> Request | None:
         near = [
             (peer.failures, order, name)
@@ -94,7 +102,11 @@ class Fetcher:
         ]
         near.sort()
         for _, _, name in near:
-            ranges = lacking(own, waiting, peers[name].heights, self._config.request_records)
+            claimed = [
+                own[issuer] if issuer in unvouched else height
+                for issuer, height in enumerate(peers[name].heights)
+            ]
+            ranges = lacking(own, waiting, claimed, self._config.request_records)
             if ranges:
                 return Request(self._name, name, ranges)
         # Only what no announcement explains: an announced range brings its parents, too.

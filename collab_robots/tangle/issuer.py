@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import CallError
-from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import PrivateKey
 from collab_robots.tangle.block import block_id, GENESIS, MAX_PARENTS
-from collab_robots.tangle.dag import Dag, Entry
+from collab_robots.tangle.block_store import BlockStore, Row
+from collab_robots.tangle.dag import Entry
+from collab_robots.tangle.order import key_of
 from collab_robots.tangle.record import (
     encode_record,
     MAX_CALL_BYTES,
@@ -18,7 +20,7 @@ from collab_robots.tangle.record import (
     sign_record,
 )
 from collab_robots.tangle.settings import LedgerConfig
-from collab_robots.tangle.store import Row, Store
+from collab_robots.tangle.tangle import Tangle
 
 
 class Calls:
@@ -33,6 +35,8 @@ class Calls:
         """Per issuer, the number of its records up to the last one with calls."""
         self.newest_at = -(1 << 63)
         """Issue time of the newest record with calls, ns."""
+        self.unfinal = 0
+        """How many records with calls are not final."""
 
     def note(self, entry: Entry) -> None:
         """Take note of a solid record."""
@@ -40,6 +44,12 @@ class Calls:
             height = entry.record.seq + 1
             self.heights[entry.issuer] = max(height, self.heights[entry.issuer])
             self.newest_at = max(entry.record.issued_at, self.newest_at)
+            self.unfinal += 1
+
+    def drop(self, entry: Entry) -> None:
+        """Take note that a record became final, or was taken out of the DAG."""
+        if entry.record.calls:
+            self.unfinal -= 1
 
 
 class Issuer:
@@ -51,12 +61,13 @@ class Issuer:
     """
 
     def __init__(
-        self, fleet: Fleet, key: PrivateKey, dag: Dag, store: Store, config: LedgerConfig
+        self, tangle: Tangle, key: PrivateKey, store: BlockStore, config: LedgerConfig
     ) -> None:
-        self._fleet = fleet
+        self._fleet = tangle.fleet
         self._key = key
-        self._me = fleet.index_by_key[key.public]
-        self._dag = dag
+        self._me = tangle.fleet.index_by_key[key.public]
+        self._tangle = tangle
+        self._dag = tangle.dag
         self._store = store
         self._config = config
         self._queue: deque[bytes] = deque()
@@ -75,16 +86,19 @@ class Issuer:
             raise CallError(f'{len(self._queue)} calls wait already; the ledger does not issue')
         self._queue.append(call)
 
-    def is_due(self, now: int, calls: Calls, accepted: tuple[int, ...]) -> bool:
+    def is_due(
+        self, now: int, calls: Calls, accepted: tuple[int, ...], posted: bool = False
+    ) -> bool:
         """
         Tell whether it is time for a record.
 
-        Yes if calls wait; if others made calls that no own record has in its past; and, less
-        often, while there are calls that are not accepted or that are recent. Otherwise the
-        robot is silent.
+        Yes if calls wait; if others made calls that no own record has in its past, or a record
+        would help to make one final; and, less often, while there are calls that are not accepted
+        or that are recent. Otherwise the robot is silent.
 
         :param now: ns, local clock.
         :param accepted: heights.
+        :param posted: clients' blocks wait for a record to name them.
         """
         if self._signed is not None or self._issued_at is None:
             since = float('inf')
@@ -92,12 +106,17 @@ class Issuer:
             self._issued_at = min(self._issued_at, now)  # should the clock ever go back
             since = (now - self._issued_at) / SECOND
         config, dag = self._config, self._dag
-        if self._signed is not None or (self._queue and since >= config.min_interval):
+        if self._signed is not None or ((self._queue or posted) and since >= config.min_interval):
             return True
         newest = dag.newest(self._me)
         seen = newest.seen if newest is not None else (0,) * dag.members
-        if since >= config.heartbeat_interval and any(
-            calls.heights[robot] > seen[robot] for robot in range(dag.members)
+        if since >= config.heartbeat_interval and (
+            any(
+                calls.heights[robot] > seen[robot]
+                for robot in range(dag.members)
+                if robot not in dag.forks
+            )
+            or (calls.unfinal and self._tangle.finality.can_help(newest, dag.tips.values()))
         ):
             return True
         return since >= config.keepalive_interval and (
@@ -109,16 +128,28 @@ class Issuer:
             )
         )
 
-    def issue(self, now: int) -> tuple[Entry, bytes]:
+    @property
+    def is_stuck(self) -> bool:
+        """Tell whether a record is signed that the disk did not take yet."""
+        return self._signed is not None
+
+    def rested(self, now: int) -> bool:
+        """Tell whether the last own record is long enough ago for one that answers others."""
+        return self._issued_at is None or (
+            now - self._issued_at >= self._config.heartbeat_interval * SECOND
+        )
+
+    def issue(self, now: int, foreign: Sequence[Entry] = ()) -> tuple[Entry, bytes]:
         """
         Make a record of the calls that wait, or none, and write it to the disk.
 
         :param now: ns, local clock.
+        :param foreign: at most ``MAX_FOREIGN`` foreign tips that it shall name.
         :returns: its entry, not attached to the DAG yet, and its block.
         :raises StoreError: if it is not durable; it must not be sent then. Call again later.
         """
         if self._signed is None:
-            self._signed = self._sign(now)
+            self._signed = self._sign(now, foreign)
         entry, raw = self._signed
         record = entry.record
         self._store.add(
@@ -129,9 +160,9 @@ class Issuer:
         self._issued_at = now
         return entry, raw
 
-    def _sign(self, now: int) -> tuple[Entry, bytes]:
+    def _sign(self, now: int, foreign: Sequence[Entry]) -> tuple[Entry, bytes]:
         own = self._dag.newest(self._me)
-        tips = self._tips(own)
+        tips = [*foreign, *self.tips(own)][: MAX_PARENTS - 1]
         calls: list[bytes] = []
         size = 0
         while self._queue and len(calls) < MAX_CALLS:
@@ -153,19 +184,18 @@ class Issuer:
         raw = encode_record(record)
         return self._dag.place(block_id(raw), record, self._me), raw
 
-    def _tips(self, own: Entry | None) -> list[Entry]:
+    def tips(self, own: Entry | None = None) -> list[Entry]:
         """
-        Choose the tips to approve, besides the own previous record.
+        Return the tips to approve, besides ``own``, the own previous record, oldest first.
 
-        One of each issuer first (only an equivocator has several), and of those the oldest, so
-        that each is approved in time however many robots there are.
+        What is oldest is approved in time however many robots there are. What nobody vouches for
+        is left out.
         """
-        tips = [tip for tip in self._dag.tips.values() if tip is not own]
-        tips.sort(
-            key=lambda tip: (
-                self._dag.newest(tip.issuer) is not tip,
-                tip.record.issued_at,
-                tip.id,
-            )
-        )
-        return tips[: MAX_PARENTS - 1]
+        unvouched = self._tangle.unvouched
+        tips = [
+            tip
+            for tip in self._dag.tips.values()
+            if tip is not own and tip.issuer not in unvouched
+        ]
+        tips.sort(key=key_of)
+        return tips

@@ -1,13 +1,13 @@
 """
 The whole ledger of one robot, without ROS: put a transport around it and call ``tick()``.
 
-It receives, stores, solidifies, orders, approves, announces and fetches. It does not execute
-calls, and it does not decide finality yet: ``Status.FINAL`` and the count ``final`` wait for it.
+It receives, stores, solidifies, orders, finalises, announces and fetches. It does not execute
+calls.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 import logging
 
@@ -17,19 +17,30 @@ from collab_robots.core.fleet import Fleet, MAX_ROBOTS
 from collab_robots.core.identity import PrivateKey
 from collab_robots.tangle.answerer import Answerer
 from collab_robots.tangle.approval import accepted_heights, Status
-from collab_robots.tangle.block import block_id, decode_block, ID_BYTES, MAX_BLOCK_BYTES
-from collab_robots.tangle.dag import Dag, Entry
+from collab_robots.tangle.block import block_id, decode_block, GENESIS, ID_BYTES, MAX_PARENTS
+from collab_robots.tangle.block_store import BlockStore, Row
+from collab_robots.tangle.budget import Budget
+from collab_robots.tangle.dag import Entry, FOREIGN, MAX_FOREIGN
+from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.fetcher import Fetcher
+from collab_robots.tangle.intake import Intake
 from collab_robots.tangle.issuer import Calls, Issuer
-from collab_robots.tangle.order import Order
 from collab_robots.tangle.own_history import OwnHistory
 from collab_robots.tangle.peers import Peers
-from collab_robots.tangle.record import decode_record, verify_record
+from collab_robots.tangle.record import foreign_record, RECORD_TAG
 from collab_robots.tangle.settings import LedgerConfig
-from collab_robots.tangle.solidifier import Item, Solidifier
+from collab_robots.tangle.solidifier import Item
 from collab_robots.tangle.status import LedgerStatus
-from collab_robots.tangle.store import Row, Store
-from collab_robots.tangle.sync import check_have, check_request, Have, Request, Transport
+from collab_robots.tangle.sync import (
+    check_chunk,
+    check_have,
+    check_request,
+    Chunk,
+    Have,
+    Request,
+    Transport,
+)
+from collab_robots.tangle.tangle import Tangle
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +56,8 @@ class Ledger:
     :param store: its file; what lies there is loaded.
     :param clock: the fleet's common time; robots' clocks may differ by ``future_tolerance``.
     :param transport: how messages leave.
+    :param fresh: this robot never issued anything, so an empty store is no sign of a lost one. A
+        robot with an empty store that is not fresh says nothing until it heard all others.
     :raises ConfigError: if the key is not in the roster.
     :raises StoreError: if the store is damaged.
     """
@@ -53,10 +66,11 @@ class Ledger:
         self,
         fleet: Fleet,
         key: PrivateKey,
-        store: Store,
+        store: BlockStore,
         clock: Clock,
         transport: Transport,
         config: LedgerConfig | None = None,
+        fresh: bool = False,
     ) -> None:
         if key.public not in fleet.index_by_key:
             raise ConfigError(
@@ -67,8 +81,11 @@ class Ledger:
         self.fleet = fleet
         self.index = fleet.index_by_key[key.public]
         self.name = fleet.robots[self.index].name
-        self.dag = Dag(len(fleet.robots))
-        self.order = Order()
+        self.tangle = tangle = Tangle(fleet)
+        self.dag = tangle.dag
+        self.order = tangle.order
+        self.finality = tangle.finality
+        self.proofs = tangle.proofs
         self.hold = False
         """True: issue nothing, so that the fleet falls silent; all else goes on."""
         self._config = config
@@ -76,24 +93,31 @@ class Ledger:
         self._clock = clock
         self._transport = transport
         self._refused: Counter[Refusal] = Counter()
-        self._solidifier = Solidifier(self.dag, self._refused, config.max_waiting)
-        self._early: dict[bytes, Item] = {}
+        self._intake = Intake(
+            fleet, tangle, config, self._refused, self._attach, self._prove, self._raw_of
+        )
         self._calls = Calls(self.dag.members)
-        self._issuer = Issuer(fleet, key, self.dag, store, config)
+        self._issuer = Issuer(tangle, key, store, config)
         self._fetcher = Fetcher(self.name, config)
         self._peers = Peers(fleet, self.name, config.silence)
         self._listeners: list[Callable[[Entry], None]] = []
+        self._final_listeners: list[Callable[[Entry], None]] = []
         self._answerer = Answerer(store, config)
+        self._posted: deque[Item] = deque()
+        self._post_budget = Budget(config.post_rate, config.max_posted)
         self._accepted: tuple[int, ...] | None = None
+        self._proofs_sent: dict[int, int] = {}
         self._have_at = _NEVER
         self._have_due = _NEVER
         self._commit_due = _NEVER
-        self._foreign: set[str] = set()
+        self._foreign_fleets: set[str] = set()
         self._bytes_sent = 0
         self._bytes_received = 0
         self._store_alarm = ''
         self._load()
-        self._history = OwnHistory(clock.now_ns(), len(self.dag.chains[self.index]), config)
+        height = self.dag.heights()[self.index]
+        lost = store.incomplete or not (height or fresh)
+        self._history = OwnHistory(height, lost, config)
 
     # What the robot says
 
@@ -106,17 +130,42 @@ class Ledger:
         """
         self._issuer.submit(call)
 
+    def post(self, raw: bytes) -> bytes:
+        """
+        Take a block of a client.
+
+        A signed record goes the way of all records. Any other data block is foreign: it is sent
+        on, and stored, when the next own record names it.
+
+        :returns: the block's id.
+        :raises RefusedError: if it is not taken: PARENTS if they are not here or foreign
+            themselves, FLOOD if too much is posted, else as records and blocks are refused.
+        """
+        now = self._clock.now_ns()
+        block = decode_block(raw)
+        if block.tag == RECORD_TAG:
+            self._intake.take(raw, self.name, now, asked=True)
+            return block.id
+        if block.id in self.dag.entries or any(item.id == block.id for item in self._posted):
+            return block.id
+        item = Item(block.id, raw, foreign_record(block), FOREIGN, self.name, now)
+        if self.dag.missing(block.parents):
+            raise RefusedError(Refusal.PARENTS, 'a parent is not here: take parents from the tips')
+        self.dag.place(item.id, item.record, FOREIGN)
+        if len(self._posted) >= self._config.max_posted or not self._post_budget.take(now, 1):
+            raise RefusedError(Refusal.FLOOD, f'{len(self._posted)} posted blocks wait already')
+        self._posted.append(item)
+        return block.id
+
     def tick(self) -> None:
         """Do what time demands: issue, store, announce, ask. Call it about 10 times a second."""
         now = self._clock.now_ns()
         self._accepted = None
-        self._release_early(now)
+        self._intake.release(now)
         if now >= self._commit_due:
             self._commit(now)
-        if self._may_issue(now) and self._issuer.is_due(
-            now, self._calls, self._accepted_heights(now)
-        ):
-            self._issue(now)
+        self._detach()
+        self._issue_if_due(now)
         if now >= self._have_due:
             self._announce(now)
         self._fetch(now)
@@ -133,29 +182,17 @@ class Ledger:
         self._bytes_received += len(raw)
         self._peers.hear(sender, now)
         try:
-            if len(raw) > MAX_BLOCK_BYTES:
-                raise RefusedError(Refusal.TOO_LARGE, f'block of {len(raw)} bytes')
-            identity = block_id(raw)
-            if (
-                identity in self.dag.entries
-                or identity in self._solidifier
-                or identity in self._early
-            ):
-                return
-            record = decode_record(decode_block(raw))
-            issuer = verify_record(record, self.fleet)
             if self._store.uncommitted >= self._config.max_uncommitted:
                 raise RefusedError(Refusal.FLOOD, 'the disk takes nothing and memory is full')
+            if not self._intake.take(raw, sender, now, self._fetcher.is_asking):
+                return
         except RefusedError as error:
             self._refuse(error, sender)
             return
-        item = Item(identity, raw, record, issuer, sender, now)
-        if record.issued_at > now + self._config.future_tolerance * SECOND:
-            self._put_off(item)
-        else:
-            self._add(item)
         if self._fetcher.arrived():
             self._fetch(now)
+        if self._issuer.rested(now):
+            self._issue_if_due(now)
 
     def receive_have(self, have: Have) -> None:
         """Take an announcement; what is wrong with it is counted, not raised."""
@@ -168,11 +205,12 @@ class Ledger:
             return
         if have.sender == self.name:
             return
-        self._peers.hear(have.sender, now)
-        self._peers.known[have.sender].heights = have.heights
+        self._peers.take(have, now)
         if have.set_digest != self._digest():  # it may lack something: tell it soon
             soon = self._have_at + round(self._config.have_min_interval * SECOND)
             self._have_due = min(self._have_due, soon)
+        for issuer in self.proofs.keys() - set(have.forked):
+            self._send_proof(self.proofs[issuer], now)
         self._fetch(now)
 
     def receive_request(self, request: Request) -> None:
@@ -189,13 +227,21 @@ class Ledger:
         try:
             check_request(request, self.fleet)
             self._peers.hear(request.sender, now)
-            for row in self._answerer.answer(request, now):
+            for row in self._answerer.answer(request, self.dag.forks, now):
                 if row.id in self.dag.entries:  # an own record may not be durable yet
                     self._send(row.id, row.raw, now)
         except RefusedError as error:
             self._refuse(error, request.sender)
         except StoreError as error:
             self._store_failed(error, now)
+
+    def receive_chunk(self, chunk: Chunk) -> None:
+        """Take a piece of a snapshot; what is wrong with it is counted, not raised."""
+        self._bytes_received += chunk.size
+        try:
+            check_chunk(chunk, self.fleet)
+        except RefusedError as error:
+            self._refuse(error, chunk.sender)
 
     def close(self) -> None:
         """Write what was received to the disk and close the store."""
@@ -208,34 +254,59 @@ class Ledger:
         """Call back for each record that becomes solid from now on, parents first."""
         self._listeners.append(callback)
 
+    def on_final(self, callback: Callable[[Entry], None]) -> None:
+        """Call back for each record that becomes final from now on, in the final order."""
+        self._final_listeners.append(callback)
+
     def status_of(self, identity: bytes) -> Status | None:
         """Return how far a record has come; None if it is not solid here."""
         entry = self.dag.entries.get(identity)
         if entry is None:
             return None
-        heights = self._accepted_heights(self._clock.now_ns())
-        return Status.ACCEPTED if entry.record.seq < heights[entry.issuer] else Status.PENDING
+        if entry.position >= 0:
+            return Status.FINAL
+        accepted = self._is_accepted(entry, self._accepted_heights(self._clock.now_ns()))
+        return Status.ACCEPTED if accepted else Status.PENDING
 
     def is_accepted(self, identity: bytes) -> bool:
         """Tell whether a record is accepted, or more; may be revoked, see :class:`Status`."""
         return self.status_of(identity) in (Status.ACCEPTED, Status.FINAL)
 
+    def raw_block(self, identity: bytes) -> bytes | None:
+        """
+        Return the bytes of a block that is held or was posted.
+
+        :raises StoreError: if the store cannot be read.
+        """
+        if identity not in self.dag.entries:
+            return next((item.raw for item in self._posted if item.id == identity), None)
+        return self._raw_of(identity)
+
+    def tips(self) -> list[bytes]:
+        """Return ids that a client's block may take as parents: 1 to 8."""
+        tips = [tip.id for tip in self._issuer.tips()[:MAX_PARENTS]]
+        return sorted(tips) or [GENESIS]
+
     def status(self) -> LedgerStatus:
         """Return the ledger's health now."""
         now = self._clock.now_ns()
-        blocks = len(self.dag.entries)
-        accepted = sum(self._accepted_heights(now))
+        heights = self._accepted_heights(now)
+        tentative = self.order.tentative
+        accepted = sum(self._is_accepted(entry, heights) for entry in tentative)
         return LedgerStatus(
-            blocks=blocks,
-            waiting=len(self._solidifier) + len(self._early),
-            pending=blocks - accepted,
+            blocks=len(self.order),
+            waiting=len(self._intake),
+            pending=len(tentative) - accepted,
             accepted=accepted,
-            final=0,
+            final=self.order.final,
             heights=self.dag.heights(),
             set_digest=self._digest(),
+            final_digest=self.order.final_digest,
+            round=max((tip.round for tip in self.dag.tips.values()), default=0),
+            pruned=self.order.base,
             peers=self._peers.near(now),
             refused=dict(self._refused),
-            forked=tuple(self.fleet.robots[issuer].name for issuer in sorted(self.dag.forks)),
+            forked=tuple(self.fleet.robots[issuer].name for issuer in sorted(self.proofs)),
             bytes_sent=self._bytes_sent,
             bytes_received=self._bytes_received,
             alarm=self._alarm(now),
@@ -244,38 +315,66 @@ class Ledger:
     # Inside
 
     def _load(self) -> None:
-        for row in self._store.load():
-            try:
-                record = decode_record(decode_block(row.raw))
-                entry = self.dag.insert(row.id, record, row.issuer)
-            except (RefusedError, LookupError) as error:
-                raise StoreError(
-                    f'the stored block {row.id.hex()} does not fit the others: {error}'
-                ) from None
+        for entry, final in self.tangle.load(self._store):
             self._calls.note(entry)
-            self.order.insert(entry)
+            for one in final:
+                self._calls.drop(one)
+        self._detach()
 
     def _may_issue(self, now: int) -> bool:
         if (
             self.hold
-            or self.index in self.dag.forks
+            or self.index in self.proofs
             or (self._store_alarm and now < self._commit_due)
         ):
             return False
-        own = len(self.dag.chains[self.index])
-        return self._history.is_complete(now, own, self._peers.claimed(self.index))
+        own = self.dag.heights()[self.index]
+        if not self._history.is_complete(
+            now, own, self._peers.claimed(self.index), self._peers.unheard
+        ):
+            return False
+        if self._store.incomplete:
+            try:
+                self._store.mark_complete()
+            except StoreError as error:
+                self._store_failed(error, now)
+                return False
+        return True
+
+    def _issue_if_due(self, now: int) -> None:
+        if not self._may_issue(now):
+            return
+        accepted = self._accepted_heights(now)
+        if self._issuer.is_due(now, self._calls, accepted, bool(self._posted)):
+            self._issue(now)
 
     def _issue(self, now: int) -> None:
+        foreign = self._take_posted()
         try:
-            entry, raw = self._issuer.issue(now)
+            entry, raw = self._issuer.issue(now, foreign)
         except StoreError as error:
             self._store_failed(error, now)
             return
         self._stored(now)
         self._history.spoke()
-        self.dag.attach(entry)
         self._note(entry)
+        for one in foreign:
+            self._send(one.id, self._raw_of(one.id) or b'', now)
         self._send(entry.id, raw, now)
+
+    def _take_posted(self) -> list[Entry]:
+        """Attach the posted blocks that the next record names."""
+        entries: list[Entry] = []
+        if self._issuer.is_stuck:
+            return entries
+        while self._posted and len(entries) < MAX_FOREIGN:
+            item = self._posted.popleft()
+            if item.id in self.dag.entries or self.dag.missing(item.record.parents):
+                continue
+            entry = self.dag.place(item.id, item.record, FOREIGN)
+            self._attach(item, entry)
+            entries.append(entry)
+        return entries
 
     def _commit(self, now: int) -> None:
         try:
@@ -298,44 +397,83 @@ class Ledger:
         self._bytes_sent += len(raw)
         self._transport.broadcast_block(raw)
 
-    def _add(self, item: Item) -> None:
-        for solid, entry in self._solidifier.add(item):
-            record = entry.record
-            self._store.add(
-                Row(
-                    entry.id,
-                    solid.raw,
-                    entry.issuer,
-                    record.seq,
-                    record.issued_at,
-                    solid.received_at,
-                    entry.depth,
-                )
+    def _attach(self, item: Item, entry: Entry) -> None:
+        """Take a record that became solid."""
+        record = entry.record
+        self._store.add(
+            Row(
+                entry.id,
+                item.raw,
+                entry.issuer,
+                record.seq,
+                record.issued_at,
+                item.received_at,
+                entry.depth,
             )
-            self._note(entry)
+        )
+        self._note(entry)
 
     def _note(self, entry: Entry) -> None:
         self._accepted = None
         self._calls.note(entry)
-        self.order.insert(entry)
+        final = self.tangle.add(entry)
         for listener in self._listeners:
             listener(entry)
+        for one in final:
+            self._calls.drop(one)
+            for listener in self._final_listeners:
+                listener(one)
+        if entry.issuer in self.dag.forks and entry.issuer not in self.proofs:
+            self._prove_fork(entry)
 
-    def _put_off(self, item: Item) -> None:
-        self._refused[Refusal.FUTURE] += 1
-        self._early[item.id] = item
-        if len(self._early) > self._config.max_early:
-            latest = max(self._early.values(), key=lambda early: early.record.issued_at)
-            del self._early[latest.id]
+    def _prove_fork(self, entry: Entry) -> None:
+        """Prove an equivocation that came to light when the second branch became solid."""
+        other = self.dag.at(entry.issuer, entry.record.seq)
+        raws = [self._raw_of(one.id) for one in (entry, other) if one is not None]
+        if len(raws) == 2 and raws[0] and raws[1]:
+            self._prove(Proof.of(raws[0], raws[1], self.fleet))
 
-    def _release_early(self, now: int) -> None:
-        limit = now + self._config.future_tolerance * SECOND
-        for item in [early for early in self._early.values() if early.record.issued_at <= limit]:
-            del self._early[item.id]
-            self._add(item)
+    def _prove(self, proof: Proof) -> None:
+        """Take a new proof of equivocation: keep it, tell all, and trust the robot no more."""
+        self.proofs[proof.issuer] = proof
+        self._accepted = None
+        self._store.add_proof(proof.issuer, proof.first, proof.second)
+        log.warning(
+            '%s: %s signed two records with seq %d',
+            self.name,
+            self.fleet.robots[proof.issuer].name,
+            proof.seq,
+        )
+        self._send_proof(proof, self._clock.now_ns())
+
+    def _send_proof(self, proof: Proof, now: int) -> None:
+        again = self._proofs_sent.get(proof.issuer, _NEVER) + SECOND
+        if now >= again:
+            self._proofs_sent[proof.issuer] = now
+            for raw in (proof.first, proof.second):
+                self._send(block_id(raw), raw, now)
+
+    def _detach(self) -> None:
+        """Take out tips that nobody vouches for; not while something becomes solid on them."""
+        out = self.tangle.detach(self.tangle.unvouched)
+        for entry in out:
+            self._calls.drop(entry)
+        if out:
+            self._store.remove(entry.id for entry in out)
+
+    def _raw_of(self, identity: bytes) -> bytes | None:
+        row = self._store.get(identity)
+        return row.raw if row is not None else None
 
     def _announce(self, now: int) -> None:
-        have = Have(self.name, self.fleet.id, self.dag.heights(), self._digest())
+        have = Have(
+            self.name,
+            self.fleet.id,
+            self.dag.heights(),
+            self._digest(),
+            tuple(self.dag.bases),
+            tuple(sorted(self.proofs)),
+        )
         self._have_at = now
         # Robots take turns, so that after a silence somebody is heard soon.
         interval = round(self._config.have_interval * SECOND)
@@ -348,13 +486,10 @@ class Ledger:
         request = self._fetcher.poll(
             now,
             self.dag.heights(),
-            self._solidifier.seqs,
-            {
-                identity: sender
-                for identity, sender in self._solidifier.missing().items()
-                if identity not in self._early
-            },
+            self._intake.waiting,
+            self._intake.missing(),
             self._peers.known,
+            self.proofs.keys(),
         )
         if request is not None:
             self._bytes_sent += request.size
@@ -364,8 +499,8 @@ class Ledger:
         self._refused[error.reason] += 1
         if error.reason is not Refusal.FLEET:
             log.debug('%s: from %.80r: %s', self.name, sender, error)
-        elif sender not in self._foreign and len(self._foreign) < MAX_ROBOTS:
-            self._foreign.add(sender)
+        elif sender not in self._foreign_fleets and len(self._foreign_fleets) < MAX_ROBOTS:
+            self._foreign_fleets.add(sender)
             log.warning('%s: not our fleet, nothing of it is taken: %s', self.name, error)
 
     def _digest(self) -> bytes:
@@ -382,10 +517,16 @@ class Ledger:
             )
         return self._accepted
 
+    @staticmethod
+    def _is_accepted(entry: Entry, heights: tuple[int, ...]) -> bool:
+        return entry.issuer != FOREIGN and entry.record.seq < heights[entry.issuer]
+
     def _is_active(self, robot: int, now: int) -> bool:
         """Tell whether a robot was heard from lately, itself or by a record others passed on."""
         if robot == self.index:
             return True
+        if robot in self.proofs:
+            return False
         since = now - round(self._config.active_window * SECOND)
         newest = self.dag.newest(robot)
         return self._peers.heard_since(self.fleet.robots[robot].name, since) or (
@@ -395,17 +536,22 @@ class Ledger:
     def _alarm(self, now: int) -> str:
         alarms = [self._store_alarm and f'not issuing: {self._store_alarm}']
         own = self.dag.newest(self.index)
-        if self.index in self.dag.forks:
+        if self.index in self.proofs:
             alarms.append(
-                f'not issuing: two records {self.dag.forks[self.index]} are signed with this '
+                f'not issuing: two records {self.proofs[self.index].seq} are signed with this '
                 "robot's key: another process uses it, or its disk was lost; give it a new key"
             )
         elif self._history.is_missing:
             alarms.append('own records are missing here and are fetched from teammates')
+        elif self._history.is_lost and self._peers.unheard:
+            alarms.append(
+                'not issuing: the ledger here is empty or damaged and own records may be with '
+                f'teammates; waiting to hear {self._peers.unheard} more of them'
+            )
         if own and own.record.issued_at > now + self._config.future_tolerance * SECOND:
             alarms.append('the clock is behind the own last record: was it set back?')
-        for robot, seq in sorted(self.dag.forks.items()):
+        for robot, proof in sorted(self.proofs.items()):
             if robot != self.index:
                 name = self.fleet.robots[robot].name
-                alarms.append(f'{name} signed two records with seq {seq}')
+                alarms.append(f'{name} signed two records with seq {proof.seq}')
         return '; '.join(alarm for alarm in alarms if alarm)

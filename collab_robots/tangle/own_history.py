@@ -10,47 +10,49 @@ class OwnHistory:
     """
     Keeps a robot that lost its disk from signing a second record with a seq it used before.
 
-    Its history is then only with the others: it waits for ``first_have_grace``, so that each
-    teammate in reach announces what it has (the first announcement may be older than the robot's
-    last record), and until it holds what they claim it issued. A claim that nobody fulfils within
-    ``recovery_timeout`` is taken for a lie. What nobody in reach knows cannot be recovered: with a
-    lost disk and no teammate near, a robot that spoke before forks.
+    Its history is then only with the others. Any of them may be the only one that got its last
+    record, so it waits until it has heard every other robot of the roster, and holds what they
+    claim it issued. A claim that nobody fulfils within ``recovery_timeout`` is taken for a lie.
 
-    :param now: ns, local clock.
     :param height: own records at hand after the start.
+    :param lost: own records may be missing: the store is empty or incomplete, and the robot is not
+        known to be new.
     """
 
-    def __init__(self, now: int, height: int, config: LedgerConfig) -> None:
-        grace = 0 if height else round(config.first_have_grace * SECOND)
-        self._wait_until = now + grace
+    def __init__(self, height: int, lost: bool, config: LedgerConfig) -> None:
+        self._lost = lost
         self._timeout = round(config.recovery_timeout * SECOND)
         self._stuck: tuple[int, int] | None = None  # own height, since when
-        self._done = False
+        self._done = not lost and not height
 
     @property
     def is_missing(self) -> bool:
         """Tell whether others claim records of this robot that it does not have."""
         return self._stuck is not None
 
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether the robot is still to hear from every other one before it may speak."""
+        return self._lost and not self._done
+
     def spoke(self) -> None:
         """Take note of an own new record: from here on nobody can know more of this robot."""
         self._done = True
         self._stuck = None
 
-    def is_complete(self, now: int, height: int, claimed: int) -> bool:
+    def is_complete(self, now: int, height: int, claimed: int, unheard: int) -> bool:
         """
         Tell whether the robot may speak.
 
         :param height: own records at hand.
         :param claimed: own records that any teammate claims to have.
+        :param unheard: how many of the roster have not announced since the start what they have.
         """
         if self._done:
             return True
-        if now < self._wait_until:
-            return False
         if claimed <= height:
             self._stuck = None
-            return True
+            return not (self._lost and unheard)
         if self._stuck is None or self._stuck[0] != height:
             self._stuck = (height, now)
-        return now - self._stuck[1] >= self._timeout
+        return now - self._stuck[1] >= self._timeout and not (self._lost and unheard)

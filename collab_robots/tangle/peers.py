@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
+from collab_robots.tangle.sync import Have
 
 
 @dataclass(slots=True)
@@ -15,12 +16,20 @@ class Peer:
 
     :param heard_at: ns, local clock, of anything it sent.
     :param heights: that it announced last.
+    :param bases: the same: what it still holds begins there.
+    :param forked: the same: whose equivocation it knows to be proven.
+    :param snapshot: the same: its newest attested snapshot.
+    :param announced: it announced at all.
     :param failures: requests in a row that brought nothing.
     :param not_before: ns, local clock: it is not asked before.
     """
 
     heard_at: int
     heights: tuple[int, ...]
+    bases: tuple[int, ...] = ()
+    forked: tuple[int, ...] = ()
+    snapshot: int = 0
+    announced: bool = False
     failures: int = 0
     not_before: int = 0
 
@@ -51,6 +60,24 @@ class Peers:
         self.known[name] = Peer(now, (0,) * len(self._fleet.robots))
         names = self._fleet.index_by_name
         self.known = {name: self.known[name] for name in names if name in self.known}
+
+    def take(self, have: Have, now: int) -> Peer:
+        """
+        Take note of an announcement at ``now`` (ns).
+
+        :param have: a checked one, of a teammate.
+        """
+        self.hear(have.sender, now)
+        peer = self.known[have.sender]
+        peer.heights, peer.bases, peer.forked = have.heights, have.bases, have.forked
+        peer.snapshot, peer.announced = have.snapshot, True
+        return peer
+
+    @property
+    def unheard(self) -> int:
+        """How many teammates have not announced yet what they have."""
+        announced = sum(peer.announced for peer in self.known.values())
+        return len(self._fleet.robots) - 1 - announced
 
     def near(self, now: int) -> tuple[str, ...]:
         """Return the names of those heard lately."""

@@ -11,10 +11,11 @@ class LedgerConfig:
     Times in seconds by the local clock, sizes in the unit that is named.
 
     :param min_interval: between two own records.
-    :param heartbeat_interval: an empty record approves what others said, at least this long after
-        the last own record.
+    :param heartbeat_interval: an empty record approves what others said, or brings the final order
+        on, at least this long after the last own record.
     :param keepalive_interval: between empty records while something is not accepted yet or a call
-        was heard of within ``active_window``; after that the robot is silent.
+        was heard of within ``active_window``; after that, and when all is final, the robot is
+        silent.
     :param active_window: a robot heard from within it counts for ``accepted``.
     :param future_tolerance: records issued later than this ahead of the clock are put off.
     :param commit_interval: how long a received record may be in memory only.
@@ -32,14 +33,18 @@ class LedgerConfig:
     :param max_early: records that are put off because they come from the future.
     :param max_uncommitted: records in memory only, while the disk takes none.
     :param max_queue: own calls that wait for a record.
-    :param first_have_grace: a robot without history issues nothing for this long: it may have lost
-        its disk, and its history is with the others. At least two ``have_interval``.
+    :param bad_rate: messages/s of one sender that may be refused; more are not even looked at.
+    :param bad_burst: how many of them at once.
+    :param new_rate: records/s of one issuer that are taken without having been asked for.
+    :param new_burst: how many of them at once.
+    :param max_posted: unsigned blocks of clients that wait for an own record to name them.
+    :param post_rate: such blocks/s that are taken.
     :param recovery_timeout: how long it waits, without progress, for own records that another
         robot claims to have.
     """
 
     min_interval: float = 0.1
-    heartbeat_interval: float = 0.25
+    heartbeat_interval: float = 0.1
     keepalive_interval: float = 2.0
     active_window: float = 5.0
     future_tolerance: float = 5.0
@@ -58,5 +63,10 @@ class LedgerConfig:
     max_early: int = 256
     max_uncommitted: int = 10_000
     max_queue: int = 1_024
-    first_have_grace: float = 2.0
+    bad_rate: int = 20
+    bad_burst: int = 200
+    new_rate: int = 200
+    new_burst: int = 5_000
+    max_posted: int = 64
+    post_rate: int = 5
     recovery_timeout: float = 10.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from collab_robots.core.errors import Refusal, RefusedError
@@ -17,7 +18,7 @@ class Item:
     """
     A record as it came: decoded, signature checked.
 
-    :param issuer: roster index.
+    :param issuer: roster index, or ``FOREIGN``.
     :param sender: robot that sent this copy; may be false.
     :param received_at: ns, local clock.
     """
@@ -35,19 +36,28 @@ class Solidifier:
     Hands records to the DAG when their whole past is there.
 
     :param refused: counts what is refused or dropped here.
+    :param attach: called with each record that became solid, parents first; adds it to the DAG.
     :param limit: records that may wait. Each issuer has an equal share of it, so that one robot
         cannot crowd out the others; above its share its oldest is dropped and counted as FLOOD.
     """
 
-    def __init__(self, dag: Dag, refused: Counter[Refusal], limit: int) -> None:
+    def __init__(
+        self,
+        dag: Dag,
+        refused: Counter[Refusal],
+        limit: int,
+        attach: Callable[[Item, Entry], None],
+    ) -> None:
         self._dag = dag
+        self._attach = attach
         self._refused = refused
         self._share = max(1, limit // dag.members)
-        self._waiting: tuple[dict[bytes, Item], ...] = tuple({} for _ in range(dag.members))
+        # Foreign blocks share the last place: their issuer is -1.
+        self._waiting: tuple[dict[bytes, Item], ...] = tuple({} for _ in range(dag.members + 1))
         self._all: dict[bytes, Item] = {}
         self._children: dict[bytes, dict[bytes, None]] = {}  # absent parent: who waits for it
         self._bad: dict[bytes, None] = {}
-        self.seqs: tuple[set[int], ...] = tuple(set() for _ in range(dag.members))
+        self.seqs: tuple[set[int], ...] = tuple(set() for _ in range(dag.members + 1))
         """Per issuer, the seqs of what waits."""
 
     def __len__(self) -> int:
@@ -65,35 +75,36 @@ class Solidifier:
             if parent not in self._all
         }
 
-    def add(self, item: Item) -> list[tuple[Item, Entry]]:
-        """
-        Take one record that is neither solid nor waiting.
+    def needs(self, block_id: bytes) -> bool:
+        """Tell whether a record waits for this block, which is not here."""
+        return block_id in self._children and block_id not in self._all
 
-        :returns: the records that became solid, parents first: none, it, or it and descendants.
-        """
+    def add(self, item: Item) -> None:
+        """Take one record that is neither solid nor waiting; attach what became solid by it."""
         if any(parent in self._bad for parent in item.record.parents):
             self._refuse(item, Refusal.PARENTS)
-            return []
-        missing = self._dag.missing(item.record)
+            return
+        missing = self._dag.missing(item.record.parents)
         if missing:
             self._wait(item, missing)
-            return []
-        solid = []
+            return
         ready = deque([item])
         while ready:
             item = ready.popleft()
             try:
-                entry = self._dag.insert(item.id, item.record, item.issuer)
+                entry = self._dag.place(item.id, item.record, item.issuer)
             except RefusedError as error:
                 self._refuse(item, error.reason)
                 continue
-            solid.append((item, entry))
+            self._attach(item, entry)
             for child_id in self._children.pop(item.id, ()):
                 child = self._all[child_id]
-                if not self._dag.missing(child.record):
+                missing = self._dag.missing(child.record.parents)
+                if not missing:
                     self._forget(child)
                     ready.append(child)
-        return solid
+                for parent in missing:  # one may have been taken out again meanwhile
+                    self._children.setdefault(parent, {})[child_id] = None
 
     def _wait(self, item: Item, missing: list[bytes]) -> None:
         own = self._waiting[item.issuer]

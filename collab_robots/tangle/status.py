@@ -12,16 +12,19 @@ class LedgerStatus:
     """
     The health of a robot's ledger.
 
-    :param blocks: solid blocks.
+    :param blocks: solid blocks, pruned ones included.
     :param waiting: blocks whose parents are missing or whose time has not come.
     :param pending: solid blocks that are not accepted.
     :param accepted: solid blocks that are accepted, but not final.
-    :param final: 0 until the final order exists.
+    :param final: blocks in the final order, pruned ones included.
     :param heights: per roster index.
     :param set_digest: XOR of all block ids, 32 bytes.
+    :param final_digest: of the final order, 32 bytes: equal counts and digests, equal orders.
+    :param round: the highest that is open here.
+    :param pruned: how many of the final blocks are not held any more.
     :param peers: names of the robots heard from lately.
     :param refused: how often something was refused, per reason. FUTURE counts what was put off.
-    :param forked: names of the robots that signed two records with one seq.
+    :param forked: names of the robots that are proven to have signed two records with one seq.
     :param bytes_sent: contents handed to the transport.
     :param bytes_received: contents taken from it.
     :param alarm: empty when all is well.
@@ -34,6 +37,9 @@ class LedgerStatus:
     final: int
     heights: tuple[int, ...]
     set_digest: bytes
+    final_digest: bytes
+    round: int
+    pruned: int
     peers: tuple[str, ...]
     refused: dict[Refusal, int]
     forked: tuple[str, ...]

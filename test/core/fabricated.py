@@ -84,7 +84,7 @@ def _calls(run: Run, index: int, second: int, sightings: bool) -> tuple[bytes, .
 def _ledgers(run: Run, sightings: bool) -> None:
     keys = [PrivateKey.load(run.folder(robot) / 'key') for robot in run.names]
     newest: list[list[tuple[float, bytes, int]]] = [[] for _ in run.names]
-    dag = Dag(len(run.names))
+    dag = Dag([1] * len(run.names))
     rows = {robot: [] for robot in run.names}
     for second in range(1, 119):
         for index, robot in enumerate(run.names):

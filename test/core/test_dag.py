@@ -15,7 +15,7 @@ class Drawing:
     """A DAG whose records have aliases: ``a0`` is record 0 of robot a."""
 
     def __init__(self):
-        self.dag = Dag(3)
+        self.dag = Dag([1] * 3)
         self.ids = {'genesis': GENESIS}
 
     def add(self, alias, *parents, at=10, seq=None, calls=()):
@@ -99,21 +99,27 @@ def test_time_does_not_go_back(drawing):
 def test_missing_parents(drawing):
     drawing.add('a0', 'genesis')
     record = sign_record(KEYS[0], FLEET.id, 1, [drawing.ids['a0'], b'\1' * 32, b'\2' * 32], 10)
-    assert drawing.dag.missing(record) == [b'\1' * 32, b'\2' * 32]
+    assert drawing.dag.missing(record.parents) == [b'\1' * 32, b'\2' * 32]
 
 
 def test_equivocation_is_kept_and_shown_and_breaks_nothing(drawing):
     drawing.add('a0', 'genesis')
     drawing.add('a1', 'a0')
-    drawing.add('a2', 'a1')
+    first = drawing.add('a2', 'a1')
+    drawing.ids['first'] = first.id
     drawing.add('b0', 'genesis')
     assert drawing.dag.forks == {}
     drawing.add('a1', 'a0', at=11)  # the twin
     twin = drawing.add('a2', 'a1', at=12)  # its branch goes on, and further
     assert drawing.dag.forks == {0: 1}
-    assert drawing.add('a3', 'a2', at=13).seen == (4, 0, 0)
-    assert twin.seen == (3, 0, 0)
-    assert drawing.dag.heights() == (4, 1, 0)
+    last = drawing.add('a3', 'a2', at=13)
+    assert (twin.seen, twin.branch) == ((1, 0, 0, 3), 3)
+    assert (last.seen, last.branch) == ((1, 0, 0, 4), 3)
+    assert drawing.dag.heights() == (3, 1, 0)
     both = drawing.add('c0', 'genesis', 'a3', 'b0', at=14)
-    assert both.seen == (4, 1, 1)
-    assert len(drawing.dag.entries) == 8
+    assert both.seen == (1, 1, 1, 4)
+    assert both.sees(last) and both.sees(twin) and not both.sees(first)
+    assert not drawing.dag.proves(both, 0)
+    proven = drawing.add('b1', 'b0', 'c0', 'first', at=15)
+    assert drawing.dag.proves(proven, 0)
+    assert len(drawing.dag.entries) == 9

@@ -51,7 +51,7 @@ def test_a_call_reaches_all_is_accepted_and_then_all_are_silent():
     assert entry.record.calls == (b'first', b'second')
     assert solid[0].id == entry.id
     network.run(0.8)
-    assert all(ledger.status_of(entry.id) is Status.ACCEPTED for ledger in ledgers)
+    assert all(ledger.status_of(entry.id) is Status.FINAL for ledger in ledgers)
     assert all(ledger.is_accepted(entry.id) for ledger in ledgers)
     network.run(8)
     blocks = ledgers[0].status().blocks

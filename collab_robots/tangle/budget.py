@@ -1,0 +1,34 @@
+"""How much somebody may use in a time."""
+
+from __future__ import annotations
+
+from collab_robots.core.clock import SECOND
+
+
+class Budget:
+    """
+    A token bucket, of bytes or messages.
+
+    :param rate: what comes in, 1/s.
+    :param burst: what it holds at most, and at first.
+    """
+
+    def __init__(self, rate: int, burst: int) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._left = float(burst)
+        self._at = 0
+
+    def has(self, now: int, amount: int) -> bool:
+        """Tell whether ``amount`` is there at ``now`` (ns)."""
+        passed = max(0, now - self._at)  # should the clock ever go back
+        self._left = min(self._burst, self._left + passed * self._rate / SECOND)
+        self._at = now
+        return amount <= self._left
+
+    def take(self, now: int, amount: int) -> bool:
+        """Take ``amount`` out at ``now`` (ns); False, and nothing, if they are not there."""
+        if not self.has(now, amount):
+            return False
+        self._left -= amount
+        return True
