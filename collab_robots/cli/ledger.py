@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from collab_robots.cli.common import plain_errors, print_pairs
+from collab_robots.cli.common import FAILED, OK, plain_errors, print_pairs
+
+FleetOption = Annotated[
+    Path | None,
+    typer.Option(
+        help='Fleet file; looked for beside the ledger and one folder up if not given.',
+        show_default=False,
+    ),
+]
 
 ledger_app = typer.Typer(no_args_is_help=True, help="Look into a robot's ledger file.")
 
@@ -19,13 +27,7 @@ ledger_app = typer.Typer(no_args_is_help=True, help="Look into a robot's ledger 
 )
 def ledger_status(
     db: Annotated[Path, typer.Argument(help="A robot's ledger.db.")],
-    fleet: Annotated[
-        Path | None,
-        typer.Option(
-            help='Fleet file; looked for beside the ledger and one folder up if not given.',
-            show_default=False,
-        ),
-    ] = None,
+    fleet: FleetOption = None,
     as_json: Annotated[bool, typer.Option('--json', help='Print as JSON.')] = False,
 ) -> None:
     """Read a ledger file, execute it, and print what it holds; safe while the robot runs."""
@@ -37,3 +39,74 @@ def ledger_status(
             typer.echo(json.dumps(summary, indent=2))
         else:
             print_pairs(summary)
+
+
+@ledger_app.command(
+    'prove',
+    epilog=(
+        'Examples:\n\n'
+        '  collab-robots ledger prove robot1/ledger.db\n\n'
+        '  collab-robots ledger prove robot1/ledger.db --robot robot3 -o robot3.proof\n\n'
+        '  collab-robots ledger prove --check robot3.proof --fleet fleet.yaml\n\n'
+        'Exit codes: 0 equivocation is proven, 1 it is not, 2 wrong input.'
+    ),
+)
+def ledger_prove(
+    db: Annotated[
+        Path | None, typer.Argument(help="A robot's ledger.db.", show_default=False)
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            help='Check this file of proofs instead; no ledger is needed.', metavar='FILE'
+        ),
+    ] = None,
+    fleet: FleetOption = None,
+    robot: Annotated[
+        str | None, typer.Option(help='Only what proves that this robot equivocated.')
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option('--out', '-o', help='File to write the proofs to.')
+    ] = None,
+    as_json: Annotated[bool, typer.Option('--json', help='Print as JSON.')] = False,
+) -> None:
+    """
+    Prove that a robot signed two different records with one number (equivocation).
+
+    The proof is two whole signed records: anybody who has the fleet file can check it, offline.
+    """
+    with plain_errors():
+        from collab_robots.core.errors import ConfigError, RefusedError
+        from collab_robots.explorer import proofs
+        from collab_robots.explorer.ledgers import find_fleet
+
+        source = db if check is None else check
+        if source is None or (db is not None and check is not None):
+            raise ConfigError('name a ledger.db, or a file of proofs with --check')
+        roster = find_fleet(source, fleet)
+        wanted = None if robot is None else roster.index_of(robot)
+        reason = 'no two records with one number'
+        try:
+            if check is None:
+                found = proofs.held_proofs(source, roster)
+            else:
+                found = proofs.read_proofs(source, roster)
+        except RefusedError as error:
+            if check is None or error.reason not in proofs.NOT_PROVEN:
+                raise
+            found, reason = [], str(error)
+        found = [proof for proof in found if wanted in (None, proof.issuer)]
+        if out is not None and found:
+            proofs.write_proofs(found, out)
+        told = [proofs.summary(proof, roster) for proof in found]
+        if as_json:
+            why = {} if told else {'reason': reason}
+            typer.echo(json.dumps({'proven': bool(told), 'proofs': told, **why}, indent=2))
+        else:
+            for proof in told:
+                typer.echo(proofs.in_words(proof))
+            if not told:
+                typer.echo(f'not proven: {reason}')
+            elif out is not None:
+                typer.echo(f'written to {out}')
+    raise typer.Exit(OK if told else FAILED)
