@@ -8,7 +8,7 @@ are our own models of published rules (benchmarks/baselines), not the software k
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 import random
@@ -72,6 +72,7 @@ class Outcome:
 
     :param total: calls submitted, warm-up included.
     :param submitted: calls during the cut, per side.
+    :param usable_in_cut: of those, how many the whole side could act on before the heal.
     :param done_in_cut: of those, how many the whole side called irrevocable before the heal.
     :param stopped: longest time without a new decision during the cut, s, per side.
     :param withdrawn: called irrevocable by a robot at some time, and later not.
@@ -85,6 +86,7 @@ class Outcome:
     protocol: str
     total: int
     submitted: tuple[int, ...]
+    usable_in_cut: tuple[int, ...]
     done_in_cut: tuple[int, ...]
     stopped: tuple[float, ...]
     withdrawn: int
@@ -132,10 +134,10 @@ def measure(case: Case, make: Maker) -> Outcome:
     during = [
         {call for at, robot, call in plan if at >= WARM_UP and robot in side} for side in sides
     ]
-    done = [
-        set.intersection(*(set(team.done(robot)) & calls for robot in side))
-        for side, calls in zip(sides, during, strict=True)
+    usable = [
+        _common(map(team.usable, side)) & one for side, one in zip(sides, during, strict=True)
     ]
+    done = [_common(map(team.done, side)) & one for side, one in zip(sides, during, strict=True)]
     stopped = stops.close()
     every = {call for _, _, call in plan}
     bill.heal(team, sides)
@@ -149,11 +151,12 @@ def measure(case: Case, make: Maker) -> Outcome:
         sets_after = advance(heal_at + PATIENCE, lambda: bill.is_settled(team)) - heal_at
         bill.close()
     equal_after = advance(heal_at + PATIENCE, together) - heal_at
-    known = set.intersection(*(set(team.done(robot)) for robot in range(case.robots)))
+    known = _common(map(team.done, range(case.robots)))
     return Outcome(
         team.title,
         len(plan),
         tuple(map(len, during)),
+        tuple(map(len, usable)),
         tuple(map(len, done)),
         stopped,
         team.withdrawn(),
@@ -163,6 +166,10 @@ def measure(case: Case, make: Maker) -> Outcome:
         bill.exchanged,
         bill.least,
     )
+
+
+def _common(sets: Iterable[Collection[bytes]]) -> set[bytes]:
+    return set.intersection(*map(set, sets))
 
 
 class _Stops:
@@ -328,40 +335,42 @@ def main(
             title = f'{same[0].robots} robots cut {same[0].name} for {same[0].cut:g} s'
             report.table(
                 'split',
-                f'{title}; medians of {len(same)} runs; s and counts per side',
+                f'{title}; medians of {len(same)}',
                 COLUMNS,
                 rows,
             )
-    report.note(
-        'Clique, the longest chain and the quorum log are our own models of published rules.\n'
-        'kept: share of all calls that are irrevocable on every robot in the end. withdrawn: '
-        'called irrevocable, and taken back.\n'
-        'done in cut: share of a side’s calls that it could call irrevocable before the heal. '
-        'stopped: longest time without a decision.\n'
-        f'bytes: sent after the heal, of the least possible; limit {LIMIT}.'
-    )
+    report.note(NOTES)
     report.keep('split', figures)
     report.write(out)
 
 
+NOTES = f"""\
+Clique (EIP-225), the longest chain (Clique without its limit on signers) and the quorum log
+(Tendermint) are our own models of published rules. k: so many blocks deep counts as confirmed;
+what a lost branch held returns to the pool, or is dropped.
+kept: share of all calls that are irrevocable on every robot in the end; taken back: called
+irrevocable by a robot, and later not.
+Per side, during the cut: usable: share of its calls that it could act on at the heal (accepted; in
+the chain; decided); done: that it called irrevocable; stop: longest time without a new one.
+After the heal: sets: s until all hold the same blocks; all: s until everything is irrevocable
+everywhere; bytes: sent until equal sets, of the least that could do (limit {LIMIT}x)."""
 COLUMNS = (
     'protocol',
     'kept %',
     'lost',
-    'withdrawn',
-    'done in cut %',
-    'stopped s',
-    'equal sets s',
-    'all done s',
+    'taken back',
+    'usable %',
+    'done %',
+    'stop s',
+    'sets s',
+    'all s',
     'bytes',
 )
 
 
 def _row(outcomes: Sequence[Outcome]) -> list[Any]:
-    shares = [
-        _median(100 * one.done_in_cut[side] / max(1, one.submitted[side]) for one in outcomes)
-        for side in range(2)
-    ]
+    usable = _shares([one.usable_in_cut for one in outcomes], outcomes)
+    done = _shares([one.done_in_cut for one in outcomes], outcomes)
     stops = [_median(one.stopped[side] for one in outcomes) for side in range(2)]
     costs = [one.exchanged / one.least for one in outcomes if one.exchanged and one.least]
     never = sum(one.equal_after is None for one in outcomes)
@@ -373,12 +382,24 @@ def _row(outcomes: Sequence[Outcome]) -> list[Any]:
         f'{100 * min(one.kept for one in outcomes):.4g}',
         round(_median(one.lost for one in outcomes)),
         round(_median(one.withdrawn for one in outcomes)),
-        ' / '.join(f'{share:.0f}' for share in shares),
+        usable,
+        done,
         ' / '.join(f'{stop:.0f}' for stop in stops),
         f'{statistics.median(sets):.1f}' if sets else None,
         after + (f' ({never} never)' if equal and never else ''),
         f'{statistics.median(costs):.2f}x' if costs else None,
     ]
+
+
+def _shares(counts: Sequence[tuple[int, ...]], outcomes: Sequence[Outcome]) -> str:
+    medians = [
+        _median(
+            100 * count[side] / max(1, one.submitted[side])
+            for count, one in zip(counts, outcomes, strict=True)
+        )
+        for side in range(2)
+    ]
+    return ' / '.join(f'{share:.0f}' for share in medians)
 
 
 def _median(values: Iterable[float]) -> float:

@@ -11,6 +11,7 @@ from benchmarks.network import Network
 from collab_robots.core.identity import PrivateKey
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.ledger import Ledger
+from collab_robots.tangle.memory_store import MemoryStore
 
 
 class Team(Protocol):
@@ -24,6 +25,9 @@ class Team(Protocol):
     def done(self, robot: int) -> Collection[bytes]:
         """Return the calls that this robot takes for irrevocable (a chain: k-deep) now."""
 
+    def usable(self, robot: int) -> Collection[bytes]:
+        """Return the calls that this robot may act on now, be they irrevocable or not."""
+
     def withdrawn(self) -> int:
         """Return how many calls some robot took for irrevocable and had to take back."""
 
@@ -34,11 +38,13 @@ class Team(Protocol):
 class LedgerTeam:
     """The ledger itself."""
 
-    title = 'this ledger'
+    title = 'ledger'
 
     def __init__(self, network: Network, keys: list[PrivateKey]) -> None:
         self._network = network
-        self.ledgers: list[Ledger] = [network.start(key) for key in keys]
+        self.ledgers: list[Ledger] = [
+            network.start(key, MemoryStore(), fresh=True) for key in keys
+        ]
         self.final: list[dict[bytes, int]] = [{} for _ in keys]
         """Per robot, when each record became final, ns, by id; in the final order."""
         self._calls: list[set[bytes]] = [set() for _ in keys]
@@ -59,6 +65,17 @@ class LedgerTeam:
     def done(self, robot: int) -> Collection[bytes]:
         """See :meth:`Team.done`."""
         return self._calls[robot]
+
+    def usable(self, robot: int) -> Collection[bytes]:
+        """Return what is accepted or final: see :meth:`Team.usable`."""
+        ledger = self.ledgers[robot]
+        accepted = {
+            call
+            for entry in ledger.order.tentative
+            if ledger.is_accepted(entry.id)
+            for call in entry.record.calls
+        }
+        return accepted | self._calls[robot]
 
     def withdrawn(self) -> int:
         """
@@ -100,9 +117,8 @@ class CliqueTeam:
         limited: bool = True,
         reinject: bool = True,
     ) -> None:
-        rules = 'Clique' if limited else 'longest chain, no signer limit'
-        fate = 'returned' if reinject else 'dropped'
-        self.title = f'{rules}, {depth} deep, lost branch {fate}'
+        rules = 'Clique' if limited else 'longest chain'
+        self.title = f'{rules} k={depth}' + ('' if reinject else ', dropped')
         self.depth = depth
         count = len(network.names)
         self.nodes = [
@@ -114,7 +130,7 @@ class CliqueTeam:
                 seed,
                 limit=None if limited else 1,
                 reinject=reinject,
-                depths=(depth,),
+                depths=(1, depth),
             )
             for index, name in enumerate(network.names)
         ]
@@ -129,19 +145,24 @@ class CliqueTeam:
         """See :meth:`Team.done`."""
         return self.nodes[robot].confirmed[self.depth]
 
+    def usable(self, robot: int) -> Collection[bytes]:
+        """Return what is in the chain: see :meth:`Team.usable`."""
+        return self.nodes[robot].confirmed[1]
+
     def withdrawn(self) -> int:
         """See :meth:`Team.withdrawn`."""
         return len(set().union(*(node.withdrawn[self.depth] for node in self.nodes)))
 
     def equal(self) -> bool:
         """See :meth:`Team.equal`."""
-        return all(node.confirmed == self.nodes[0].confirmed for node in self.nodes)
+        confirmed = [node.confirmed[self.depth] for node in self.nodes]
+        return all(one == confirmed[0] for one in confirmed)
 
 
 class QuorumTeam:
     """The model of a log that needs a quorum of the roster."""
 
-    title = 'quorum log (Tendermint)'
+    title = 'quorum log'
 
     def __init__(self, network: Network) -> None:
         self.nodes = [
@@ -162,6 +183,10 @@ class QuorumTeam:
 
     def done(self, robot: int) -> Collection[bytes]:
         """See :meth:`Team.done`."""
+        return self.nodes[robot].decided
+
+    def usable(self, robot: int) -> Collection[bytes]:
+        """Return what is decided: see :meth:`Team.usable`."""
         return self.nodes[robot].decided
 
     def withdrawn(self) -> int:

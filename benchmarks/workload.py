@@ -1,0 +1,47 @@
+"""What robots say while they work: the contract calls of one task after another."""
+
+from __future__ import annotations
+
+import random
+
+from collab_robots.contract import calls
+from collab_robots.contract.calls import Kind
+from collab_robots.core.fleet import Fleet
+
+DIGEST = bytes(range(1, 33))
+
+
+class Workload:
+    """
+    Calls in a circle: a task from proposal to completion, a sighting, and map tiles.
+
+    :param seed: of where tasks, sightings and tiles are.
+    """
+
+    def __init__(self, fleet: Fleet, seed: int) -> None:
+        self._addresses = [robot.address for robot in fleet.robots]
+        self._random = random.Random(seed)
+        self._state = [(0, b'')] * len(fleet.robots)  # step and the task's key
+
+    def call(self, robot: int) -> bytes:
+        """Return a robot's next call."""
+        step, key = self._state[robot]
+        x, y = self._random.randrange(-500, 500), self._random.randrange(-500, 500)
+        if step == 0:
+            round_ = self._random.randrange(1 << 16)
+            key = calls.task_key(Kind.EXPLORE, x, y, round_)
+            data = calls.propose(Kind.EXPLORE, x, y, round_)
+        elif step == 1:
+            data = calls.bid(key, self._random.randrange(1, 100_000))
+        elif step == 2:
+            data = calls.award(key, self._addresses[robot])
+        elif step == 3:
+            data = calls.renew(key)
+        elif step == 4:
+            data = calls.complete(key)
+        elif step == 5:
+            data = calls.report_sighting(robot, 900, 10 * x, 10 * y)
+        else:
+            data = calls.submit_tiles([(x // 100, y // 100, DIGEST)])
+        self._state[robot] = ((step + 1) % 7, key)
+        return data
