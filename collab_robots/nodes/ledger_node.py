@@ -20,11 +20,12 @@ from collab_robots.contract.view import Task, View
 from collab_robots.core.clock import Clock, SECOND
 from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
-from collab_robots.core.identity import PrivateKey
+from collab_robots.core.identity import PrivateKey, unused_marker
 from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
 from collab_robots.nodes.spin import run
+from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.store import Store
 from collab_robots.tangle.sync import Chunk, Have, Request
@@ -97,6 +98,7 @@ class LedgerNode(Node):
         self._tiles = self.create_publisher(TileDigestArray, topics.TILES, qos.LATCHED)
         self._store = Store(Path(values['store']), fleet, self._name)
         self._key = key
+        self._unused = unused_marker(Path(values['key']))
         self._periods = (values['tick_period'], values['status_period'])
         self._ledger: Ledger
         self._starter = self.create_timer(values['tick_period'], self._join)
@@ -104,7 +106,12 @@ class LedgerNode(Node):
     def _join(self) -> None:
         """Start the ledger, when time has begun: it measures others' silence by the clock."""
         self._starter.cancel()
-        self._ledger = Ledger(self._fleet, self._key, self._store, self._time, self)
+        self._ledger = Ledger(
+            self._fleet, self._key, self._store, self._time, self, fresh=self._unused.exists()
+        )
+        if self._ledger.dag.heights()[self._ledger.index]:
+            self._mark_used()
+        self._ledger.on_solid(self._on_solid)
         for kind, topic, callback, profile in (
             (Call, topics.CALL, self._on_call, qos.STATUS),
             (Refused, topics.REFUSED, self._on_refused, qos.STATUS),
@@ -119,6 +126,19 @@ class LedgerNode(Node):
             self._periods, (self._tick, self._publish_status), strict=True
         ):
             self.create_timer(period, callback)
+
+    def _on_solid(self, entry: Entry) -> None:
+        if entry.record.seq == 0 and entry.issuer == self._ledger.index:
+            self._mark_used()  # it is on the disk, and nobody has it yet
+
+    def _mark_used(self) -> None:
+        try:
+            self._unused.unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f'{self._unused}: cannot be removed ({error.strerror}); it would let this robot '
+                'start anew after it lost its ledger'
+            ) from None
 
     def broadcast_block(self, raw: bytes) -> None:
         """Send a block to all teammates."""
@@ -165,14 +185,17 @@ class LedgerNode(Node):
     def _tick(self) -> None:
         now = self._time.now_ns()
         self._ledger.tick()
-        if self._runner.update(self._ledger.order):
-            self._changed = True
+        self._execute()
         if now >= self._publish_from:
             self._publish_from = now + PUBLISH_PERIOD
             self._publish_tasks(now)
             if self._changed:
                 self._changed = False
                 self._publish_tiles(now)
+
+    def _execute(self) -> None:
+        if self._runner.update(self._ledger.order):
+            self._changed = True
 
     def _publish_tasks(self, now: int) -> None:
         entries = [(task, self._is_accepted(task)) for task in self._view.tasks(now)]
@@ -196,6 +219,7 @@ class LedgerNode(Node):
             self._tiles.publish(conversions.tile_digests_to_msg(tiles, now))
 
     def _publish_status(self) -> None:
+        self._execute()  # so that counts and roots are of the same records
         status = self._ledger.status()
         refused = self._refused + Counter(
             {reason.value: count for reason, count in status.refused.items()}
@@ -210,9 +234,11 @@ class LedgerNode(Node):
                 pending=status.pending,
                 accepted=status.accepted,
                 final=status.final,
+                final_digest=conversions.digest_to_msg(status.final_digest),
                 heights=list(status.heights),
                 set_digest=conversions.digest_to_msg(status.set_digest),
                 state_root=conversions.digest_to_msg(self._runner.state_root()),
+                final_root=conversions.digest_to_msg(self._runner.final_root()),
                 reverted=self._runner.reverted,
                 peers=list(status.peers),
                 equivocators=list(status.forked),

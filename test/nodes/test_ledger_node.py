@@ -10,6 +10,7 @@ from harness import Harness, running
 import pytest
 
 from collab_robots.contract import calls
+from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError, KeyFileError, StoreError
 from collab_robots.explorer.fleets import make_fleet
 from collab_robots.nodes import qos, topics
@@ -125,6 +126,34 @@ def test_a_robot_of_another_fleet_joins_nobody(
     harness.wait(lambda: refused(ours).get('fleet') and refused(theirs).get('fleet'))
     assert ours[-1].peers == theirs[-1].peers == []
     assert ours[-1].heights[1] == 0
+
+
+def test_a_key_is_marked_as_used_once_its_robot_has_spoken(harness: Harness) -> None:
+    marker = harness.folder / 'robot1' / 'key.unused'
+    harness.add(LedgerNode(**harness.ledger_options('robot1')))
+    statuses = harness.listen(LedgerStatus, f'/robot1/{topics.LEDGER_STATUS}')
+    harness.wait(lambda: len(statuses) > 1)
+    assert marker.exists()  # nothing to say yet
+    call = harness.probe.create_publisher(Call, f'/robot1/{topics.CALL}', qos.STATUS)
+    harness.matched(call)
+    call.publish(Call(data=calls.propose(1, 1, 1, 0)))
+    harness.wait(lambda: statuses[-1].heights[0] == 1)
+    assert not marker.exists()
+
+
+def test_a_robot_that_lost_its_disk_is_silent_until_it_heard_all(harness: Harness) -> None:
+    for robot in ('robot1', 'robot2'):
+        (harness.folder / robot / 'key.unused').unlink()
+    harness.add(LedgerNode(**harness.ledger_options('robot1')))
+    statuses = harness.listen(LedgerStatus, f'/robot1/{topics.LEDGER_STATUS}')
+    call = harness.probe.create_publisher(Call, f'/robot1/{topics.CALL}', qos.STATUS)
+    harness.matched(call)
+    call.publish(Call(data=calls.propose(1, 1, 1, 0)))
+    until = harness.now_ns + 4 * SECOND
+    harness.wait(lambda: harness.now_ns > until)
+    assert statuses[-1].heights[0] == 0
+    harness.add(LedgerNode(**harness.ledger_options('robot2')))  # has nothing either
+    harness.wait(lambda: statuses[-1].heights[0] == 1)
 
 
 def test_start_up_mistakes_are_said_in_words(harness: Harness, tmp_path: Path) -> None:
