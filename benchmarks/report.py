@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 FOLDER = Path('runs/benchmarks')
+WIDTH = 110  # of what goes into a file or a pipe
 PACKAGES = ('cbor2', 'pynacl', 'pyrevm')
 
 
@@ -32,16 +33,16 @@ class Report:
 
     name: str
     options: Mapping[str, Any]
-    console: Console = field(default_factory=Console)
+    console: Console = field(default_factory=lambda: _console())
     _parts: dict[str, Any] = field(default_factory=dict)
 
     def table(
         self, part: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     ) -> None:
         """Print a table; the first column says what each row is, the others are figures."""
-        table = Table(title=title, box=SIMPLE_HEAD, title_justify='left')
+        table = Table(title=title, box=SIMPLE_HEAD, title_justify='left', padding=(0, 1, 0, 0))
         for index, column in enumerate(columns):
-            table.add_column(column, justify='right' if index else 'left')
+            table.add_column(column, justify='right' if index else 'left', no_wrap=True)
         for row in rows:
             table.add_row(*map(words, row))
         self.console.print(table)
@@ -76,6 +77,11 @@ class Report:
         path.write_text(json.dumps(content, indent=1, default=str) + '\n', 'utf-8')
         self.console.print(f'written: {path}', highlight=False)
         return path
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 def machine() -> dict[str, Any]:

@@ -384,7 +384,7 @@ def _row(outcomes: Sequence[Outcome]) -> list[Any]:
         round(_median(one.withdrawn for one in outcomes)),
         usable,
         done,
-        ' / '.join(f'{stop:.0f}' for stop in stops),
+        '/'.join(f'{stop:.0f}' for stop in stops),
         f'{statistics.median(sets):.1f}' if sets else None,
         after + (f' ({never} never)' if equal and never else ''),
         f'{statistics.median(costs):.2f}x' if costs else None,
@@ -399,7 +399,7 @@ def _shares(counts: Sequence[tuple[int, ...]], outcomes: Sequence[Outcome]) -> s
         )
         for side in range(2)
     ]
-    return ' / '.join(f'{share:.0f}' for share in medians)
+    return '/'.join(f'{share:.0f}' for share in medians)
 
 
 def _median(values: Iterable[float]) -> float:
