@@ -115,9 +115,8 @@ class Ledger:
         self._bytes_received = 0
         self._store_alarm = ''
         self._load()
-        height = self.dag.heights()[self.index]
-        lost = store.incomplete or not (height or fresh)
-        self._history = OwnHistory(height, lost, config)
+        spoke = self.dag.newest(self.index) is not None
+        self._history = OwnHistory(store.incomplete or not (spoke or fresh), config)
 
     # What the robot says
 

@@ -14,16 +14,15 @@ class OwnHistory:
     record, so it waits until it has heard every other robot of the roster, and holds what they
     claim it issued. A claim that nobody fulfils within ``recovery_timeout`` is taken for a lie.
 
-    :param height: own records at hand after the start.
     :param lost: own records may be missing: the store is empty or incomplete, and the robot is not
         known to be new.
     """
 
-    def __init__(self, height: int, lost: bool, config: LedgerConfig) -> None:
+    def __init__(self, lost: bool, config: LedgerConfig) -> None:
         self._lost = lost
         self._timeout = round(config.recovery_timeout * SECOND)
         self._stuck: tuple[int, int] | None = None  # own height, since when
-        self._done = not lost and not height
+        self._done = False
 
     @property
     def is_missing(self) -> bool:

