@@ -7,8 +7,9 @@ per second, 0 for none), and appends to ``log.jsonl`` there, one object a line:
 - ``{"kind": "born", "at"}``: the ledger has been loaded.
 - ``{"kind": "solid", "at", "issuer", "seq", "id"}``: a record became solid; an own one, before
   anybody else has it.
-- ``{"kind": "status", "at", ...}``: the node's status message, and the own records with calls that
-  became accepted and final since the last one, as ms since they were issued.
+- ``{"kind": "status", "at", ...}``: the node's status message; ``undecided``, the records with
+  calls that are not final; and the own records with calls that became accepted and final since the
+  last one, as ms since they were issued.
 
 ``at`` is seconds since the epoch.
 """
@@ -82,6 +83,7 @@ class Driver(Node):
         self._ledger = ledger
         self._write('born')
         ledger.on_solid(self._solid)
+        ledger.on_final(self._final)
 
     def _write(self, kind: str, **values: Any) -> None:
         line = json.dumps({'kind': kind, 'at': time.time(), **values})
@@ -90,8 +92,12 @@ class Driver(Node):
     def _solid(self, entry: Entry) -> None:
         record = entry.record
         self._write('solid', issuer=entry.issuer, seq=record.seq, id=entry.id.hex())
-        if self._ledger is not None and entry.issuer == self._ledger.index and record.calls:
+        if entry.issuer == self._ledger.index and record.calls:
             self._waiting[entry.id] = record.issued_at
+
+    def _final(self, entry: Entry) -> None:
+        if entry.issuer == self._ledger.index and entry.record.calls:
+            self._note('final_ms', entry.record.issued_at)
 
     def _read_rate(self) -> None:
         try:
@@ -106,8 +112,9 @@ class Driver(Node):
         now = time.monotonic()
         while self._rate and now >= self._next and self._ledger is not None:
             self._next += self._random.uniform(*JITTER) / self._rate
-            tile = (*self._random.choices(range(TILES), k=2), self._random.randbytes(32))
-            self._calls.publish(Call(data=calls.submit_tiles([tile])))
+            x, y = self._random.choices(range(TILES), k=2)
+            call = calls.submit_tiles([(x, y, self._random.randbytes(32))])
+            self._calls.publish(Call(data=call))
         for identity in [key for key in self._waiting if self._ledger.is_accepted(key)]:
             self._note('accepted_ms', self._waiting.pop(identity))
 
@@ -124,6 +131,7 @@ class Driver(Node):
             peers=list(message.peers),
             equivocators=list(message.equivocators),
             refused=dict(zip(message.refused, map(int, message.refused_count), strict=True)),
+            undecided=sum(bool(entry.record.calls) for entry in self._ledger.order.tentative),
             **times,
         )
 

@@ -95,6 +95,8 @@ class Processes:
         self.records: dict[tuple[int, int], set[str]] = defaultdict(set)
         """Ids of all records that were ever solid anywhere, by issuer and seq."""
         self.lives: dict[str, list[Life]] = {robot: [] for robot in self.robots}
+        self.loaded: dict[str, list[float]] = {robot: [] for robot in self.robots}
+        """Per life that came so far: s until the process had loaded its ledger."""
         self.synced: dict[str, list[float]] = {robot: [] for robot in self.robots}
         """Per life that came so far: s until the robot held what it lacked when it started."""
         self._network = network
@@ -160,6 +162,8 @@ class Processes:
             for line in self._lines(robot):
                 if line['kind'] == 'solid':
                     self.records[line['issuer'], line['seq']].add(line['id'])
+                elif line['kind'] == 'born':
+                    self.loaded[robot].append(line['at'] - self.lives[robot][-1].started)
                 elif line['kind'] == 'status':
                     self._note_status(robot, line)
         for child in self._children.failed():
@@ -207,11 +211,15 @@ class Processes:
         )
 
     def decided(self, *robots: str) -> bool:
-        """Tell whether robots, or all that run, agree and all of it is final with all of them."""
+        """
+        Tell whether robots, or all that run, agree and no call waits for its place any more.
+
+        The last records, empty ones that certify others, are not final: nobody needs them to be.
+        """
         return (
             self.agree(*robots)
             and self._same(('final', 'final_digest', 'final_root'), robots)
-            and all(status['final'] == status['blocks'] for status in self._of(robots))
+            and all(status['undecided'] == 0 for status in self._of(robots))
         )
 
     def usage(self, robot: str) -> Usage:
