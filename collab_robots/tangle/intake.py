@@ -7,7 +7,7 @@ It decides neither what a solid record means nor what to ask for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
@@ -78,6 +78,10 @@ class Intake:
             if identity not in self._early
         }
 
+    def miss(self, gone: Collection[bytes]) -> None:
+        """Take note that blocks were taken out of the DAG: what waits may need them again."""
+        self._solidifier.miss(gone)
+
     def take(self, raw: bytes, sender: str, now: int, asked: bool) -> bool:
         """
         Take a block.
@@ -115,8 +119,11 @@ class Intake:
             identity in self._tangle.dag.entries
             or identity in self._solidifier
             or identity in self._early
-            or identity in self._unvouched
         ):
+            return False
+        if identity in self._unvouched:
+            if self._solidifier.needs(identity):
+                self._add(self._unvouched.pop(identity))
             return False
         block = decode_block(raw)
         if block.tag != RECORD_TAG:

@@ -108,13 +108,14 @@ class Issuer:
         config, dag = self._config, self._dag
         if self._signed is not None or ((self._queue or posted) and since >= config.min_interval):
             return True
+        unvouched = self._tangle.unvouched
         newest = dag.newest(self._me)
         seen = newest.seen if newest is not None else (0,) * dag.members
         if since >= config.heartbeat_interval and (
             any(
                 calls.heights[robot] > seen[robot]
                 for robot in range(dag.members)
-                if robot not in dag.forks
+                if robot not in unvouched
             )
             or (calls.unfinal and self._tangle.finality.can_help(newest, dag.tips.values()))
         ):
@@ -124,7 +125,7 @@ class Issuer:
             or any(
                 calls.heights[robot] > accepted[robot]
                 for robot in range(dag.members)
-                if robot not in dag.forks
+                if robot not in unvouched
             )
         )
 

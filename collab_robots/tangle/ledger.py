@@ -458,7 +458,9 @@ class Ledger:
         for entry in out:
             self._calls.drop(entry)
         if out:
-            self._store.remove(entry.id for entry in out)
+            gone = {entry.id for entry in out}
+            self._store.remove(gone)
+            self._intake.miss(gone)
 
     def _raw_of(self, identity: bytes) -> bytes | None:
         row = self._store.get(identity)
@@ -512,7 +514,7 @@ class Ledger:
                 [entry.seen if entry is not None else None for entry in newest],
                 [robot.weight for robot in self.fleet.robots],
                 [robot for robot in range(self.dag.members) if self._is_active(robot, now)],
-                self.dag.forks,
+                {issuer: proof.seq for issuer, proof in self.proofs.items()} | self.dag.forks,
             )
         return self._accepted
 

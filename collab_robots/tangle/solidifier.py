@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from collab_robots.core.errors import Refusal, RefusedError
@@ -105,6 +105,13 @@ class Solidifier:
                     ready.append(child)
                 for parent in missing:  # one may have been taken out again meanwhile
                     self._children.setdefault(parent, {})[child_id] = None
+
+    def miss(self, gone: Collection[bytes]) -> None:
+        """Take note that blocks were taken out of the DAG: what waits may need them again."""
+        for item in self._all.values():
+            for parent in item.record.parents:
+                if parent in gone:
+                    self._children.setdefault(parent, {})[item.id] = None
 
     def _wait(self, item: Item, missing: list[bytes]) -> None:
         own = self._waiting[item.issuer]

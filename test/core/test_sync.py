@@ -211,8 +211,8 @@ def test_answer_is_ordered_limited_and_sent_once():
     for row in rows:
         answerer.note_sent(row.id, 0)
     again = replace(everything, sender='robot_02')
-    assert list(answerer.answer(again, SECOND // 10)) == []  # robot_02 heard it too
-    assert len(list(answerer.answer(again, SECOND))) == 256  # it says it did not
+    assert list(answerer.answer(again, {}, SECOND // 10)) == []  # robot_02 heard it too
+    assert len(list(answerer.answer(again, {}, SECOND))) == 256  # it says it did not
 
 
 def test_flood_of_requests_brings_no_more_than_the_budget():
@@ -229,7 +229,7 @@ def test_flood_of_requests_brings_no_more_than_the_budget():
             refused += 1
     assert refused > 500
     assert sent <= CONFIG.answer_burst + 10 * CONFIG.answer_rate
-    list(answerer.answer(replace(REQUEST, sender='robot_02'), 10 * SECOND))  # others do not suffer
+    list(answerer.answer(replace(REQUEST, sender='robot_02'), {}, 10 * SECOND))  # others do not suffer
 
 
 # Whole teams
