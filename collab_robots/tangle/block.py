@@ -84,13 +84,12 @@ def encode_block(parents: Sequence[bytes], tag: bytes, data: bytes, nonce: int =
     return raw
 
 
-def decode_block(raw: bytes) -> Block:
+def decode_parents(raw: bytes) -> tuple[bytes, ...]:
     """
-    Read a block.
+    Read only the parents of a block, whatever its payload is.
 
-    :raises RefusedError: TOO_LARGE above 32,768 bytes; VERSION if the protocol version is not 2;
-        PARENTS if there are none, more than 8, or they are not sorted and unique; MALFORMED if it
-        is cut off, has bytes to spare, or its payload is not exactly one tagged data payload.
+    :raises RefusedError: TOO_LARGE, VERSION or PARENTS, as :func:`decode_block`; MALFORMED if it
+        is cut off.
     """
     _check_size(raw)
     if len(raw) < 2:
@@ -102,6 +101,21 @@ def decode_block(raw: bytes) -> Block:
     end = 2 + ID_BYTES * raw[1]
     parents = tuple(raw[at : at + ID_BYTES] for at in range(2, end, ID_BYTES))
     _check_parents(parents)
+    if len(raw) < end:
+        raise RefusedError(Refusal.MALFORMED, f'a block of {len(raw)} bytes is cut off')
+    return parents
+
+
+def decode_block(raw: bytes) -> Block:
+    """
+    Read a block.
+
+    :raises RefusedError: TOO_LARGE above 32,768 bytes; VERSION if the protocol version is not 2;
+        PARENTS if there are none, more than 8, or they are not sorted and unique; MALFORMED if it
+        is cut off, has bytes to spare, or its payload is not exactly one tagged data payload.
+    """
+    parents = decode_parents(raw)
+    end = 2 + ID_BYTES * len(parents)
     if len(raw) < end + 12:
         raise RefusedError(Refusal.MALFORMED, f'a block of {len(raw)} bytes is cut off')
     (payload_length,) = _U32.unpack_from(raw, end)

@@ -52,9 +52,9 @@ class RestServer:
         self._limits = limits or Limits()
         self.port = port
         self._jobs: queue.Queue[_Job] = queue.Queue(self._limits.queue)
-        self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name='rest', daemon=True)
         self._server: web.Server
+        self._loop: asyncio.AbstractEventLoop
 
     def start(self) -> None:
         """
@@ -71,6 +71,7 @@ class RestServer:
             raise ConfigError(f'cannot serve at {self._host}:{self.port}: {error}') from None
         self.port = listener.getsockname()[1]
         self._listener = listener
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
 
     def serve_pending(self, limit: int = MAX_SERVED) -> int:
