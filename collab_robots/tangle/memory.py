@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from functools import partial
 import heapq
 import random
+from typing import Any, Protocol
 
-from collab_robots.core.clock import ManualClock, SECOND
+from collab_robots.core.clock import Clock, ManualClock, SECOND
 from collab_robots.core.fleet import Fleet, Member
 from collab_robots.core.identity import PrivateKey
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.store import Store
-from collab_robots.tangle.sync import Have, Request, Transport
+from collab_robots.tangle.sync import Chunk, Have, Request, Transport
 
 
 def make_team(count: int, name: str = 'twin') -> tuple[Fleet, list[PrivateKey]]:
@@ -48,6 +49,47 @@ class Weather:
     duplication: float = 0.0
 
 
+class SkewedClock:
+    """
+    A clock that is wrong by a constant.
+
+    :param clock: the right one.
+    :param skew: s that this one is ahead.
+    """
+
+    def __init__(self, clock: Clock, skew: float) -> None:
+        self._clock = clock
+        self._skew = round(skew * SECOND)
+
+    def now_ns(self) -> int:
+        """Return what it shows, ns."""
+        return self._clock.now_ns() + self._skew
+
+
+class Station(Protocol):
+    """Whoever takes part in the network: a ledger, or something that only behaves like one."""
+
+    def tick(self) -> None:
+        """Do what time demands."""
+        ...
+
+    def receive_block(self, raw: bytes, sender: str) -> None:
+        """Take a block."""
+        ...
+
+    def receive_have(self, have: Have) -> None:
+        """Take an announcement."""
+        ...
+
+    def receive_request(self, request: Request) -> None:
+        """Take a request, also one that is meant for another."""
+        ...
+
+    def receive_chunk(self, chunk: Chunk) -> None:
+        """Take a piece of a snapshot."""
+        ...
+
+
 class MemoryNetwork:
     """
     A broadcast network in virtual time: same seed, same run.
@@ -61,9 +103,12 @@ class MemoryNetwork:
     def __init__(self, fleet: Fleet, seed: int, weather: Weather | None = None) -> None:
         self.clock = ManualClock(SECOND * 1_000)
         self.weather = weather or Weather()
+        self.stations: dict[str, Station] = {}
+        """Whoever takes part, by name."""
         self.ledgers: dict[str, Ledger] = {}
+        """Those of them that were started here."""
         self.sent: Counter[str] = Counter()
-        """Bytes of content handed to the network, per kind: block, have, request."""
+        """Bytes of content handed to the network, per kind: block, have, request, chunk."""
         self._fleet = fleet
         self._random = random.Random(seed)
         self._events: list[tuple[int, int, Callable[[], None]]] = []
@@ -71,27 +116,48 @@ class MemoryNetwork:
         self._hears: Callable[[str, str], bool] = lambda receiver, sender: True
 
     def start(
-        self, key: PrivateKey, store: Store | None = None, config: LedgerConfig | None = None
+        self,
+        key: PrivateKey,
+        store: Store | None = None,
+        config: LedgerConfig | None = None,
+        **options: Any,
     ) -> Ledger:
         """
         Start a robot's ledger; it ticks ten times a second until it is stopped.
 
         :param store: by default a new one in memory.
+        :param options: of the :class:`Ledger`; ``clock`` is the network's if not given.
         """
         name = self._fleet.robots[self._fleet.index_by_key[key.public]].name
         store = store or Store(':memory:', self._fleet, name)
-        ledger = Ledger(self._fleet, key, store, self.clock, self.transport(name), config)
+        clock = options.pop('clock', self.clock)
+        options.setdefault('fresh', True)
+        ledger = Ledger(self._fleet, key, store, clock, self.transport(name), config, **options)
         self.ledgers[name] = ledger
-        self._at(self._random.randrange(self.TICK), lambda: self._tick(ledger))
+        self.join(name, ledger)
         return ledger
 
-    def stop(self, name: str) -> None:
-        """Stop a robot's ledger at once, as a crash does; what is in its store stays there."""
-        del self.ledgers[name]
+    def join(self, name: str, station: Station) -> None:
+        """Let a station hear and tick, in the place of any other of that name."""
+        self.stations[name] = station
+        self._at(self._random.randrange(self.TICK), lambda: self._tick(name, station))
 
-    def transport(self, name: str) -> Transport:
-        """Return the way out of a robot; also for senders that are no ledger."""
-        return _MemoryTransport(self, name)
+    def stop(self, name: str) -> None:
+        """Stop a station at once, as a crash does; what is in a ledger's store stays there."""
+        del self.stations[name]
+        self.ledgers.pop(name, None)
+
+    def transport(self, name: str, audience: Container[str] | None = None) -> Transport:
+        """
+        Return the way out of a robot; also for senders that are no ledger.
+
+        :param audience: names of those whom its messages may reach; all if not given.
+        """
+        return _MemoryTransport(self, name, audience)
+
+    def call_at(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something so many seconds from now."""
+        self._at(round(seconds * SECOND), action)
 
     def split(self, *groups: Iterable[str]) -> None:
         """Let robots hear only those of their own group."""
@@ -111,7 +177,7 @@ class MemoryNetwork:
         Let time pass.
 
         :param seconds: at most.
-        :param until: asked after every tick of a robot.
+        :param until: asked after every event.
         :returns: the seconds that passed.
         """
         start = self.clock.now_ns()
@@ -131,26 +197,36 @@ class MemoryNetwork:
         digests = {ledger.dag.digest for ledger in self.ledgers.values()}
         return len(digests) == 1
 
-    def deliver(self, kind: str, size: int, sender: str, action: Callable[[Ledger], None]) -> None:
+    def deliver(
+        self,
+        kind: str,
+        size: int,
+        sender: str,
+        action: Callable[[Station], None],
+        audience: Container[str] | None = None,
+    ) -> None:
         """Bring one message to whoever hears it; used by the transports."""
         self.sent[kind] += size
+        rng, weather = self._random, self.weather
+        shortest, longest = weather.delay
         for name in self._fleet.index_by_name:
-            if name == sender or self._random.random() < self.weather.loss:
+            if name == sender or rng.random() < weather.loss:
                 continue
-            copies = 1 + (self._random.random() < self.weather.duplication)
+            copies = 1 + (rng.random() < weather.duplication)
             for _ in range(copies):
-                delay = round(self._random.uniform(*self.weather.delay) * SECOND)
-                self._at(delay, partial(self._arrive, name, sender, action))
+                delay = round(rng.uniform(shortest, longest) * SECOND)
+                if audience is None or name in audience:
+                    self._at(delay, partial(self._arrive, name, sender, action))
 
-    def _arrive(self, name: str, sender: str, action: Callable[[Ledger], None]) -> None:
-        ledger = self.ledgers.get(name)
-        if ledger is not None and self._hears(name, sender):
-            action(ledger)
+    def _arrive(self, name: str, sender: str, action: Callable[[Station], None]) -> None:
+        station = self.stations.get(name)
+        if station is not None and self._hears(name, sender):
+            action(station)
 
-    def _tick(self, ledger: Ledger) -> None:
-        if self.ledgers.get(ledger.name) is ledger:
-            ledger.tick()
-            self._at(self.TICK, lambda: self._tick(ledger))
+    def _tick(self, name: str, station: Station) -> None:
+        if self.stations.get(name) is station:
+            station.tick()
+            self._at(self.TICK, lambda: self._tick(name, station))
 
     def _at(self, delay: int, action: Callable[[], None]) -> None:
         self._count += 1
@@ -158,21 +234,23 @@ class MemoryNetwork:
 
 
 class _MemoryTransport:
-    def __init__(self, network: MemoryNetwork, name: str) -> None:
+    def __init__(self, network: MemoryNetwork, name: str, audience: Container[str] | None) -> None:
         self._network = network
         self._name = name
+        self._audience = audience
 
     def broadcast_block(self, raw: bytes) -> None:
-        self._network.deliver(
-            'block', len(raw), self._name, lambda ledger: ledger.receive_block(raw, self._name)
-        )
+        name = self._name
+        self._deliver('block', len(raw), lambda station: station.receive_block(raw, name))
 
     def broadcast_have(self, have: Have) -> None:
-        self._network.deliver(
-            'have', have.size, self._name, lambda ledger: ledger.receive_have(have)
-        )
+        self._deliver('have', have.size, lambda station: station.receive_have(have))
 
     def send_request(self, target: str, request: Request) -> None:
-        self._network.deliver(
-            'request', request.size, self._name, lambda ledger: ledger.receive_request(request)
-        )
+        self._deliver('request', request.size, lambda station: station.receive_request(request))
+
+    def broadcast_chunk(self, chunk: Chunk) -> None:
+        self._deliver('chunk', chunk.size, lambda station: station.receive_chunk(chunk))
+
+    def _deliver(self, kind: str, size: int, action: Callable[[Station], None]) -> None:
+        self._network.deliver(kind, size, self._name, action, self._audience)

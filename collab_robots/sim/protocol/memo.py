@@ -1,0 +1,56 @@
+"""
+Pure checks of blocks, done once for all robots of a process.
+
+What a block's bytes mean, and whether its signature holds, is the same for every robot; in a
+simulated team each would work it out again. Only success is remembered: what is refused is looked
+at each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from collab_robots.core.fleet import Fleet
+from collab_robots.tangle import intake
+from collab_robots.tangle.record import Record
+
+_SIZE = 20_000  # blocks
+
+
+@contextmanager
+def replaced(owner: Any, **values: Callable[..., Any]) -> Iterator[None]:
+    """Give a module or a class other functions, as long as it lasts."""
+    before = {name: getattr(owner, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(owner, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(owner, name, value)
+
+
+@contextmanager
+def remember_checks() -> Iterator[None]:
+    """Let the ledgers of this process share the results of their checks, as long as it lasts."""
+    verify_record = intake.verify_record
+    issuers: dict[tuple[Record, bytes], int] = {}
+
+    def verify_once(record: Record, fleet: Fleet) -> int:
+        key = (record, fleet.id)
+        issuer = issuers.get(key)
+        if issuer is None:
+            issuer = issuers[key] = verify_record(record, fleet)
+        return issuer
+
+    with replaced(
+        intake,
+        block_id=lru_cache(_SIZE)(intake.block_id),
+        decode_block=lru_cache(_SIZE)(intake.decode_block),
+        decode_record=lru_cache(_SIZE)(intake.decode_record),
+        verify_record=verify_once,
+    ):
+        yield
