@@ -110,3 +110,44 @@ def ledger_prove(
             elif out is not None:
                 typer.echo(f'written to {out}')
     raise typer.Exit(OK if told else FAILED)
+
+
+@ledger_app.command(
+    'repair',
+    epilog=(
+        'Examples:\n\n'
+        '  collab-robots ledger repair robot1/ledger.db --dry-run\n\n'
+        '  collab-robots ledger repair robot1/ledger.db\n\n'
+        'Exit codes: 0 nothing was damaged or it is repaired, 1 it is damaged (--dry-run) or '
+        'cannot be repaired, 2 wrong input.'
+    ),
+)
+def ledger_repair(
+    db: Annotated[Path, typer.Argument(help="A robot's ledger.db; the robot must not run.")],
+    fleet: FleetOption = None,
+    robot: Annotated[
+        str | None,
+        typer.Option(help='Whose ledger it is, should the file not say so any more.'),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option('--dry-run', help='Only say what is damaged, lost and left.')
+    ] = False,
+    as_json: Annotated[bool, typer.Option('--json', help='Print as JSON.')] = False,
+) -> None:
+    """
+    Save what is left of a damaged ledger file.
+
+    Records are kept if their signatures hold and their whole past is left. The damaged file stays
+    beside the new one. What is lost comes from the other robots when the robot runs again; it
+    issues nothing before it has heard all of them.
+    """
+    with plain_errors():
+        from collab_robots.explorer import repairs
+        from collab_robots.explorer.ledgers import find_fleet
+
+        report = repairs.repair(db, find_fleet(db, fleet), robot, dry_run)
+        if as_json:
+            typer.echo(json.dumps(report, indent=2))
+        else:
+            typer.echo(repairs.in_words(report))
+    raise typer.Exit(FAILED if report['damage'] and dry_run else OK)

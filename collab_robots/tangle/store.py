@@ -22,7 +22,8 @@ import sqlite3
 from collab_robots.core.errors import StoreError
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.block_store import BlockStore, Row
-from collab_robots.tangle.store_lock import StoreLock
+from collab_robots.tangle.salvage import PAGE
+from collab_robots.tangle.store_lock import last_commit, StoreLock
 from collab_robots.tangle.store_rows import (
     meta_checksum,
     proof_checksum,
@@ -59,10 +60,12 @@ class StoreReader:
         self._path = str(path)
         if not Path(path).is_file():
             raise StoreError(f'{path}: there is no ledger here')
+        noted = last_commit(self._path)  # before the ledger: its robot may be writing
         with self._explained():
             uri = Path(path).absolute().as_uri() + '?mode=ro'
             self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
             self._meta = self._read_meta()
+            self._look_for_a_lost_end(noted)
 
     @property
     def meta(self) -> dict[str, str]:
@@ -106,6 +109,17 @@ class StoreReader:
             ).fetchone()
             return snapshot_of(found) if found else None
 
+    def check(self) -> None:
+        """
+        Look at every page of the file; :meth:`load` looks at what is in the rows.
+
+        :raises StoreError: if it is damaged.
+        """
+        with self._explained():
+            problem = self._db.execute('PRAGMA integrity_check(1)').fetchone()[0]
+            if problem != 'ok':
+                raise ValueError(problem.splitlines()[-1])
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
@@ -120,6 +134,22 @@ class StoreReader:
         if meta.get('checksum') != meta_checksum(meta):
             raise ValueError('its description does not match its checksum')
         return meta
+
+    def _look_for_a_lost_end(self, noted: int | None) -> None:
+        """
+        Compare the file's last commit with the one that was noted beside it.
+
+        A ledger without the note is trusted if it was closed: somebody moved it.
+        """
+        (self._commits,) = self._db.execute('PRAGMA user_version').fetchone()
+        lost = ''
+        if noted is not None and noted > self._commits:
+            lost = f'its end is lost: commits {self._commits + 1} to {noted}'
+            self._commits = noted
+        elif noted is None and 'in_use' in self._meta and self._path != ':memory:':
+            lost = 'its end may be lost: it was not closed, and its lock file is gone'
+        if lost and not self.incomplete:
+            self._meta['incomplete'] = lost
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -157,12 +187,13 @@ class Store(StoreReader):
         self._removed: set[bytes] = set()
         self._new_proofs: dict[int, tuple[bytes, bytes]] = {}
         self._lock = None if self._path == ':memory:' else StoreLock(self._path)
+        noted = None if self._lock is None else last_commit(self._path)
         try:
             with self._explained():
                 self._db = sqlite3.connect(
                     self._path, isolation_level=None, check_same_thread=False, timeout=_BUSY
                 )
-                self._prepare(fleet, robot)
+                self._prepare(fleet, robot, noted)
         except StoreError:
             self.close()
             raise
@@ -176,6 +207,15 @@ class Store(StoreReader):
     def uncommitted(self) -> int:
         """How many blocks were added or removed since the last successful commit."""
         return len(self._added) + len(self._removed)
+
+    def mark_incomplete(self, why: str) -> None:
+        """
+        Take note that own records may be lost; durable on return.
+
+        :raises StoreError: if it is not.
+        """
+        with self._transaction():
+            self._write_meta({**self._meta, 'incomplete': why})
 
     def mark_complete(self) -> None:
         """
@@ -293,20 +333,18 @@ class Store(StoreReader):
             rows = [row_of(row) for row in found]
         return [row for row in rows if row.id not in self._removed] if self._removed else rows
 
-    def _prepare(self, fleet: Fleet, robot: str) -> None:
+    def _prepare(self, fleet: Fleet, robot: str, noted: int | None) -> None:
         for pragma in (
+            f'page_size = {PAGE}',
             'journal_mode = WAL',
             'synchronous = FULL',
             f'journal_size_limit = {_MAX_WAL}',
             'cell_size_check = ON',
         ):
             self._db.execute(f'PRAGMA {pragma}')
-        (self._commits,) = self._db.execute('PRAGMA user_version').fetchone()
         if not self._db.execute('SELECT count(*) FROM sqlite_master').fetchone()[0]:
             self._create(fleet, robot)
-        problem = self._db.execute('PRAGMA integrity_check(1)').fetchone()[0]
-        if problem != 'ok':
-            raise ValueError(problem.splitlines()[-1])
+        self.check()
         self._meta = self._read_meta()
         if self._meta['fleet_id'] != fleet.id.hex() or self._meta['robot'] != robot:
             raise StoreError(
@@ -314,7 +352,9 @@ class Store(StoreReader):
                 f'{self._meta["fleet"]!r} ({self._meta["fleet_id"]}), not of {robot!r} in fleet '
                 f'{fleet.fleet!r} ({fleet.id.hex()})'
             )
-        self._look_for_a_lost_end()
+        self._look_for_a_lost_end(noted)
+        if self.incomplete:
+            log.error('%s: %s; own records may be among it', self._path, self._meta['incomplete'])
 
     def _create(self, fleet: Fleet, robot: str) -> None:
         meta = {
@@ -328,19 +368,6 @@ class Store(StoreReader):
             self._db.execute(statement)
         self._write_meta(meta)
         self._db.execute('COMMIT')
-
-    def _look_for_a_lost_end(self) -> None:
-        if self._lock is None:
-            return
-        last = self._lock.last_commit
-        if last is None:  # no lock file came along
-            lost = 'its last commits may be lost' if 'in_use' in self._meta else ''
-        else:
-            lost = f'commits {self._commits + 1} to {last}' if last > self._commits else ''
-            self._commits = max(last, self._commits)
-        if lost and not self.incomplete:
-            log.error('%s: lost its end: %s; the robot issues when it is back', self._path, lost)
-            self._meta['incomplete'] = lost
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -12,6 +12,20 @@ from collab_robots.core.errors import StoreError
 _NUMBER = re.compile(rb'[0-9]{10}\n')
 
 
+def last_commit(path: str) -> int | None:
+    """
+    Return the number of the last commit that was noted beside a ledger; None if none was.
+
+    :param path: of the ledger, whether or not it is open.
+    """
+    try:
+        with open(f'{path}.lock', 'rb') as file:
+            found = file.read(64)
+    except OSError:
+        return None
+    return int(found) if _NUMBER.fullmatch(found) else None
+
+
 class StoreLock:
     """
     Held as long as a ledger's file is open for writing; the operating system ends it at a crash.
@@ -28,14 +42,11 @@ class StoreLock:
             raise StoreError(f'{name}: cannot be written: {error.strerror}') from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            found = os.pread(self._file, 64, 0)
         except OSError:
             os.close(self._file)
             raise StoreError(
                 f'{path}: another process has this ledger open; stop it first'
             ) from None
-        self.last_commit = int(found) if _NUMBER.fullmatch(found) else None
-        """Number of the last commit that was noted; None if none was."""
 
     def note(self, commits: int) -> None:
         """
