@@ -14,8 +14,8 @@ from collab_robots.sim.protocol.breakage import Breakage
 from collab_robots.sim.protocol.hive import Hive
 from collab_robots.sim.protocol.invariants import Account, Birth, ViolatedError
 from collab_robots.sim.protocol.liars import HABITS, Liar, Reach, Silent, TwoFaced, Withholder
-from collab_robots.sim.protocol.memo import remember_checks
-from collab_robots.sim.protocol.scenario import Crash, draw, Fault, name, Phase, Scenario
+from collab_robots.sim.protocol.memo import quiet_ledgers, remember_checks
+from collab_robots.sim.protocol.scenario import Crash, Fault, name, Phase, Scenario
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.memory import make_team, MemoryNetwork, SkewedClock, Station
@@ -102,7 +102,7 @@ class Run:
         """Let it happen."""
         violation = None
         try:
-            with remember_checks(), self._breakage.applied():
+            with quiet_ledgers(), remember_checks(), self._breakage.applied():
                 self._happen()
         except ViolatedError as error:
             violation = Violation(error.invariant, error.robot, self.now, error.detail)
@@ -300,12 +300,3 @@ class Run:
 
 def _names(robots: int) -> frozenset[str]:
     return frozenset(name(robot) for robot in range(robots.bit_length()) if robots >> robot & 1)
-
-
-def run(seed: int, robots: int | None = None, breakage: Breakage = Breakage.NONE) -> Outcome:
-    """
-    Run a seed.
-
-    :param robots: team size; drawn from the seed if not given.
-    """
-    return Run(draw(seed, robots), breakage).execute()
