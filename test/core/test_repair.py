@@ -155,7 +155,7 @@ def test_one_damaged_block_costs_it_and_what_came_after_it(team: Team, tmp_path:
     assert [row for row in team.rows if row in kept] == kept, 'times and depths as they were'
     assert Path(report['damaged_file']).read_bytes() == before
     assert run(path)[1].endswith('nothing is damaged\n')
-    flip(path, path.read_bytes().index(victim.raw[-60:-20]) if victim in kept else 4096 * 5 + 9)
+    path.write_bytes(path.read_bytes()[: 6 * PAGE])
     assert run(path)[0] == OK
     assert len(list(path.parent.glob('ledger.db.damaged-?'))) == 2
 
