@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import PrivateKey
 from collab_robots.tangle.block import block_id, decode_block, GENESIS, MAX_PARENTS
+from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.record import (
     decode_record,
     encode_record,
@@ -30,6 +31,10 @@ class Mates:
         self._real = real
         self._newest: dict[int, tuple[bytes, int, int]] = {}  # id, seq, issued at
         self._attested: dict[int, list[bytes]] = {robot: [] for robot in range(len(keys))}
+
+    def remember(self, entry: Entry) -> None:
+        """Go on after a robot's newest record."""
+        self._newest[entry.issuer] = (entry.id, entry.record.seq, entry.record.issued_at)
 
     def hear(self, raw: bytes) -> None:
         """Take a block of the real robot."""

@@ -37,16 +37,27 @@ class Report:
     _parts: dict[str, Any] = field(default_factory=dict)
 
     def table(
-        self, part: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+        self,
+        part: str,
+        title: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        figures: Any = None,
     ) -> None:
-        """Print a table; the first column says what each row is, the others are figures."""
-        table = Table(title=title, box=SIMPLE_HEAD, title_justify='left', padding=(0, 1, 0, 0))
+        """
+        Print a table; the first column says what each row is, the others are figures.
+
+        :param figures: what is to be in the JSON file under the name ``part``.
+        """
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for index, column in enumerate(columns):
             table.add_column(column, justify='right' if index else 'left', no_wrap=True)
         for row in rows:
             table.add_row(*map(words, row))
+        self.console.print(title, style='bold', highlight=False)
         self.console.print(table)
-        self._parts.setdefault(part, {})
+        if figures is not None:
+            self.keep(part, figures)
 
     def keep(self, part: str, figures: Any) -> None:
         """Put figures into the JSON file."""
