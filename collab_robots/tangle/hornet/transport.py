@@ -9,8 +9,9 @@ from typing import Protocol
 from collab_robots.core.clock import Clock, SECOND
 from collab_robots.core.errors import Refusal
 from collab_robots.core.fleet import Fleet
-from collab_robots.tangle.block import block_id
+from collab_robots.tangle.block import block_id, ID_BYTES
 from collab_robots.tangle.dag import Dag
+from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.hornet.node import Answer, Job, Kind, Node, Outcome
 from collab_robots.tangle.hornet.upload import Upload
 from collab_robots.tangle.hornet.walk import Walk
@@ -49,6 +50,7 @@ class Ledger(Protocol):
     name: str
     fleet: Fleet
     dag: Dag
+    proofs: dict[int, Proof]
 
     def receive_block(self, raw: bytes, sender: str) -> None: ...
     def receive_have(self, have: Have) -> None: ...
@@ -131,8 +133,13 @@ class HornetTransport:
 
     def broadcast_block(self, raw: bytes) -> None:
         """Post a block, as soon as the node takes it."""
-        if self._ledger is not None:
-            self._upload.add(block_id(raw))
+        if self._ledger is None:
+            return
+        identity = block_id(raw)
+        if identity in self._ledger.dag.entries:
+            self._upload.add(identity)
+        else:
+            self._upload.add_loose(identity, raw)
 
     def broadcast_have(self, have: Have) -> None:
         """Nothing: a node carries blocks only."""
@@ -216,8 +223,15 @@ class HornetTransport:
             heights = [0] * dag.members
             for branch, height in enumerate(entry.seen[: dag.members]):
                 heights[branch] = height
-            digest = dag.digest.to_bytes(32, 'big')
-            ledger.receive_have(Have(robot.name, ledger.fleet.id, tuple(heights), digest))
+            ledger.receive_have(
+                Have(
+                    robot.name,
+                    ledger.fleet.id,
+                    tuple(heights),
+                    dag.digest.to_bytes(ID_BYTES, 'big'),
+                    forked=tuple(sorted(ledger.proofs)),
+                )
+            )
 
     def _now(self) -> float:
         return self._clock.now_ns() / SECOND

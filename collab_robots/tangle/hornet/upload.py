@@ -16,6 +16,7 @@ from collab_robots.tangle.dag import Dag
 from collab_robots.tangle.hornet.node import Answer, Job, Kind, Outcome
 
 MAX_REFUSED = 64
+MAX_LOOSE = 64
 
 
 class Ledger(Protocol):
@@ -41,6 +42,7 @@ class Upload:
         self._interval = interval
         self._max_queue = max_queue
         self._queue: dict[bytes, None] = {}
+        self._loose: dict[bytes, bytes] = {}  # bytes of what the ledger does not hold
         self._posting = False
         self._audit_at: float | None = None
         self._seen: set[bytes] = set()  # by the audit under way
@@ -58,9 +60,15 @@ class Upload:
         return len(self._queue)
 
     def add(self, identity: bytes) -> None:
-        """Post a block, after those that wait."""
+        """Post a block of the ledger, after those that wait."""
         if len(self._queue) < self._max_queue:
             self._queue[identity] = None
+
+    def add_loose(self, identity: bytes, raw: bytes) -> None:
+        """Post a block that the ledger does not hold, such as one half of a proof."""
+        if len(self._loose) < MAX_LOOSE:
+            self._loose[identity] = raw
+            self.add(identity)
 
     def tick(self, now: float) -> None:
         """Begin an audit if one is due, s."""
@@ -76,7 +84,7 @@ class Upload:
         jobs = []
         while self._queue and not self._posting:
             identity = next(iter(self._queue))
-            raw = self._ledger.raw_block(identity)
+            raw = self._loose.get(identity) or self._ledger.raw_block(identity)
             if raw is None:  # pruned meanwhile, so it is final and others have it
                 del self._queue[identity]
                 continue
@@ -95,6 +103,7 @@ class Upload:
             if answer.outcome is Outcome.FAILED:
                 return
             self._queue.pop(identity, None)
+            self._loose.pop(identity, None)
             self.refused.pop(identity, None)
             if answer.outcome is Outcome.DONE:
                 self.posted += 1
