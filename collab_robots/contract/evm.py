@@ -23,7 +23,9 @@ SPEC = 'CANCUN'  # gas and opcodes are pinned: every robot must agree on them
 BLOCK_NUMBER = 1
 _OUTPUT = re.compile(r'output: 0x([0-9a-f]*)')
 _HALT = re.compile(r'Halt \{ reason: (\w+)')
-_SLOT = re.compile(r'(\d+): StorageSlot \{ previous_or_original_value: \d+, present_value: (\d+) ')
+_SLOT = re.compile(
+    r'\b(\d+): StorageSlot \{ previous_or_original_value: \d+, present_value: (\d+) '
+)
 
 SLOT_BYTES = 32
 ROW_BYTES = 2 * SLOT_BYTES  # of dumped storage: a slot and its value
@@ -179,7 +181,7 @@ class PyrevmEvm:
 
     def dump(self) -> bytes:
         """Return the storage; see :meth:`Evm.dump`."""
-        text = self._evm.journal_str
+        text, _, _ = self._evm.journal_str.partition('transient_storage: ')
         touched = _SLOT.findall(text)
         if len(touched) != text.count('StorageSlot {'):
             raise RuntimeError('this pyrevm describes its storage in other words')

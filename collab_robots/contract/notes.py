@@ -44,7 +44,6 @@ class Lease(NamedTuple):
     until: int
 
 
-NEW = Head()
 LeaseKey = tuple[bytes, int]  # task key, roster index
 
 
@@ -59,7 +58,7 @@ class Notes:
         self._robots = fleet.name_by_address
         self.names: dict[bytes, str] = self._robots.copy()
         """Of robots by address and of proposed tasks by key."""
-        self.heads: dict[int, Head] = {}
+        self.heads = dict.fromkeys(range(len(fleet.robots)), Head())
         """By roster index."""
         self.leases: dict[LeaseKey, Lease] = {}
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []  # table, key, value before
@@ -98,7 +97,7 @@ class Notes:
             order only, so every robot decides the same.
         """
         issuer, record = entry.issuer, entry.record
-        head = self.heads.get(issuer, NEW)
+        head = self.heads[issuer]
         if head.void:
             return False
         counts = record.seq == head.length and (not head.length or head.last in record.parents)

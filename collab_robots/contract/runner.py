@@ -34,7 +34,7 @@ from collab_robots.contract.calls import (
 )
 from collab_robots.contract.evm import Evm, make_evm, Result, ROW_BYTES
 from collab_robots.contract.facts import Facts, Touched, touched_by
-from collab_robots.contract.notes import LEASE_CALLS, NEW, Notes
+from collab_robots.contract.notes import LEASE_CALLS, Notes
 from collab_robots.contract.receipt import Receipt
 from collab_robots.contract.state import decode_state, encode_state, State
 from collab_robots.core.clock import SECOND
@@ -103,15 +103,23 @@ class Runner:
         roster = ['0x' + address.hex() for address in self._addresses]
         self._evm.deploy(artifact().bytecode + encode(['address[]'], [roster]))
 
+    def follow(self, order: Order) -> None:
+        """
+        Say which order is executed, before its first update and after :meth:`restore`.
+
+        :param order: of which this is the only consumer of ``changed_from``.
+        """
+        self._order = order
+
     def update(self, order: Order) -> bool:
         """
         Execute what is new, and again what follows a record that came late.
 
-        :param order: always the same one; this is its only consumer of ``changed_from``.
+        :param order: see :meth:`follow`.
         :returns: whether the tentative state may have changed since the last update.
         :raises LookupError: if records were pruned that were never executed here.
         """
-        self._order = order
+        self.follow(order)
         self._catch_up(order)
         changed, self._told = self.version != self._told, self.version
         return changed
@@ -186,6 +194,7 @@ class Runner:
         self._evm, self._facts, self._final_facts = evm, facts, facts.copy()
         self._notes.restart(found.heads, found.leases, dict(facts.proposed()))
         self._steps.clear()
+        self._order = None
         self._start = self._final = position
         self._held.clear()
         self.receipts.clear()
@@ -339,7 +348,7 @@ class Runner:
         self._notes.forget(note)
         del self._steps[:at]
         self._start = position
-        return State(storage, [heads.get(i, NEW) for i in range(len(self._addresses))], leases)
+        return State(storage, list(heads.values()), leases)
 
     def _root(self, final: bool) -> bytes:
         version = self.final_version if final else self.version

@@ -35,9 +35,14 @@ class History:
         self.dag = Dag([1] * len(KEYS))
         self.entries = []
 
-    def say(self, robot, seconds, *said, past=None):
-        """Add a record; by default its past is everything said so far."""
-        own = self.dag.newest(robot)
+    def say(self, robot, seconds, *said, past=None, own=...):
+        """
+        Add a record; by default its past is everything said so far.
+
+        :param own: the robot's record before, its newest one by default; another one, or None,
+            makes it equivocate.
+        """
+        own = self.dag.newest(robot) if own is ... else own
         past = list(self.dag.tips.values()) if past is None else past
         parents = {entry.id for entry in past if entry.id != (own and own.id)}
         parents |= {own.id if own else GENESIS}

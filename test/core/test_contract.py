@@ -313,6 +313,8 @@ def test_the_dearest_calls_stay_well_below_the_gas_limit():
     for robot in range(64):
         call(0, calls.award(KEY, fleet.robots[robot].address), 103)
     call(0, calls.submit_tiles([(x, 1, b'a' * 32) for x in range(calls.MAX_TILES)]), 104)
+    executed._evm = executed._evm.with_storage(executed._evm.dump())  # nothing is cheap again
+    call(0, calls.award(KEY, fleet.robots[63].address), 104)
     assert max(spent) < runner.GAS_LIMIT * 0.7
 
 
