@@ -15,6 +15,12 @@ ARGUMENTS = {
     'store': ('Path of the ledger file, made when missing.', 'ledger.db'),
     'initial_pose': ('Pose in the map where odometry is zero: [x, y, yaw].', '[0.0, 0.0, 0.0]'),
     'pose_file': ('Where the pose is kept for a restart.', 'pose.json'),
+    'rest_port': ('Port of the IOTA core API v2 for clients; 0: off.', '0'),
+    'rest_host': ('Address that it listens at; loopback keeps others out.', '127.0.0.1'),
+    'rest_token_file': ('File with the token that a client needs to post.', ''),
+    'transport': ("'dds': blocks go over the radio; 'hornet': over a TIP-25 node.", 'dds'),
+    'hornet_url': ('URL of that node, such as http://127.0.0.1:14265.', ''),
+    'hornet_token_file': ('File with the token for that node.', ''),
     'use_sim_time': ('Take the time from /clock.', 'false'),
 }
 
@@ -34,6 +40,12 @@ def generate_launch_description() -> LaunchDescription:
             ('store', str),
             ('initial_pose', list[float]),
             ('pose_file', str),
+            ('rest_port', int),
+            ('rest_host', str),
+            ('rest_token_file', str),
+            ('transport', str),
+            ('hornet_url', str),
+            ('hornet_token_file', str),
             ('use_sim_time', bool),
         )
     }

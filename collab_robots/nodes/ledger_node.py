@@ -23,6 +23,7 @@ from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import PrivateKey, unused_marker
 from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
+from collab_robots.nodes.ledger_http import HTTP_PARAMETERS, LedgerHttp
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
 from collab_robots.nodes.spin import run
 from collab_robots.tangle.dag import Entry
@@ -49,6 +50,7 @@ PARAMETERS = {
     'store': Parameter('ledger.db', 'Path of the ledger file, made when missing.'),
     'tick_period': Parameter(0.1, 'Time between two looks at what is to be sent, s.', 0.01, 1.0),
     'status_period': Parameter(0.5, 'Time between two status messages, s.', 0.1, 10.0),
+    **HTTP_PARAMETERS,
 }
 
 
@@ -96,6 +98,7 @@ class LedgerNode(Node):
         self._status = self.create_publisher(LedgerStatus, topics.LEDGER_STATUS, qos.STATUS)
         self._tasks = self.create_publisher(TaskStatusArray, topics.TASKS, qos.LATCHED)
         self._tiles = self.create_publisher(TileDigestArray, topics.TILES, qos.LATCHED)
+        self._http = LedgerHttp(values, self._time)
         self._store = Store(Path(values['store']), fleet, self._name)
         self._key = key
         self._unused = unused_marker(Path(values['key']))
@@ -106,20 +109,25 @@ class LedgerNode(Node):
     def _join(self) -> None:
         """Start the ledger, when time has begun: it measures others' silence by the clock."""
         self._starter.cancel()
+        radio = self._http.transport or self
         self._ledger = Ledger(
-            self._fleet, self._key, self._store, self._time, self, fresh=self._unused.exists()
+            self._fleet, self._key, self._store, self._time, radio, fresh=self._unused.exists()
         )
         if self._ledger.dag.heights()[self._ledger.index]:
             self._mark_used()
         self._ledger.on_solid(self._on_solid)
-        for kind, topic, callback, profile in (
-            (Call, topics.CALL, self._on_call, qos.STATUS),
-            (Refused, topics.REFUSED, self._on_refused, qos.STATUS),
+        self._http.start(self._ledger)
+        heard = (
             (Block, topics.heard('block'), self._on_block, qos.RADIO),
             (HaveMsg, topics.heard('have'), self._on_have, qos.RADIO),
             (RequestMsg, topics.heard('request'), self._on_request, qos.RADIO),
             (ChunkMsg, topics.heard('chunk'), self._on_chunk, qos.RADIO),
+        )
+        for kind, topic, callback, profile in (
+            (Call, topics.CALL, self._on_call, qos.STATUS),
+            (Refused, topics.REFUSED, self._on_refused, qos.STATUS),
             (String, topics.MISSION, self._on_mission, qos.LATCHED),
+            *(heard if radio is self else ()),
         ):
             self.create_subscription(kind, topic, self._border.guard(callback), profile)
         for period, callback in zip(
@@ -139,6 +147,10 @@ class LedgerNode(Node):
                 f'{self._unused}: cannot be removed ({error.strerror}); it would let this robot '
                 'start anew after it lost its ledger'
             ) from None
+
+    def each_round(self) -> None:
+        """Serve HTTP."""
+        self._http.poll()
 
     def broadcast_block(self, raw: bytes) -> None:
         """Send a block to all teammates."""
@@ -224,6 +236,9 @@ class LedgerNode(Node):
         refused = self._refused + Counter(
             {reason.value: count for reason, count in status.refused.items()}
         )
+        if self._http.transport is not None:
+            for reason, count in self._http.transport.refused.items():
+                refused[reason.value] += count
         self._status.publish(
             LedgerStatus(
                 header=conversions.header('map', self._time.now_ns()),
@@ -246,12 +261,13 @@ class LedgerNode(Node):
                 refused_count=list(refused.values()),
                 bytes_sent=status.bytes_sent,
                 bytes_received=status.bytes_received,
-                alarm=status.alarm,
+                alarm='; '.join(alarm for alarm in (status.alarm, self._http.alarm) if alarm),
             )
         )
 
     def destroy_node(self) -> None:
-        """Close the ledger file and leave."""
+        """Hang up, close the ledger file and leave."""
+        self._http.close()
         self._store.close()
         super().destroy_node()
 

@@ -20,7 +20,8 @@ class Poller:
     """
     Serves subscriptions, timers and services; not clients, actions, or messages with their info.
 
-    :param nodes: in the order in which they are served.
+    :param nodes: in the order in which they are served. One with a method ``each_round`` has it
+        called in each round, for what does not come from ROS.
     """
 
     def __init__(self, nodes: Sequence[Node]) -> None:
@@ -38,6 +39,9 @@ class Poller:
                     timer.callback()
             for service in node.services:
                 self._serve(service)
+            each_round = getattr(node, 'each_round', None)
+            if each_round is not None:
+                each_round()
 
     def _take(self, subscription: Subscription) -> None:
         handle, kind, raw = subscription.handle, subscription.msg_type, subscription.raw

@@ -48,6 +48,7 @@ class Robot:
     ) -> None:
         clock = clock or WallClock()
         self.node = HttpNode(url, token, timeout=2.0)
+        self.node.start()
         self.transport = HornetTransport(self.node, clock, config)
         name = FLEET.robots[index].name
         self.store = Store(store, FLEET, name)

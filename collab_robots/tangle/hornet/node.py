@@ -113,10 +113,14 @@ class HttpNode:
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 2)
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._only_json = False
-        self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name='hornet', daemon=True)
+        self._loop: asyncio.AbstractEventLoop
         self._session: aiohttp.ClientSession
+
+    def start(self) -> None:
+        """Do jobs from now on."""
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         self._ready.wait()
 
