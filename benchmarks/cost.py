@@ -12,10 +12,13 @@ from tempfile import TemporaryDirectory
 import time
 from typing import Any
 
+import psutil
+
 from benchmarks.lone import HOST
 from benchmarks.processes import Processes
 from benchmarks.report import spread
 from collab_robots.explorer.fleets import make_fleet
+from collab_robots.explorer.processes import environment
 
 DOMAIN = 61
 PROCESSOR_LIMIT, MEMORY_LIMIT = 0.03, 80 << 20  # of the ledger part, at 1 record/s and 4 robots
@@ -100,7 +103,7 @@ def node(robots: int, seconds: float, rate: float, seed: int) -> dict[str, Any]:
     :param seconds: idle, and the same under load.
     """
     names = [f'robot{index + 1}' for index in range(robots)]
-    result: dict[str, Any] = {'robots': robots}
+    result: dict[str, Any] = {'robots': robots, 'bare': bare_node(seconds)}
     with (
         TemporaryDirectory() as name,
         Processes(Path(name), names, domain=DOMAIN, seed=seed) as team,
@@ -136,6 +139,26 @@ def node(robots: int, seconds: float, rate: float, seed: int) -> dict[str, Any]:
             result[phase] = {key: _most(figures, key) for key in figures[0]}
             result[phase] |= {key: spread(times.seen[key]) for key in times.seen}
     return result
+
+
+def bare_node(seconds: float) -> dict[str, float]:
+    """Measure an empty ROS node in the same loop, for comparison."""
+    env = environment(DOMAIN)
+    process = subprocess.Popen([sys.executable, '-m', 'benchmarks.bare_node'], env=env)
+    try:
+        time.sleep(START_S)
+        watched = psutil.Process(process.pid)
+        before = watched.cpu_times()
+        time.sleep(seconds)
+        after = watched.cpu_times()
+        spent = after.user + after.system - before.user - before.system
+        return {
+            'processor_share': spent / seconds,
+            'memory': float(watched.memory_full_info().pss),
+        }
+    finally:
+        process.terminate()
+        process.wait()
 
 
 class _Times:

@@ -233,19 +233,19 @@ def _cost_rows(figures: dict[str, Any], limited: bool) -> list[list[Any]]:
         ['sent, B/s', idle['bytes_sent_per_s'], loaded['bytes_sent_per_s'], None],
         ['own records/s', idle['own_records_per_s'], loaded['own_records_per_s'], None],
     ]
+    times: dict[str, Any]
     if limited:
-        rows.insert(
-            2, ['  of it Python and libraries', figures['memory_imports'] / MIB, None, None]
-        )
+        rows.insert(2, ['  Python and libraries', figures['memory_imports'] / MIB, None, None])
         times = {load: figures[load] for load in ('quiet', 'steady')}
     else:
-        times = {
-            'steady': {what: loaded[f'{what}_ms'] for what in ('accepted', 'final')},
-        }
-    for what in ('accepted', 'final'):
-        for key in _SPREAD:
-            quiet = times['quiet'][what][key] if 'quiet' in times else None
-            rows.append([f'{what}, ms, {key}', quiet, times['steady'][what][key], None])
+        bare = figures['bare']
+        rows.insert(1, ['  an empty node', 100 * bare['processor_share'], None, None])
+        rows.insert(3, ['  an empty node', bare['memory'] / MIB, None, None])
+        times = {'steady': {what: loaded[f'{what}_ms'] for what in ('accepted', 'final')}}
+    for load, latencies in times.items():
+        for what in ('accepted', 'final'):
+            median, tail = (latencies[what][key] for key in _SPREAD)
+            rows.append([f'{load}: {what}, ms: median, p95', median, tail, None])
     return rows
 
 

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 from rich.progress import Progress
 import typer
 
+from benchmarks import split_real
 from benchmarks.network import Network
 from benchmarks.report import Report
 from benchmarks.teams import CliqueTeam, LedgerTeam, QuorumTeam, Team
@@ -28,6 +29,7 @@ from collab_robots.tangle.memory import make_team
 
 WARM_UP = 5.0  # s together before the cut
 PATIENCE = 120.0  # s after the heal
+REAL_CUT = 30.0  # s
 LIMIT = 1.5  # bytes exchanged, times the least that could be
 
 
@@ -280,6 +282,12 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help='Runs of each case; medians are shown.')] = 3,
     first_seed: Annotated[int, typer.Option(help='Seed of the first run.')] = 1,
     quick: Annotated[bool, typer.Option('--quick', help='One cut of 3 s, one seed.')] = False,
+    real: Annotated[
+        bool | None,
+        typer.Option(
+            '--real/--no-real', help='Four real processes, too: as root, 30 s. Not if --quick.'
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help='The JSON file; else a new one in runs/benchmarks.')
     ] = None,
@@ -341,7 +349,31 @@ def main(
             )
     report.note(NOTES)
     report.keep('split', figures)
+    if real if real is not None else not quick:
+        _real(report, rate, first_seed)
     report.write(out)
+
+
+def _real(report: Report, rate: float, seed: int) -> None:
+    """Measure and print the cut of real processes."""
+    with report.console.status('four real processes'):
+        found = split_real.measure(REAL_CUT, rate, seed)
+    report.keep('real', found)
+    title = f'4 real processes in network namespaces (DDS), 2/2, cut for {REAL_CUT:g} s'
+    if 'missing' in found:
+        report.note(f'{title}: not measured: {found["missing"]}')
+        return
+    sides = ('issued_in_cut', 'final_in_cut')
+    rows = [
+        ['records', found['records']],
+        *([f'{key.replace("_", " ")}, per side', '/'.join(map(str, found[key]))] for key in sides),
+        ['records of before the heal lost', found['lost']],
+        ['equal sets after the heal, s', found['sets_after']],
+        ['all final everywhere after the heal, s', found['equal_after']],
+        ['bytes exchanged, of the least', f'{found["exchanged"] / found["least"]:.2f}x'],
+        ['bytes on the cables, DDS included, of the least', found['on_the_wire'] / found['least']],
+    ]
+    report.table('real', title, ('', 'measured'), rows)
 
 
 NOTES = f"""\
