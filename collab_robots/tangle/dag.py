@@ -9,7 +9,7 @@ a function of its past, so it is the same on every robot.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -17,6 +17,7 @@ from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.tangle.block import GENESIS
 from collab_robots.tangle.quorum import Quorum
 from collab_robots.tangle.record import Record
+from collab_robots.tangle.snapshot import Root
 
 FOREIGN = -1
 """Issuer of an unsigned data block: it has no weight and nothing of it reaches a contract."""
@@ -45,6 +46,7 @@ class Entry:
     :param previous: the issuer's record before it, while that one is held.
     :param position: in the final order, from 0; -1 while it is not final.
     :param children: how many held entries name it as parent.
+    :param stale: it names final records so old that others may have pruned them.
     """
 
     id: bytes
@@ -59,6 +61,7 @@ class Entry:
     previous: Entry | None
     position: int = -1
     children: int = 0
+    stale: bool = False
 
     def sees(self, other: Entry) -> bool:
         """Tell whether a signed record is in this one's past; each sees itself."""
@@ -220,6 +223,109 @@ class Dag:
                     stack.append(parent)
         return out
 
+    def prune(self, entries: Iterable[Entry]) -> None:
+        """Drop final entries; whoever names one as parent from now on never becomes solid."""
+        for entry in entries:
+            del self.entries[entry.id]
+            self.tips.pop(entry.id, None)
+            entry.previous = None  # else the whole chain would stay in memory
+        for issuer, chain in enumerate(self.chains):
+            kept = len(chain)
+            while kept and chain[kept - 1].id in self.entries:
+                kept -= 1
+            self.bases[issuer] += kept
+            del chain[:kept]
+
+    def install(self, root: Root) -> Entry:
+        """Add a root of a snapshot, in final order, to a DAG that holds nothing else yet."""
+        seen = [0] * len(self._branches)
+        for issuer, what in enumerate(root.seen):
+            if isinstance(what, int):
+                seen[issuer] = what
+                continue
+            for head in what:
+                for branch, height in enumerate(self.entries[head].seen):
+                    if self._branches[branch][0] == issuer:
+                        seen[branch] = max(height, seen[branch])
+        previous = self.entries.get(root.previous)
+        branch = root.issuer
+        if branch != FOREIGN:
+            if previous is not None:
+                branch = previous.branch
+            if self._branches[branch][2] > root.seq:
+                branch = len(self._branches)
+                seen.append(0)
+            seen[branch] = root.seq + 1
+        entry = Entry(
+            root.id,
+            Record(b'', b'', root.seq, (), root.issued_at, (), b''),
+            root.issuer,
+            branch,
+            root.depth,
+            tuple(seen),
+            root.round,
+            root.support,
+            root.witness,
+            previous,
+            root.position,
+        )
+        self.entries[root.id] = entry
+        if root.issuer != FOREIGN:
+            self._extend(entry)
+        return entry
+
+    def describe(self, entries: Sequence[Entry], forks: Mapping[int, int]) -> tuple[Root, ...]:
+        """
+        Return entries as the roots of a snapshot.
+
+        :param entries: in final order.
+        :param forks: the issuers with branches among what is final.
+        """
+        held = {entry.id for entry in entries}
+        branches = {
+            (entry.branch, entry.record.seq): entry for entry in entries if entry.issuer in forks
+        }
+        return tuple(
+            Root(
+                entry.id,
+                entry.issuer,
+                entry.record.seq,
+                entry.record.issued_at,
+                entry.depth,
+                entry.round,
+                entry.support,
+                entry.witness,
+                entry.position,
+                previous.id if (previous := entry.previous) and previous.id in held else b'',
+                tuple(
+                    self._heads(entry, issuer, branches)
+                    if issuer in forks
+                    else max(self._own(entry.seen, issuer), default=0)
+                    for issuer in range(self.members)
+                ),
+            )
+            for entry in entries
+        )
+
+    def _heads(
+        self, entry: Entry, issuer: int, branches: Mapping[tuple[int, int], Entry]
+    ) -> tuple[bytes, ...]:
+        """Return an equivocator's records in an entry's past that none other of them is after."""
+        found = [
+            branches[branch, height - 1]
+            for branch, height in enumerate(entry.seen)
+            if self._branches[branch][0] == issuer and (branch, height - 1) in branches
+        ]
+        if entry.issuer == issuer:  # itself is named by its id anyway
+            found = [one for one in found if one is not entry]
+        return tuple(
+            sorted(
+                one.id
+                for one in found
+                if not any(other.sees(one) for other in found if other is not one)
+            )
+        )
+
     def proves(self, entry: Entry, issuer: int) -> bool:
         """Tell whether an entry's past holds two records of an issuer with one seq."""
         longest = held = 0
@@ -304,7 +410,11 @@ class Dag:
             _, first, _ = self._branches[entry.branch]
             self._branches[entry.branch] = (issuer, first, seq + 1)
             if entry.branch == issuer:
-                self.chains[issuer].append(entry)
+                chain = self.chains[issuer]
+                if seq != self.bases[issuer] + len(chain):  # after roots with a gap
+                    chain.clear()
+                    self.bases[issuer] = seq
+                chain.append(entry)
 
     def _detach(self, entry: Entry) -> None:
         """Take out a tip."""

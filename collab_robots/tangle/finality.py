@@ -87,6 +87,11 @@ class Finality:
         round_, rank = divmod(slot, self.leaders)
         return (round_ + rank) % self._dag.members
 
+    def slot_of(self, witness: Entry) -> int:
+        """Return the slot that a witness would lead in; the round may have fewer slots."""
+        rank = (witness.issuer - witness.round) % self._dag.members
+        return witness.round * self.leaders + rank
+
     def add(self, entry: Entry) -> list[Entry]:
         """
         Take an attached entry into account.
@@ -150,14 +155,10 @@ class Finality:
         for candidates in self._candidates.get(round_, {}).values():
             yield from candidates
 
-    def _slot(self, entry: Entry) -> int | None:
-        """Return the slot that a witness may lead in."""
-        rank = (entry.issuer - entry.round) % self._dag.members
-        return entry.round * self.leaders + rank if rank < self.leaders else None
-
     def _nominate(self, entry: Entry) -> None:
-        slot = self._slot(entry)
-        if slot is None or slot < self.next or slot in self._decided:
+        slot = self.slot_of(entry)
+        leads = slot < (entry.round + 1) * self.leaders
+        if not leads or slot < self.next or slot in self._decided:
             return
         # Who is in a later round already cannot have it in its past.
         against = self._later_than(entry.round)

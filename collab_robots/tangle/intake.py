@@ -138,7 +138,7 @@ class Intake:
         if issuer in self._tangle.proofs:
             self._vouch(item)
             return True
-        if record.seq < self._tangle.dag.bases[issuer]:
+        if self._tangle.covers(issuer, record.seq):
             raise RefusedError(Refusal.PRUNED, f'record {record.seq} of robot {issuer} is pruned')
         self._spend(issuer, identity, now, asked)
         if record.issued_at > now + self._config.future_tolerance * SECOND:

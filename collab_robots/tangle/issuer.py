@@ -74,6 +74,11 @@ class Issuer:
         self._issued_at: int | None = None  # local clock
         self._signed: tuple[Entry, bytes] | None = None  # not durable yet
 
+    def begin(self, tangle: Tangle) -> None:
+        """Go on with another tangle; nothing may be signed that the disk did not take."""
+        self._tangle = tangle
+        self._dag = tangle.dag
+
     def submit(self, call: bytes) -> None:
         """
         Queue a call.
@@ -196,7 +201,7 @@ class Issuer:
         tips = [
             tip
             for tip in self._dag.tips.values()
-            if tip is not own and tip.issuer not in unvouched
+            if tip is not own and tip.issuer not in unvouched and not tip.stale
         ]
         tips.sort(key=key_of)
         return tips

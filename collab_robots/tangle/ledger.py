@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 import logging
 
 from collab_robots.core.clock import Clock, SECOND
-from collab_robots.core.errors import ConfigError, Refusal, RefusedError, StoreError
+from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError, StoreError
 from collab_robots.core.fleet import Fleet, MAX_ROBOTS
 from collab_robots.core.identity import PrivateKey
 from collab_robots.tangle.answerer import Answerer
@@ -20,15 +21,17 @@ from collab_robots.tangle.approval import accepted_heights, Status
 from collab_robots.tangle.block import block_id, decode_block, GENESIS, ID_BYTES, MAX_PARENTS
 from collab_robots.tangle.block_store import BlockStore, Row
 from collab_robots.tangle.budget import Budget
+from collab_robots.tangle.checkpoints import Catchup, Checkpoints
 from collab_robots.tangle.dag import Entry, FOREIGN, MAX_FOREIGN
 from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.fetcher import Fetcher
 from collab_robots.tangle.intake import Intake
 from collab_robots.tangle.issuer import Calls, Issuer
 from collab_robots.tangle.own_history import OwnHistory
-from collab_robots.tangle.peers import Peers
+from collab_robots.tangle.peers import Peer, Peers
 from collab_robots.tangle.record import foreign_record, RECORD_TAG
 from collab_robots.tangle.settings import LedgerConfig
+from collab_robots.tangle.snapshot import Attested, Snapshot, State
 from collab_robots.tangle.solidifier import Item
 from collab_robots.tangle.status import LedgerStatus
 from collab_robots.tangle.sync import (
@@ -58,6 +61,7 @@ class Ledger:
     :param transport: how messages leave.
     :param fresh: this robot never issued anything, so an empty store is no sign of a lost one. A
         robot with an empty store that is not fresh says nothing until it heard all others.
+    :param state: what executes the records, for snapshots; without it theirs is empty.
     :raises ConfigError: if the key is not in the roster.
     :raises StoreError: if the store is damaged.
     """
@@ -71,6 +75,7 @@ class Ledger:
         transport: Transport,
         config: LedgerConfig | None = None,
         fresh: bool = False,
+        state: State | None = None,
     ) -> None:
         if key.public not in fleet.index_by_key:
             raise ConfigError(
@@ -81,11 +86,7 @@ class Ledger:
         self.fleet = fleet
         self.index = fleet.index_by_key[key.public]
         self.name = fleet.robots[self.index].name
-        self.tangle = tangle = Tangle(fleet)
-        self.dag = tangle.dag
-        self.order = tangle.order
-        self.finality = tangle.finality
-        self.proofs = tangle.proofs
+        self.tangle = tangle = Tangle(fleet, config.snapshot_interval)
         self.hold = False
         """True: issue nothing, so that the fleet falls silent; all else goes on."""
         self._config = config
@@ -93,10 +94,9 @@ class Ledger:
         self._clock = clock
         self._transport = transport
         self._refused: Counter[Refusal] = Counter()
-        self._intake = Intake(
-            fleet, tangle, config, self._refused, self._attach, self._prove, self._raw_of
-        )
-        self._calls = Calls(self.dag.members)
+        self._state = state
+        self._checkpoints = Checkpoints(tangle, store, state)
+        self._catchup = Catchup(self.name, config)
         self._issuer = Issuer(tangle, key, store, config)
         self._fetcher = Fetcher(self.name, config)
         self._peers = Peers(fleet, self.name, config.silence)
@@ -114,8 +114,9 @@ class Ledger:
         self._bytes_sent = 0
         self._bytes_received = 0
         self._store_alarm = ''
+        self._signed = 0  # own records in the store
         self._load()
-        spoke = self.dag.newest(self.index) is not None
+        spoke = self._signed > 0
         self._history = OwnHistory(store.incomplete or not (spoke or fresh), config)
 
     # What the robot says
@@ -164,6 +165,7 @@ class Ledger:
         if now >= self._commit_due:
             self._commit(now)
         self._detach()
+        self._checkpoint(now)
         self._issue_if_due(now)
         if now >= self._have_due:
             self._announce(now)
@@ -229,6 +231,11 @@ class Ledger:
             for row in self._answerer.answer(request, self.dag.forks, now):
                 if row.id in self.dag.entries:  # an own record may not be durable yet
                     self._send(row.id, row.raw, now)
+            for chunk in self._checkpoints.chunks(self.name, request):
+                if not self._answerer.budget(request.sender).take(now, chunk.size):
+                    raise RefusedError(Refusal.FLOOD, f'{request.sender!r} asks for too much')
+                self._bytes_sent += chunk.size
+                self._transport.broadcast_chunk(chunk)
         except RefusedError as error:
             self._refuse(error, request.sender)
         except StoreError as error:
@@ -236,11 +243,24 @@ class Ledger:
 
     def receive_chunk(self, chunk: Chunk) -> None:
         """Take a piece of a snapshot; what is wrong with it is counted, not raised."""
+        now = self._clock.now_ns()
         self._bytes_received += chunk.size
         try:
             check_chunk(chunk, self.fleet)
+            data, request = self._catchup.take(chunk, now)
+            if data is not None:
+                self._take_snapshot(data, now)
+                self._catchup.done()
         except RefusedError as error:
             self._refuse(error, chunk.sender)
+            self._catchup.done()
+            if chunk.sender in self._peers.known:
+                self._catchup.fail(self._peers.known[chunk.sender], now)
+        except StoreError as error:
+            self._store_failed(error, now)
+        else:
+            if request is not None:
+                self._ask(request)
 
     def close(self) -> None:
         """Write what was received to the disk and close the store."""
@@ -303,6 +323,7 @@ class Ledger:
             final_digest=self.order.final_digest,
             round=max((tip.round for tip in self.dag.tips.values()), default=0),
             pruned=self.order.base,
+            snapshot=self._checkpoints.newest,
             peers=self._peers.near(now),
             refused=dict(self._refused),
             forked=tuple(self.fleet.robots[issuer].name for issuer in sorted(self.proofs)),
@@ -314,11 +335,67 @@ class Ledger:
     # Inside
 
     def _load(self) -> None:
+        """Begin with what lies in the store."""
+        self._intake = Intake(
+            self.fleet,
+            self.tangle,
+            self._config,
+            self._refused,
+            self._attach,
+            self._prove,
+            self._raw_of,
+        )
+        self._calls = Calls(len(self.fleet.robots))
         for entry, final in self.tangle.load(self._store):
             self._calls.note(entry)
             for one in final:
                 self._calls.drop(one)
+            self._checkpoints.note(entry)
+        snapshot = self.tangle.snapshot
+        if snapshot is not None:
+            self._restore(snapshot)
+        self.dag = self.tangle.dag
+        self.order = self.tangle.order
+        self.finality = self.tangle.finality
+        self.proofs = self.tangle.proofs
+        self._store.remove(self.tangle.superseded)
+        now = self._clock.now_ns()
+        for row in self.tangle.orphans:
+            with suppress(RefusedError):
+                self._intake.take(row.raw, self.name, now, asked=True)
+        own = [row.seq + 1 for row in self.tangle.orphans if row.issuer == self.index]
+        self._signed = max([self._signed, self.dag.heights()[self.index], *own])
         self._detach()
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        cut = snapshot.cut
+        self._checkpoints.begin(self.tangle, cut.index, cut)
+        if self._state is not None:
+            try:
+                self._state.restore(cut.position, snapshot.state)
+            except RefusedError as error:
+                raise StoreError(f'the stored snapshot is damaged: {error}') from None
+
+    def _take_snapshot(self, data: bytes, now: int) -> None:
+        """
+        Begin anew with a snapshot from a teammate; own later records and others' are kept.
+
+        :raises RefusedError: if it is not what a third of the weight attests.
+        :raises StoreError: if it cannot be stored; nothing has changed then.
+        """
+        if not self._catchup.check(data):
+            raise RefusedError(Refusal.SNAPSHOT, 'the pieces are not of one snapshot')
+        cut = Attested.decode(data, self.fleet)[1].cut
+        if cut.position <= self.order.final:
+            raise RefusedError(Refusal.SNAPSHOT, f'position {cut.position} is final here already')
+        tangle = Tangle(self.fleet, self._config.snapshot_interval)
+        tangle.install(cut)  # refuses what does not fit together
+        self._store.save_snapshot(cut.index, data, ())
+        self.tangle = Tangle(self.fleet, self._config.snapshot_interval)
+        self._issuer.begin(self.tangle)
+        self._load()
+        self._accepted = None
+        log.info('%s: goes on from snapshot %d, record %d', self.name, cut.index, cut.position)
 
     def _may_issue(self, now: int) -> bool:
         if (
@@ -328,6 +405,8 @@ class Ledger:
         ):
             return False
         own = self.dag.heights()[self.index]
+        if own < self._signed or self._catchup.is_busy:
+            return False
         if not self._history.is_complete(
             now, own, self._peers.claimed(self.index), self._peers.unheard
         ):
@@ -339,6 +418,15 @@ class Ledger:
                 self._store_failed(error, now)
                 return False
         return True
+
+    def _checkpoint(self, now: int) -> None:
+        for call in self._checkpoints.make():
+            with suppress(CallError):  # the queue is full: others attest
+                self._issuer.submit(call)
+        try:
+            self._checkpoints.prune()
+        except StoreError as error:
+            self._store_failed(error, now)
 
     def _issue_if_due(self, now: int) -> None:
         if not self._may_issue(now):
@@ -415,6 +503,9 @@ class Ledger:
     def _note(self, entry: Entry) -> None:
         self._accepted = None
         self._calls.note(entry)
+        self._checkpoints.note(entry)
+        if entry.issuer == self.index:
+            self._signed = max(self._signed, entry.record.seq + 1)
         final = self.tangle.add(entry)
         for listener in self._listeners:
             listener(entry)
@@ -472,8 +563,9 @@ class Ledger:
             self.fleet.id,
             self.dag.heights(),
             self._digest(),
-            tuple(self.dag.bases),
+            self.tangle.pruned,
             tuple(sorted(self.proofs)),
+            self._checkpoints.newest,
         )
         self._have_at = now
         # Robots take turns, so that after a silence somebody is heard soon.
@@ -484,17 +576,34 @@ class Ledger:
         self._transport.broadcast_have(have)
 
     def _fetch(self, now: int) -> None:
-        request = self._fetcher.poll(
+        heights = self.dag.heights()
+        request = None
+        if not self._issuer.is_stuck:
+            request = self._catchup.poll(now, self._peers.known, self._is_beyond)
+        request = request or self._fetcher.poll(
             now,
-            self.dag.heights(),
+            heights,
             self._intake.waiting,
             self._intake.missing(),
             self._peers.known,
             self.proofs.keys(),
         )
         if request is not None:
-            self._bytes_sent += request.size
-            self._transport.send_request(request.target, request)
+            self._ask(request)
+
+    def _ask(self, request: Request) -> None:
+        self._bytes_sent += request.size
+        self._transport.send_request(request.target, request)
+
+    def _is_beyond(self, peer: Peer) -> bool:
+        """Tell whether a teammate pruned records that are not here."""
+        return any(
+            base > height
+            for issuer, (base, height) in enumerate(
+                zip(peer.bases, self.dag.heights(), strict=False)
+            )
+            if issuer not in self.proofs
+        )
 
     def _refuse(self, error: RefusedError, sender: str) -> None:
         self._refused[error.reason] += 1
@@ -542,6 +651,8 @@ class Ledger:
                 f'not issuing: two records {self.proofs[self.index].seq} are signed with this '
                 "robot's key: another process uses it, or its disk was lost; give it a new key"
             )
+        elif self.dag.heights()[self.index] < self._signed:
+            alarms.append('not issuing: own records wait for parents that are fetched')
         elif self._history.is_missing:
             alarms.append('own records are missing here and are fetched from teammates')
         elif self._history.is_lost and self._peers.unheard:

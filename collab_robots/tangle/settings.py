@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SNAPSHOT_INTERVAL = 10_000
+
 
 @dataclass(frozen=True)
 class LedgerConfig:
@@ -37,6 +39,7 @@ class LedgerConfig:
     :param bad_burst: how many of them at once.
     :param new_rate: records/s of one issuer that are taken without having been asked for.
     :param new_burst: how many of them at once.
+    :param snapshot_interval: final records between two snapshots; the same on all robots.
     :param max_posted: unsigned blocks of clients that wait for an own record to name them.
     :param post_rate: such blocks/s that are taken.
     :param recovery_timeout: how long it waits, without progress, for own records that another
@@ -67,6 +70,7 @@ class LedgerConfig:
     bad_burst: int = 200
     new_rate: int = 200
     new_burst: int = 5_000
+    snapshot_interval: int = SNAPSHOT_INTERVAL
     max_posted: int = 64
     post_rate: int = 5
     recovery_timeout: float = 10.0

@@ -7,18 +7,30 @@ entries and the same orders, in whichever sequence they come.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
-from collab_robots.tangle.block import decode_block
+from collab_robots.tangle.block import decode_block, ID_BYTES
 from collab_robots.tangle.block_store import Row
 from collab_robots.tangle.dag import Dag, Entry, FOREIGN
 from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.finality import Finality
 from collab_robots.tangle.order import key_of, Order
-from collab_robots.tangle.record import decode_record, foreign_record, Record, RECORD_TAG
+from collab_robots.tangle.record import (
+    decode_record,
+    foreign_record,
+    MAX_SEQ,
+    Record,
+    RECORD_TAG,
+)
+from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
+from collab_robots.tangle.snapshot import Attested, Cut, Snapshot
+
+ROOT_WINDOW = 500  # final records
+ROOT_LAG = 60 * SECOND
 
 
 class Stored(Protocol):
@@ -36,13 +48,31 @@ class Tangle:
     :param fleet: the roster.
     """
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, snapshot_interval: int = SNAPSHOT_INTERVAL) -> None:
         self.fleet = fleet
         self.dag = Dag([robot.weight for robot in fleet.robots])
         self.finality = Finality(self.dag)
         self.order = Order()
         self.proofs: dict[int, Proof] = {}
         """Per roster index of a proven equivocator, the proof."""
+        self.snapshot: Snapshot | None = None
+        """What a store's content began with."""
+        self.orphans: list[Row] = []
+        """Blocks of a store whose parents are not here."""
+        self.superseded: list[bytes] = []
+        """Ids of those that the snapshot stands for."""
+        self.cuts: list[Cut] = []
+        """New ones, oldest first; whoever makes snapshots of them takes them out."""
+        self._interval = snapshot_interval
+        self._index = 0
+        self._roots: list[Entry] = []  # of the last cut
+        self._root_ids: set[bytes] = set()
+        self._cut_at = 0
+        self._final_heights = [0] * self.dag.members
+        self._final_forks: dict[int, int] = {}
+        self._final_set = 0
+        self.pruned: tuple[int, ...] = (0,) * self.dag.members
+        """Per roster index: the first seq that is still held in full."""
 
     def add(self, entry: Entry) -> list[Entry]:
         """
@@ -50,14 +80,30 @@ class Tangle:
 
         :returns: the entries that it makes final, in order.
         """
+        entry.stale = self._is_stale(entry)
         self.dag.attach(entry)
         self.order.insert(entry)
         final: list[Entry] = []
         for leader in self.finality.add(entry):
             batch = self._past(leader)
             self.order.finalise(batch)
+            for one in batch:
+                self._count(one)
             final += batch
+            if self.order.final // self._interval > self._index:
+                self._cut(leader)
         return final
+
+    def _count(self, entry: Entry) -> None:
+        """Take a new final record into account for the next cut."""
+        self._final_set ^= int.from_bytes(entry.id, 'big')
+        issuer, seq = entry.issuer, entry.record.seq
+        if issuer == FOREIGN:
+            return
+        if seq < self._final_heights[issuer]:
+            self._final_forks[issuer] = min(seq, self._final_forks.get(issuer, seq))
+        else:
+            self._final_heights[issuer] = seq + 1
 
     def detach(self, issuers: Collection[int]) -> list[Entry]:
         """
@@ -89,14 +135,117 @@ class Tangle:
                 self.proofs[issuer] = Proof.of(first, second, self.fleet)
             except RefusedError as error:
                 raise StoreError(f'a stored proof of equivocation is damaged: {error}') from None
-        for row in store.load():
+        stored = store.snapshot()
+        if stored is not None:
             try:
-                entry = self.dag.place(row.id, decode(row.raw), row.issuer)
+                self.snapshot = Attested.decode(stored[1], self.fleet)[1]
+                self.install(self.snapshot.cut)
+            except RefusedError as error:
+                raise StoreError(f'the stored snapshot is damaged: {error}') from None
+        for row in store.load():
+            if self.covers(row.issuer, row.seq) or row.id in self.dag.entries:
+                self.superseded.append(row.id)
+                continue
+            try:
+                record = decode(row.raw)
+                if stored is not None and self.dag.missing(record.parents):
+                    self.orphans.append(row)
+                    continue
+                entry = self.dag.place(row.id, record, row.issuer)
             except (RefusedError, LookupError) as error:
                 raise StoreError(
                     f'the stored block {row.id.hex()} does not fit the others: {error}'
                 ) from None
             yield entry, self.add(entry)
+
+    def covers(self, issuer: int, seq: int) -> bool:
+        """Tell whether a record is final and pruned."""
+        if issuer == FOREIGN:
+            return False
+        return seq < min(self.pruned[issuer], self.dag.forks.get(issuer, MAX_SEQ) - 1)
+
+    def install(self, cut: Cut) -> None:
+        """
+        Begin with a snapshot, before anything else is added.
+
+        :raises RefusedError: SNAPSHOT if its roots do not fit together.
+        """
+        self.order = Order(cut.position, cut.final_digest)
+        self.finality.next = cut.slot
+        self.dag.digest = int.from_bytes(cut.set_digest, 'big')
+        self._index = cut.index
+        self._final_set = self.dag.digest
+        self._final_heights = list(cut.heights)
+        self._cut_at, self.pruned = cut.position, cut.heights
+        self._root_ids = {root.id for root in cut.roots}
+        first = cut.slot // self.finality.leaders
+        for root in cut.roots:
+            entry = self.dag.install(root)
+            self._roots.append(entry)
+            if entry.round >= first:
+                self.finality.add(entry)
+        self._final_forks = dict(self.dag.forks)
+        if self._roots:
+            self.dag.tips[self._roots[-1].id] = self._roots[-1]
+
+    def behind(self, cut: Cut) -> list[Entry]:
+        """Return what is final at a cut, its roots included: their blocks are not needed."""
+        return [entry for entry in self.dag.entries.values() if 0 <= entry.position < cut.position]
+
+    def prune(self, cut: Cut) -> None:
+        """Drop what is final at a cut and no root of it."""
+        roots = {root.id for root in cut.roots}
+        self.pruned = cut.heights
+        self.order.prune(cut.position)
+        self.dag.prune([entry for entry in self.behind(cut) if entry.id not in roots])
+
+    def _cut(self, leader: Entry) -> None:
+        """Note what a snapshot at the end of a leader's batch holds."""
+        order, position, before = self.order, self.order.final, self._cut_at
+        self._index = position // self._interval
+        held = {entry.id: entry for entry in self._roots}
+        held.update((entry.id, entry) for entry in order.entries[: position - order.base])
+        slot = self.finality.slot_of(leader) + 1
+        self._roots = choose_roots(
+            sorted(held.values(), key=lambda entry: entry.position),
+            (before, position),
+            slot // self.finality.leaders,
+            self._final_forks,
+        )
+        self._root_ids = {entry.id for entry in self._roots}
+        self._cut_at = position
+        self.cuts.append(
+            Cut(
+                self._index,
+                position,
+                order.final_digest,
+                self._final_set.to_bytes(ID_BYTES, 'big'),
+                slot,
+                tuple(self._final_heights),
+                self.dag.describe(self._roots, self._final_forks),
+            )
+        )
+
+    def _is_stale(self, entry: Entry) -> bool:
+        """
+        Tell whether a record names final ones so old that others may have pruned them.
+
+        Nobody honest does so. Who vouches for it may become unreadable to those others.
+        """
+        previous = entry.previous
+        if previous is not None and previous.stale:
+            return True
+        floor = min(self._cut_at, self.order.final - ROOT_WINDOW)
+        if floor <= 0 or entry.issuer == FOREIGN:
+            return False
+        held = self.dag.entries
+        return any(
+            0 <= parent.position < floor
+            and parent is not previous
+            and parent_id not in self._root_ids
+            for parent_id in entry.record.parents
+            if (parent := held.get(parent_id)) is not None
+        )
 
     def _past(self, leader: Entry) -> list[Entry]:
         """Return what is in a leader's past, itself included, and not final, in order."""
@@ -110,6 +259,41 @@ class Tangle:
                     found.add(parent)
                     stack.append(parent)
         return sorted(found, key=key_of)
+
+
+def choose_roots(
+    held: Sequence[Entry], span: tuple[int, int], round_: int, forks: Mapping[int, int]
+) -> list[Entry]:
+    """
+    Return the final records that others may still name, or that decide later slots.
+
+    Where a robot is away since a while, its next record names what it knew then: so, for each
+    robot, what was final shortly before its newest final record, or issued shortly after.
+
+    :param held: the roots of the cut before and what became final since, in final order.
+    :param span: positions of the cut before and of this one.
+    :param round_: of the slot that is decided next.
+    :param forks: lowest final seq that an issuer used twice, for those who did.
+    """
+    newest = {entry.issuer: entry for entry in held if entry.issuer != FOREIGN}
+    away = [
+        (last.position - ROOT_WINDOW, last.record.issued_at + ROOT_LAG)
+        for issuer, last in newest.items()
+        if issuer not in forks
+    ]
+
+    def is_root(entry: Entry) -> bool:
+        record = entry.record
+        return (
+            entry.round >= round_
+            or entry.position >= span[1] - ROOT_WINDOW
+            or (entry.issuer == FOREIGN and entry.position >= span[0])
+            or newest.get(entry.issuer) is entry
+            or (entry.issuer in forks and record.seq >= forks[entry.issuer] - 1)
+            or any(entry.position >= first and record.issued_at <= until for first, until in away)
+        )
+
+    return [entry for entry in held if is_root(entry)]
 
 
 def decode(raw: bytes) -> Record:

@@ -1,0 +1,223 @@
+"""
+Makes snapshots, has them attested, prunes behind them, and fetches one where blocks are pruned.
+
+A snapshot that a quorum attests is kept, and served; what is final before the one before it is
+dropped then. So whoever is less than one interval behind still gets blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import hashlib
+from typing import NamedTuple
+
+from collab_robots.core.clock import SECOND
+from collab_robots.tangle.block import ID_BYTES
+from collab_robots.tangle.block_store import BlockStore
+from collab_robots.tangle.dag import Entry
+from collab_robots.tangle.peers import Peer
+from collab_robots.tangle.settings import LedgerConfig
+from collab_robots.tangle.snapshot import (
+    attestation,
+    attestations,
+    Attested,
+    Cut,
+    pieces,
+    Snapshot,
+    State,
+)
+from collab_robots.tangle.sync import Chunk, MAX_CHUNKS, Request
+from collab_robots.tangle.tangle import Tangle
+
+_KEPT = 3  # own snapshots that wait for attestations
+
+
+class _Made(NamedTuple):
+    cut: Cut
+    body: bytes
+    digest: bytes
+
+
+class Checkpoints:
+    """
+    The snapshots of one robot.
+
+    :param state: gives the contract's state; without it snapshots have an empty one.
+    """
+
+    def __init__(self, tangle: Tangle, store: BlockStore, state: State | None) -> None:
+        self._tangle = tangle
+        self._store = store
+        self._state = state
+        self._made: dict[int, _Made] = {}
+        self._votes: dict[tuple[int, bytes], dict[int, bytes]] = {}  # record ids by issuer
+        self._before: Cut | None = None  # of the newest attested snapshot
+        self.newest = 0
+        """Index of the newest attested snapshot."""
+        self._stored: bytes | None = None
+
+    def begin(self, tangle: Tangle, index: int, cut: Cut | None) -> None:
+        """Go on with another tangle, which began with a stored snapshot."""
+        self._tangle = tangle
+        self._made.clear()
+        self._votes.clear()
+        self._before, self.newest, self._stored = cut, index, None
+
+    def note(self, entry: Entry) -> None:
+        """Take note of what a solid record attests."""
+        for index, digest in attestations(entry.record):
+            if self.newest < index <= self.newest + _KEPT:
+                self._votes.setdefault((index, digest), {})[entry.issuer] = entry.id
+
+    def make(self) -> list[bytes]:
+        """Make the snapshots that are due; return the calls that attest them."""
+        calls = []
+        while self._tangle.cuts:
+            cut = self._tangle.cuts[0]
+            try:
+                state = self._state.state_at(cut.position) if self._state is not None else b''
+            except LookupError:  # not executed yet
+                break
+            del self._tangle.cuts[0]
+            body = Snapshot(cut, state).encode(self._tangle.fleet)
+            digest = hashlib.blake2b(body, digest_size=ID_BYTES).digest()
+            self._made[cut.index] = _Made(cut, body, digest)
+            while len(self._made) > _KEPT:
+                del self._made[min(self._made)]
+            calls.append(attestation(cut.index, digest))
+        return calls
+
+    def prune(self) -> None:
+        """
+        Keep the newest snapshot that a quorum attests, and drop what is behind the one before.
+
+        :raises StoreError: if it cannot be stored; the next call tries again.
+        """
+        for index in sorted(self._made, reverse=True):
+            cut, body, digest = self._made[index]
+            votes = self._votes.get((index, digest), {})
+            if not self._tangle.dag.quorum.reached(sum(1 << issuer for issuer in votes)):
+                continue
+            rows = [self._store.get(identity) for identity in votes.values()]
+            data = Attested(body, tuple(row.raw for row in rows if row is not None)).encode()
+            behind = self._tangle.behind(self._before) if self._before is not None else []
+            self._store.save_snapshot(index, data, [entry.id for entry in behind])
+            if self._before is not None:
+                self._tangle.prune(self._before)
+            self._before, self.newest, self._stored = cut, index, data
+            self._made = {later: made for later, made in self._made.items() if later > index}
+            self._votes = {key: votes for key, votes in self._votes.items() if key[0] > index}
+            return
+
+    def chunks(self, sender: str, request: Request) -> list[Chunk]:
+        """
+        Return the pieces that a robot asks for, those that there are.
+
+        :raises StoreError: if the snapshot cannot be read.
+        """
+        if not request.snapshot or request.snapshot != self.newest:
+            return []
+        if self._stored is None:
+            stored = self._store.snapshot()
+            if stored is None:
+                return []
+            self._stored = stored[1]
+        data = self._stored
+        digest = hashlib.blake2b(data, digest_size=ID_BYTES).digest()
+        parts = pieces(data)
+        return [
+            Chunk(sender, self.newest, number, len(parts), digest, parts[number])
+            for number in request.chunks
+            if number < len(parts)
+        ]
+
+
+class Catchup:
+    """Fetches a snapshot from one robot at a time, for a robot that is too far behind."""
+
+    def __init__(self, name: str, config: LedgerConfig) -> None:
+        self._name = name
+        self._config = config
+        self._target = ''
+        self._snapshot = 0
+        self._digest = b''
+        self._count = 1
+        self._pieces: dict[int, bytes] = {}
+        self._asked_at = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether a snapshot is being fetched."""
+        return bool(self._target)
+
+    def poll(
+        self, now: int, peers: dict[str, Peer], needs: Callable[[Peer], bool]
+    ) -> Request | None:
+        """
+        Return the request to send now, if any.
+
+        :param needs: tells whether blocks that are lacking here are pruned at a peer.
+        """
+        peer = peers.get(self._target)
+        if peer is not None:
+            if now - self._asked_at < self._config.request_timeout * SECOND:
+                return None
+            self.fail(peer, now)
+        for name, peer in sorted(peers.items(), key=lambda item: item[1].failures):
+            if peer.snapshot and peer.not_before <= now and needs(peer):
+                if (name, peer.snapshot) != (self._target, self._snapshot):
+                    self._pieces.clear()
+                    self._count, self._digest = 1, b''
+                self._target, self._snapshot = name, peer.snapshot
+                return self._ask(now)
+        self._target = ''
+        return None
+
+    def take(self, chunk: Chunk, now: int) -> tuple[bytes | None, Request | None]:
+        """
+        Take a piece.
+
+        :returns: the whole if it is complete; else the next request if all that was asked came.
+        """
+        if (chunk.sender, chunk.snapshot) != (self._target, self._snapshot):
+            return None, None
+        if self._digest and (chunk.digest, chunk.count) != (self._digest, self._count):
+            return None, None
+        self._digest, self._count = chunk.digest, chunk.count
+        if chunk.number in self._pieces:
+            return None, None
+        self._pieces[chunk.number] = chunk.data
+        if len(self._pieces) == self._count:
+            data = b''.join(self._pieces[number] for number in range(self._count))
+            self._pieces.clear()
+            return data, None
+        if len(self._pieces) % MAX_CHUNKS == 1:
+            return None, self._ask(now)
+        self._asked_at = now
+        return None, None
+
+    def fail(self, peer: Peer, now: int) -> None:
+        """Leave a robot alone for a while that did not answer, or lied."""
+        backoff = self._config.request_timeout * 2 ** min(peer.failures, 16)
+        peer.failures += 1
+        peer.not_before = now + round(min(backoff, self._config.max_backoff) * SECOND)
+
+    def done(self) -> None:
+        """Stop."""
+        self._target = ''
+        self._pieces.clear()
+        self._digest = b''
+
+    def check(self, data: bytes) -> bool:
+        """Tell whether the whole is what its pieces said."""
+        return hashlib.blake2b(data, digest_size=ID_BYTES).digest() == self._digest
+
+    def _ask(self, now: int) -> Request:
+        self._asked_at = now
+        wanted = [number for number in range(self._count) if number not in self._pieces]
+        return Request(
+            self._name,
+            self._target,
+            snapshot=self._snapshot,
+            chunks=tuple(wanted[:MAX_CHUNKS]),
+        )
