@@ -15,16 +15,16 @@ from collab_robots.contract.calls import KEY_BYTES, SELECTOR_BYTES
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.view import BIDDING_S, View
 from collab_robots.core.clock import SECOND
-from collab_robots.core.errors import ConfigError
+from collab_robots.core.errors import ConfigError, RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import ADDRESS_BYTES
 from collab_robots.explorer.agreement import Act, BlockRow
 from collab_robots.explorer.measures import fuse, Sighting
-from collab_robots.tangle.block import decode_block
-from collab_robots.tangle.dag import Dag
+from collab_robots.tangle.block_store import Row
+from collab_robots.tangle.dag import FOREIGN
 from collab_robots.tangle.order import Order
-from collab_robots.tangle.record import decode_record
-from collab_robots.tangle.store import Row, Store
+from collab_robots.tangle.store import Store
+from collab_robots.tangle.tangle import Tangle
 
 _TASK_CALLS = ('award', 'renew', 'complete', 'release')
 
@@ -35,8 +35,11 @@ class History:
     One robot's ledger, from its file.
 
     :param rows: every block it holds.
-    :param acts: the calls about tasks that took effect.
+    :param acts: the calls about tasks that took effect, of the blocks it holds.
     :param state_root: of the contract after all records, hex.
+    :param final_root: the same after the final ones.
+    :param final: how many records are final.
+    :param pruned: how many of them a snapshot stands for.
     :param sightings: what the robots' cameras named, fused.
     :param calls: how often each call was executed.
     :param reverted: how often each call was reverted.
@@ -46,6 +49,9 @@ class History:
     rows: list[BlockRow] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     state_root: str = ''
+    final_root: str = ''
+    final: int = 0
+    pruned: int = 0
     sightings: list[Sighting] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
     reverted: dict[str, int] = field(default_factory=dict)
@@ -53,33 +59,70 @@ class History:
     states: dict[str, int] = field(default_factory=dict)  # how many tasks in each state
 
 
-def _read(path: Path, fleet: Fleet) -> list[Row]:
-    """Read all blocks, parents first."""
+@dataclass(frozen=True)
+class _File:
+    """
+    What a ledger file held when it was read; its robot may write on.
+
+    :param rows: parents first.
+    """
+
+    rows: list[Row]
+    pairs: dict[int, tuple[bytes, bytes]]
+    begun: tuple[int, bytes] | None
+
+    @property
+    def identity(self) -> frozenset[bytes]:
+        """Equal for files that say the same."""
+        return frozenset([*(row.id for row in self.rows), self.begun[1] if self.begun else b''])
+
+    def load(self) -> Iterator[Row]:
+        """Yield all blocks."""
+        yield from self.rows
+
+    def proofs(self) -> dict[int, tuple[bytes, bytes]]:
+        """Return the proofs of equivocation."""
+        return self.pairs
+
+    def snapshot(self) -> tuple[int, bytes] | None:
+        """Return the snapshot that the rest goes on from."""
+        return self.begun
+
+
+def _read(path: Path, fleet: Fleet) -> _File:
     with closing(Store.read(path)) as store:
         if store.meta.get('fleet_id') != fleet.id.hex():
             raise ConfigError(
                 f'{path}: is of fleet {store.meta.get("fleet")!r}, not of {fleet.fleet!r}; '
                 'name its fleet file with --fleet'
             )
-        return list(store.load())
+        # In this order: what is pruned meanwhile is in the snapshot.
+        return _File(list(store.load()), store.proofs(), store.snapshot())
 
 
-def _execute(rows: list[Row], fleet: Fleet) -> tuple[Order, Runner]:
-    """Execute the calls of all blocks."""
-    dag, order, runner = Dag(len(fleet.robots)), Order(), Runner(fleet)
-    for row in rows:
-        order.insert(dag.insert(row.id, decode_record(decode_block(row.raw)), row.issuer))
-    runner.update(order)
-    return order, runner
+def _execute(found: _File, fleet: Fleet) -> tuple[Order, Runner]:
+    """Order all blocks, as the robot did, and execute their calls."""
+    tangle, runner = Tangle(fleet), Runner(fleet)
+    for _ in tangle.load(found):
+        pass
+    if tangle.snapshot is not None:
+        try:
+            runner.restore(tangle.snapshot.cut.position, tangle.snapshot.state)
+        except RefusedError as error:
+            raise StoreError(f'the stored snapshot cannot be read: {error}') from None
+    runner.update(tangle.order)
+    return tangle.order, runner
 
 
 def _acts(order: Order, runner: Runner) -> Iterator[Act]:
     """Yield the calls about tasks that were not reverted, proposals and bids included."""
     names = runner.fleet.name_by_address
     for entry in order.entries:
+        receipts = runner.receipts.get(entry.id, ())
+        if not receipts:
+            continue
         sender = runner.fleet.robots[entry.issuer].name
         t = entry.record.issued_at / SECOND
-        receipts = runner.receipts.get(entry.id, ())
         for data, receipt in zip(entry.record.calls, receipts, strict=False):
             if not receipt.ok:
                 continue
@@ -135,19 +178,22 @@ def read_history(
     found = _read(path, fleet)
     rows = [
         BlockRow(row.id, row.issuer, row.seq, row.issued_at / SECOND, row.received_at / SECOND)
-        for row in found
+        for row in found.rows
     ]
-    ids = frozenset(row.id for row in rows)
-    if ids not in known:
+    identity = found.identity
+    if identity not in known:
         order, runner = _execute(found, fleet)
         view = View(runner)
-        tasks = view.tasks(found[-1].issued_at if found else 0)
+        tasks = view.tasks(found.rows[-1].issued_at if found.rows else 0)
         receipts = [receipt for made in runner.receipts.values() for receipt in made]
-        known[ids] = History(
+        known[identity] = History(
             robot,
             rows,
             effective(list(_acts(order, runner))),
             runner.state_root().hex(),
+            runner.final_root().hex(),
+            order.final,
+            order.base,
             fuse(
                 (seen.robot, Sighting(*seen.position, labels[seen.class_id], seen.confidence))
                 for seen in view.sightings()
@@ -158,7 +204,7 @@ def read_history(
             {task.key.hex(): task.words for task in tasks},
             dict(Counter(task.state.name.lower() for task in tasks)),
         )
-    return replace(known[ids], robot=robot, rows=rows)
+    return replace(known[identity], robot=robot, rows=rows)
 
 
 def find_fleet(db: Path, fleet: Path | None) -> Fleet:
@@ -186,15 +232,21 @@ def status(db: Path, fleet: Fleet) -> dict[str, Any]:
     history = read_history(db, fleet, '', (), {})
     with closing(Store.read(db)) as store:
         robot = store.meta.get('robot', '')
-    per_issuer = Counter(fleet.robots[row.issuer].name for row in history.rows)
+    per_issuer = Counter(row.issuer for row in history.rows)
     return {
         'fleet': fleet.fleet,
         'fleet_id': fleet.id.hex(),
         'robot': robot,
         'blocks': len(history.rows),
-        'blocks_per_issuer': {member.name: per_issuer[member.name] for member in fleet.robots},
+        'blocks_per_issuer': {
+            member.name: per_issuer[index] for index, member in enumerate(fleet.robots)
+        },
+        'blocks_without_signature': per_issuer[FOREIGN],
+        'final': history.final,
+        'pruned': history.pruned,
         'last_issued_s': max((row.issued for row in history.rows), default=0.0),
         'state_root': history.state_root,
+        'final_root': history.final_root,
         'tasks': history.states,
         'calls': history.calls,
         'reverted': history.reverted,
