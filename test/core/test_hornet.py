@@ -138,6 +138,20 @@ def test_robots_agree_over_a_teammates_rest_node() -> None:
             robot.crash()
 
 
+def test_a_foreign_block_passes_through_a_teammates_rest_node() -> None:
+    with rest_team() as team:
+        team.network.stop('robot_00')
+        team.api._ledger = team.ledgers[2]
+        robot = Robot(0, team.url, token=TOKEN, clock=team.network.clock)
+        identity = robot.ledger.post(encode_block([GENESIS], b'tag', b'data'))
+        robot.ledger.submit(call(0))
+        served = [robot.ledger, *team.ledgers[1:]]
+        wait([robot], lambda: all(identity in one.dag.entries for one in served), team.step)
+        wait([robot], lambda: all(one.dag.heights()[0] for one in served), team.step)
+        wait([robot], lambda: all(one.order.final > 1 for one in served), team.step)
+        robot.crash()
+
+
 def as_robot(ledger: Ledger) -> Any:
     return type('Served', (), {'ledger': ledger})
 

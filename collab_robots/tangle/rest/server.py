@@ -125,7 +125,7 @@ class RestServer:
             status=response.status,
             body=response.body,
             headers=dict(response.headers),
-            content_type=response.content_type,
+            content_type=response.content_type if response.body else None,
         )
         if not incoming.content.is_eof():
             answer.force_close()  # the rest of the body is not worth reading
