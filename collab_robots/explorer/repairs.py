@@ -35,7 +35,11 @@ def repair(db: Path, fleet: Fleet, robot: str | None, dry_run: bool) -> dict[str
         'robot': owner,
         'bad_pages': saved.bad_pages,
         'records': {
-            name: {'kept': chain.kept, 'lost': [list(gap) for gap in chain.lost]}
+            name: {
+                'pruned': chain.pruned,
+                'kept': chain.kept,
+                'lost': [list(gap) for gap in chain.lost],
+            }
             for name, chain in saved.chains.items()
         },
         'foreign_blocks_kept': saved.foreign,
@@ -59,7 +63,8 @@ def in_words(report: dict[str, Any]) -> str:
             str(first) if first == last else f'{first} to {last}' for first, last in chain['lost']
         )
         lost = f'lost: {gaps}, and what came later' if gaps else 'what came later may be lost'
-        lines.append(f'{name}: {chain["kept"]} records kept; {lost}')
+        pruned = f', {chain["pruned"]} older ones are in the snapshot' if chain['pruned'] else ''
+        lines.append(f'{name}: {chain["kept"]} records kept{pruned}; {lost}')
     snapshot, proofs = report['snapshot_kept'], report['proofs_kept']
     lines += [
         f'unsigned blocks kept: {report["foreign_blocks_kept"]}',

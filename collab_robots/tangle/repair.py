@@ -39,11 +39,13 @@ class Chain:
     """
     What is left of one robot's records.
 
-    :param kept: how many.
-    :param lost: first and last seq of each gap below the highest seq that was seen; what came
-        after that one is not known.
+    :param pruned: how many the snapshot stands for.
+    :param kept: how many of the others.
+    :param lost: first and last seq of each gap between these and the highest seq that was seen;
+        what came after that one is not known.
     """
 
+    pruned: int
     kept: int
     lost: tuple[tuple[int, int], ...]
 
@@ -108,14 +110,15 @@ def salvage(path: Path, fleet: Fleet) -> Salvage:
     """
     found = _Found(fleet)
     bad = Pages(path).rescue(found.take)
-    rows = found.closed()
+    tangle = found.begin()
+    rows = found.closed(tangle)
     return Salvage(
         found.meta.get('robot', ''),
         bad,
         rows,
         found.proofs,
         found.snapshot,
-        _chains(rows, found.blocks.values(), fleet),
+        _chains(rows, found.blocks.values(), tangle),
     )
 
 
@@ -181,13 +184,19 @@ class _Found:
             return False
         return True
 
-    def closed(self) -> tuple[Row, ...]:
-        """Return the blocks whose whole past is left, parents first."""
-        dag = self._begin().dag
+    def closed(self, tangle: Tangle) -> tuple[Row, ...]:
+        """
+        Return the blocks whose whole past is left, parents first.
+
+        :param tangle: what they go on from.
+        """
+        dag = tangle.dag
         children: dict[bytes, list[Row]] = {}
         waits: dict[bytes, int] = {}
         ready: deque[Row] = deque()
         for row in self.blocks.values():
+            if tangle.covers(row.issuer, row.seq) or row.id in dag.entries:
+                continue
             missing = dag.missing(_parents(row))
             waits[row.id] = len(missing)
             for parent in missing:
@@ -208,7 +217,7 @@ class _Found:
                     ready.append(child)
         return tuple(sorted(rows, key=lambda row: (row.issued_at, row.depth, row.id)))
 
-    def _begin(self) -> Tangle:
+    def begin(self) -> Tangle:
         """Return what the blocks go on from: the snapshot, if it is good, or nothing."""
         if self.snapshot is not None:
             tangle, store = Tangle(self._fleet), MemoryStore()
@@ -270,11 +279,11 @@ def _parents(row: Row) -> Iterable[bytes]:
     return (parent for parent in decode_block(row.raw).parents if parent != GENESIS)
 
 
-def _chains(kept: Iterable[Row], seen: Iterable[Row], fleet: Fleet) -> dict[str, Chain]:
+def _chains(kept: Iterable[Row], seen: Iterable[Row], tangle: Tangle) -> dict[str, Chain]:
     """Compare, per robot, what is kept with what was seen at all."""
-    held: list[set[int]] = [set() for _ in fleet.robots]
-    numbers = [0] * len(fleet.robots)
-    highest = [-1] * len(fleet.robots)
+    held: list[set[int]] = [set() for _ in tangle.pruned]
+    numbers = [0] * len(held)
+    highest = [pruned - 1 for pruned in tangle.pruned]
     for row in kept:
         if row.issuer != FOREIGN:
             held[row.issuer].add(row.seq)
@@ -283,14 +292,18 @@ def _chains(kept: Iterable[Row], seen: Iterable[Row], fleet: Fleet) -> dict[str,
         if row.issuer != FOREIGN:
             highest[row.issuer] = max(highest[row.issuer], row.seq)
     return {
-        robot.name: Chain(numbers[index], _gaps(held[index], highest[index]))
-        for index, robot in enumerate(fleet.robots)
+        robot.name: Chain(
+            tangle.pruned[index],
+            numbers[index],
+            _gaps(held[index], tangle.pruned[index], highest[index]),
+        )
+        for index, robot in enumerate(tangle.fleet.robots)
     }
 
 
-def _gaps(held: set[int], highest: int) -> tuple[tuple[int, int], ...]:
+def _gaps(held: set[int], first: int, highest: int) -> tuple[tuple[int, int], ...]:
     gaps: list[tuple[int, int]] = []
-    for seq in range(highest + 1):
+    for seq in range(first, highest + 1):
         if seq not in held:
             if gaps and gaps[-1][1] == seq - 1:
                 gaps[-1] = (gaps[-1][0], seq)
