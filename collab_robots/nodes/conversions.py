@@ -242,6 +242,7 @@ def have_to_msg(have: Have) -> HaveMsg:
         set_digest=digest_to_msg(have.set_digest),
         bases=list(have.bases),
         forked=list(have.forked),
+        final=have.final,
         snapshot=have.snapshot,
     )
 
@@ -255,6 +256,7 @@ def have_from_msg(msg: HaveMsg) -> Have:
         set_digest=bytes(msg.set_digest),
         bases=tuple(map(int, msg.bases)),
         forked=tuple(map(int, msg.forked)),
+        final=int(msg.final),
         snapshot=int(msg.snapshot),
     )
 

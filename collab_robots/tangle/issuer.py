@@ -92,7 +92,12 @@ class Issuer:
         self._queue.append(call)
 
     def is_due(
-        self, now: int, calls: Calls, accepted: tuple[int, ...], posted: bool = False
+        self,
+        now: int,
+        calls: Calls,
+        accepted: tuple[int, ...],
+        posted: bool = False,
+        behind: bool = False,
     ) -> bool:
         """
         Tell whether it is time for a record.
@@ -104,6 +109,8 @@ class Issuer:
         :param now: ns, local clock.
         :param accepted: heights.
         :param posted: clients' blocks wait for a record to name them.
+        :param behind: a teammate has fewer final records. It may need help although all is final
+            here: records of an equivocator that counted here may be gone.
         """
         if self._signed is not None or self._issued_at is None:
             since = float('inf')
@@ -126,7 +133,8 @@ class Issuer:
         ):
             return True
         return since >= config.keepalive_interval and (
-            now - calls.newest_at < config.active_window * SECOND
+            (behind and self._tangle.finality.can_help(newest, dag.tips.values()))
+            or now - calls.newest_at < config.active_window * SECOND
             or any(
                 calls.heights[robot] > accepted[robot]
                 for robot in range(dag.members)

@@ -408,7 +408,11 @@ class Ledger:
         if own < self._signed or self._catchup.is_busy:
             return False
         if not self._history.is_complete(
-            now, own, self._peers.claimed(self.index), self._peers.unheard
+            now,
+            own,
+            self._peers.claimed(self.index),
+            self._peers.vouched(self.index),
+            self._peers.unheard,
         ):
             return False
         if self._store.incomplete:
@@ -432,7 +436,8 @@ class Ledger:
         if not self._may_issue(now):
             return
         accepted = self._accepted_heights(now)
-        if self._issuer.is_due(now, self._calls, accepted, bool(self._posted)):
+        behind = self._peers.is_behind(self.order.final, now)
+        if self._issuer.is_due(now, self._calls, accepted, bool(self._posted), behind):
             self._issue(now)
 
     def _issue(self, now: int) -> None:
@@ -565,6 +570,7 @@ class Ledger:
             self._digest(),
             self.tangle.pruned,
             tuple(sorted(self.proofs)),
+            self.order.final,
             self._checkpoints.newest,
         )
         self._have_at = now

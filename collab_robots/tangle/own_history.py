@@ -12,7 +12,8 @@ class OwnHistory:
 
     Its history is then only with the others. Any of them may be the only one that got its last
     record, so it waits until it has heard every other robot of the roster, and holds what they
-    claim it issued. A claim that nobody fulfils within ``recovery_timeout`` is taken for a lie.
+    claim it issued. A claim that robots of a third of the weight at most make, and nobody fulfils
+    within ``recovery_timeout``, is taken for a lie.
 
     :param lost: own records may be missing: the store is empty or incomplete, and the robot is not
         known to be new.
@@ -39,12 +40,13 @@ class OwnHistory:
         self._done = True
         self._stuck = None
 
-    def is_complete(self, now: int, height: int, claimed: int, unheard: int) -> bool:
+    def is_complete(self, now: int, height: int, claimed: int, vouched: int, unheard: int) -> bool:
         """
         Tell whether the robot may speak.
 
         :param height: own records at hand.
         :param claimed: own records that any teammate claims to have.
+        :param vouched: those that robots of more than a third of the weight claim: no lie.
         :param unheard: how many of the roster have not announced since the start what they have.
         """
         if self._done:
@@ -54,4 +56,5 @@ class OwnHistory:
             return not (self._lost and unheard)
         if self._stuck is None or self._stuck[0] != height:
             self._stuck = (height, now)
-        return now - self._stuck[1] >= self._timeout and not (self._lost and unheard)
+        patient = now - self._stuck[1] < self._timeout
+        return vouched <= height and not patient and not (self._lost and unheard)

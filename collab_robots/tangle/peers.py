@@ -18,6 +18,7 @@ class Peer:
     :param heights: that it announced last.
     :param bases: the same: what it still holds begins there.
     :param forked: the same: whose equivocation it knows to be proven.
+    :param final: the same: how many records are final there.
     :param snapshot: the same: its newest attested snapshot.
     :param announced: it announced at all.
     :param failures: requests in a row that brought nothing.
@@ -28,6 +29,7 @@ class Peer:
     heights: tuple[int, ...]
     bases: tuple[int, ...] = ()
     forked: tuple[int, ...] = ()
+    final: int = 0
     snapshot: int = 0
     announced: bool = False
     failures: int = 0
@@ -70,7 +72,7 @@ class Peers:
         self.hear(have.sender, now)
         peer = self.known[have.sender]
         peer.heights, peer.bases, peer.forked = have.heights, have.bases, have.forked
-        peer.snapshot, peer.announced = have.snapshot, True
+        peer.final, peer.snapshot, peer.announced = have.final, have.snapshot, True
         return peer
 
     @property
@@ -89,6 +91,27 @@ class Peers:
         """Tell whether a robot was heard at ``since`` (ns) or later."""
         return name in self.known and self.known[name].heard_at >= since
 
+    def is_behind(self, final: int, now: int) -> bool:
+        """Tell whether a teammate that is near has fewer final records."""
+        return any(self.known[name].final < final for name in self.near(now))
+
     def claimed(self, issuer: int) -> int:
         """Return the greatest height of an issuer that anybody announced."""
         return max((peer.heights[issuer] for peer in self.known.values()), default=0)
+
+    def vouched(self, issuer: int) -> int:
+        """
+        Return the greatest height of an issuer that robots of more than a third announced.
+
+        One of them is honest.
+        """
+        robots = self._fleet.robots
+        total = sum(robot.weight for robot in robots)
+        weight = 0
+        for height, name in sorted(
+            ((peer.heights[issuer], name) for name, peer in self.known.items()), reverse=True
+        ):
+            weight += robots[self._fleet.index_by_name[name]].weight
+            if 3 * weight > total:
+                return height
+        return 0

@@ -39,6 +39,7 @@ from collab_robots.tangle.sync import MAX_CHUNK_BYTES, MAX_CHUNK_COUNT, MAX_SNAP
 VERSION = 1
 MAX_SNAPSHOT_BYTES = MAX_CHUNK_BYTES * MAX_CHUNK_COUNT
 MAX_ROOTS = 200_000
+_FIELDS = 10
 _CALL = struct.Struct(f'>{len(LEDGER_CALL)}sI{ID_BYTES}s')
 
 
@@ -122,7 +123,7 @@ class Snapshot:
 
         :raises RefusedError: SNAPSHOT if it is of another fleet or version or not in the one form.
         """
-        fields = _load(data, 11)
+        fields = _load(data, _FIELDS)
         version, fleet_id, *cut, state = fields
         if version != VERSION or fleet_id != fleet.id:
             raise _refused(f'of another version or fleet than ours, {fleet.fleet!r}')

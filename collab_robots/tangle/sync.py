@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.block import ID_BYTES
-from collab_robots.tangle.record import MAX_SEQ
+from collab_robots.tangle.record import MAX_SEQ, MAX_TIME
 
 MAX_RANGES = 64
 MAX_IDS = 128
@@ -40,6 +40,7 @@ class Have:
     :param set_digest: XOR of all block ids, 32 bytes: equal digests mean equal sets.
     :param bases: per roster index: the first seq that is still held; those before are pruned.
     :param forked: roster indexes of those whose proof of equivocation is here.
+    :param final: how many records are final there.
     :param snapshot: index of the newest attested snapshot, 0 if there is none.
     """
 
@@ -49,12 +50,13 @@ class Have:
     set_digest: bytes
     bases: tuple[int, ...] = ()
     forked: tuple[int, ...] = ()
+    final: int = 0
     snapshot: int = 0
 
     @property
     def size(self) -> int:
         """Bytes of its content on the wire, without the transport's own."""
-        numbers = len(self.heights) + len(self.bases) + 1
+        numbers = len(self.heights) + len(self.bases) + 3
         return len(self.sender) + 64 + 4 * numbers + len(self.forked)
 
 
@@ -171,8 +173,8 @@ def check_have(have: Have, fleet: Fleet) -> None:
         raise RefusedError(Refusal.MALFORMED, 'a base is out of range')
     if len(have.forked) > members or not all(0 <= robot < members for robot in have.forked):
         raise RefusedError(Refusal.MALFORMED, 'an equivocator is not in the roster')
-    if not 0 <= have.snapshot <= MAX_SNAPSHOT:
-        raise RefusedError(Refusal.MALFORMED, f'snapshot {have.snapshot} cannot be')
+    if not (0 <= have.snapshot <= MAX_SNAPSHOT and 0 <= have.final <= MAX_TIME):
+        raise RefusedError(Refusal.MALFORMED, f'snapshot {have.snapshot} or final count cannot be')
 
 
 def check_request(request: Request, fleet: Fleet) -> None:
