@@ -114,6 +114,7 @@ class MemoryNetwork:
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._hears: Callable[[str, str], bool] = lambda receiver, sender: True
+        self._lag: Callable[[str, str], float] = lambda receiver, sender: 0.0
 
     def start(
         self,
@@ -172,6 +173,10 @@ class MemoryNetwork:
         """Let ``hears(receiver, sender)`` decide, also on what is under way."""
         self._hears = hears
 
+    def lag_by(self, lag: Callable[[str, str], float]) -> None:
+        """Let ``lag(receiver, sender)``, s, add to the delay of what is sent from now on."""
+        self._lag = lag
+
     def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> float:
         """
         Let time pass.
@@ -214,9 +219,10 @@ class MemoryNetwork:
                 continue
             copies = 1 + (rng.random() < weather.duplication)
             for _ in range(copies):
-                delay = round(rng.uniform(shortest, longest) * SECOND)
+                delay = rng.uniform(shortest, longest)
                 if audience is None or name in audience:
-                    self._at(delay, partial(self._arrive, name, sender, action))
+                    delay += self._lag(name, sender)
+                    self._at(round(delay * SECOND), partial(self._arrive, name, sender, action))
 
     def _arrive(self, name: str, sender: str, action: Callable[[Station], None]) -> None:
         station = self.stations.get(name)

@@ -7,6 +7,7 @@ The strongest use real ledgers in part: a robot that votes both ways is two ledg
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from copy import deepcopy
 from dataclasses import dataclass, replace
 import random
 
@@ -15,14 +16,18 @@ from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import PrivateKey
 from collab_robots.sim.protocol.hive import Hive
 from collab_robots.sim.protocol.scenario import Fault
-from collab_robots.tangle.block import block_id, decode_block, ID_BYTES
+from collab_robots.tangle.block import block_id, ID_BYTES
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.ledger import Ledger
-from collab_robots.tangle.record import decode_record, MAX_SEQ
+from collab_robots.tangle.memory_store import MemoryStore
+from collab_robots.tangle.record import MAX_SEQ
 from collab_robots.tangle.sync import Chunk, Have, Range, Request, Transport
 
 Reach = Callable[[Container[str] | None], Transport]
 """Make a way out that reaches these robots only, or all."""
+
+Start = Callable[[Transport, MemoryStore], Ledger]
+"""Start a ledger with a way out and a store."""
 
 _AHEAD = 4.9  # s; as far in the future as most clocks take
 
@@ -197,13 +202,11 @@ class Liar(Silent):
 class Withholder:
     """A real ledger whose records reach some only, others each time, and that answers nobody."""
 
-    def __init__(
-        self, start: Callable[[Transport], Ledger], reach: Reach, names: list[str], seed: str
-    ) -> None:
+    def __init__(self, start: Start, reach: Reach, names: list[str], seed: str) -> None:
         self._rng = random.Random(seed)
         self._reach = reach
         self._names = names
-        self._ledger = start(self)
+        self._ledger = start(self, MemoryStore())
 
     def tick(self) -> None:
         """Go on."""
@@ -243,79 +246,113 @@ class Withholder:
         """Send none."""
 
 
+class Plot:
+    """
+    What two-faced robots agree on.
+
+    :param sides: names of the robots that each face looks at, the two-faced ones included.
+    """
+
+    def __init__(self, sides: list[frozenset[str]]) -> None:
+        self.sides = sides
+        self.made_for: dict[bytes, int] = {}
+        """For which side a record is; those from before the parting are for all."""
+
+    def may_see(self, side: int, raw: bytes) -> bool:
+        """Tell whether a block is not of a face that looks elsewhere."""
+        return self.made_for.get(block_id(raw), side) == side
+
+
 class TwoFaced:
     """
-    One key, and a ledger for each side that hears only that side.
+    One key, and a ledger for each side that hears only that side; at first there is only one.
 
-    :param start: make a ledger with a way out.
-    :param sides: names of the robots of each side.
+    :param start: make a ledger with a way out and a store.
+    :param is_time: says when to part; that each face begins with a copy of the store makes the
+        first records after it equivocate.
     """
 
     def __init__(
-        self,
-        start: Callable[[Transport], Ledger],
-        reach: Reach,
-        sides: list[frozenset[str]],
-        seed: str,
+        self, start: Start, reach: Reach, plot: Plot, is_time: Callable[[], bool], seed: str
     ) -> None:
+        self._start = start
+        self._reach = reach
+        self._plot = plot
+        self._is_time = is_time
         self._rng = random.Random(seed)
-        self._faces = [_Face(start, reach(side), side) for side in sides]
+        self._store = MemoryStore()
+        everybody = frozenset[str]().union(*plot.sides)
+        self._faces = [_Face(start, reach(None), self._store, plot, None, everybody)]
+
+    @property
+    def has_parted(self) -> bool:
+        """Tell whether it has two faces by now."""
+        return len(self._faces) > 1
 
     def tick(self) -> None:
         """Go on with each face."""
+        if not self.has_parted and self._is_time():
+            self._faces = [
+                _Face(self._start, self._reach(side), deepcopy(self._store), self._plot, at, side)
+                for at, side in enumerate(self._plot.sides)
+            ]
         for face in self._faces:
             if self._rng.random() < 0.1:
                 face.ledger.submit(self._rng.randbytes(8))
             face.ledger.tick()
 
     def receive_block(self, raw: bytes, sender: str) -> None:
-        """Show it to the face that looks there, unless it would see itself in it."""
-        for face in self._faces:
-            if sender in face.side and face.may_see(raw):
+        """Show it to the face that looks there, unless it would see its other face in it."""
+        for face in self._looking_at(sender):
+            if face.side is None or self._plot.may_see(face.side, raw):
                 face.ledger.receive_block(raw, sender)
 
     def receive_have(self, have: Have) -> None:
         """Show it to the face that looks there."""
-        for face in self._faces:
-            if have.sender in face.side:
-                face.ledger.receive_have(have)
+        for face in self._looking_at(have.sender):
+            face.ledger.receive_have(have)
 
     def receive_request(self, request: Request) -> None:
         """Show it to the face that looks there."""
-        for face in self._faces:
-            if request.sender in face.side:
-                face.ledger.receive_request(request)
+        for face in self._looking_at(request.sender):
+            face.ledger.receive_request(request)
 
     def receive_chunk(self, chunk: Chunk) -> None:
         """Show it to the face that looks there."""
-        for face in self._faces:
-            if chunk.sender in face.side:
-                face.ledger.receive_chunk(chunk)
+        for face in self._looking_at(chunk.sender):
+            face.ledger.receive_chunk(chunk)
+
+    def _looking_at(self, sender: str) -> list[_Face]:
+        return [face for face in self._faces if sender in face.names]
 
 
 class _Face:
-    """One ledger of a two-faced robot; it never learns of the other's records."""
+    """
+    One ledger of a two-faced robot.
+
+    :param side: index of what it looks at; None before the parting.
+    :param names: the robots there.
+    """
 
     def __init__(
-        self, start: Callable[[Transport], Ledger], transport: Transport, side: frozenset[str]
+        self,
+        start: Start,
+        transport: Transport,
+        store: MemoryStore,
+        plot: Plot,
+        side: int | None,
+        names: frozenset[str],
     ) -> None:
         self.side = side
+        self.names = names
+        self._plot = plot
         self._transport = transport
-        self._own: set[bytes] = set()
-        self.ledger = start(self)
-        self._key = self.ledger.fleet.robots[self.ledger.index].key
-
-    def may_see(self, raw: bytes) -> bool:
-        """Tell whether a block is not of the other face."""
-        try:
-            record = decode_record(decode_block(raw))
-        except Exception:
-            return True
-        return record.issuer != self._key or block_id(raw) in self._own
+        self.ledger = start(self, store)
 
     def broadcast_block(self, raw: bytes) -> None:
         """Send a block to this side."""
-        self._own.add(block_id(raw))
+        if self.side is not None and self._is_own(raw):
+            self._plot.made_for.setdefault(block_id(raw), self.side)
         self._transport.broadcast_block(raw)
 
     def broadcast_have(self, have: Have) -> None:
@@ -329,3 +366,7 @@ class _Face:
     def broadcast_chunk(self, chunk: Chunk) -> None:
         """Send to this side."""
         self._transport.broadcast_chunk(chunk)
+
+    def _is_own(self, raw: bytes) -> bool:
+        entry = self.ledger.dag.entries.get(block_id(raw))
+        return entry is not None and entry.issuer == self.ledger.index

@@ -13,7 +13,15 @@ from collab_robots.sim.protocol import invariants
 from collab_robots.sim.protocol.breakage import Breakage
 from collab_robots.sim.protocol.hive import Hive
 from collab_robots.sim.protocol.invariants import Account, Birth, ViolatedError
-from collab_robots.sim.protocol.liars import HABITS, Liar, Reach, Silent, TwoFaced, Withholder
+from collab_robots.sim.protocol.liars import (
+    HABITS,
+    Liar,
+    Plot,
+    Reach,
+    Silent,
+    TwoFaced,
+    Withholder,
+)
 from collab_robots.sim.protocol.memo import quiet_ledgers, remember_checks
 from collab_robots.sim.protocol.scenario import Crash, Fault, name, Phase, Scenario
 from collab_robots.tangle.dag import Entry
@@ -82,10 +90,11 @@ class Run:
         self._config = LedgerConfig()
         self._stores: dict[int, MemoryStore] = {}
         self._hears = scenario.phases[0].hears
-        self._sides: dict[int, list[int]] = {}  # of two-faced conspirators: masks
         self._cut_since: list[float | None] = [None] * scenario.robots
         self._trace = hashlib.blake2b(digest_size=16)
         self._rng = random.Random(f'run {scenario.seed}')
+        self._sides = self._draw_sides()
+        self._plot = Plot([_names(side) for side in self._sides])
         self._build()
 
     @property
@@ -163,36 +172,46 @@ class Run:
 
     def _enter(self, phase: Phase) -> None:
         scenario, indexes, hears = self.scenario, self.fleet.index_by_name, phase.hears
-        liars = scenario.liars if scenario.conspiracy else frozenset()
+
+        def near(receiver: str, sender: str) -> bool:
+            one, other = indexes[receiver], indexes[sender]
+            return bool(hears[one] >> other & 1) or self._defies(one) or self._defies(other)
+
         self._hears = hears
-        self.network.hear_if(
-            lambda receiver, sender: bool(
-                hears[indexes[receiver]] >> indexes[sender] & 1
-                or indexes[receiver] in liars
-                or indexes[sender] in liars
-            )
-        )
+        self.network.hear_if(near if not phase.lag else lambda receiver, sender: True)
+        self.network.lag_by(lambda receiver, sender: 0.0 if near(receiver, sender) else phase.lag)
         for robot in range(scenario.robots):
-            near = self._near(robot, liars)
-            cut = 3 * near.bit_count() < 2 * scenario.robots
+            reached = (1 << scenario.robots) - 1 if phase.lag else self._near(robot)
+            cut = 3 * reached.bit_count() < 2 * scenario.robots
             self._cut_since[robot] = self.now if cut else None
 
-    def _near(self, robot: int, conspirators: frozenset[int]) -> int:
-        """
-        Return whose new records can reach a robot, also over others.
+    def _defies(self, robot: int) -> bool:
+        """Tell whether no cut holds for a robot now; a two-faced one hides that until it parts."""
+        station = self.network.stations.get(name(robot))
+        return (
+            self.scenario.conspiracy
+            and robot in self.scenario.liars
+            and not (isinstance(station, TwoFaced) and not station.has_parted)
+        )
 
-        No cut holds for conspirators, but they hand on only what they signed themselves; each
-        face of a two-faced one joins the robots on its side.
+    def _near(self, robot: int) -> int:
         """
-        near, before = 1 << robot, 0
+        Return whose new records can reach a robot in this phase, also over others.
+
+        Liars hand on only what they signed themselves, but the two-faced ones are ledgers: each
+        face joins the robots on its side.
+        """
+        scenario, near, before = self.scenario, 1 << robot, 0
+        two_faced = {liar for liar in scenario.liars if scenario.faults[liar] is Fault.TWO_FACED}
+        sides = self._sides if two_faced and scenario.conspiracy else []
         while near != before:
             before = near
-            for other in range(self.scenario.robots):
-                if near >> other & 1 and other not in conspirators:
+            for other in range(scenario.robots):
+                if near >> other & 1 and (other not in scenario.liars or other in two_faced):
                     near |= self._hears[other]
-                    for sides in self._sides.values():
-                        near |= sum(side for side in sides if side >> other & 1)
-        return near | sum(1 << liar for liar in conspirators)
+                    for side in sides:
+                        near |= side if side >> other & 1 and other not in two_faced else 0
+        return near | sum(1 << liar for liar in scenario.liars)
 
     # Robots
 
@@ -245,17 +264,13 @@ class Run:
         reach: Reach = partial(self.network.transport, who)
         names = [other.name for other in self.fleet.robots if other.name != who]
 
-        def start(transport: Transport) -> Ledger:
-            store, clock = MemoryStore(), self.network.clock
-            return Ledger(
-                self.fleet, self._keys[robot], store, clock, transport, self._config, fresh=True
-            )
+        def start(transport: Transport, store: MemoryStore) -> Ledger:
+            key, clock = self._keys[robot], self.network.clock
+            return Ledger(self.fleet, key, store, clock, transport, self._config, fresh=True)
 
         if fault is Fault.TWO_FACED:
-            sides = self._draw_sides(robot)
-            if scenario.conspiracy:
-                self._sides[robot] = sides
-            return TwoFaced(start, reach, [_names(side) for side in sides], seed)
+            part_at = self._rng.choice((0.0, self._rng.uniform(0.0, scenario.quiet_at)))
+            return TwoFaced(start, reach, self._plot, lambda: self.now >= part_at, seed)
         if fault is Fault.WITHHOLD:
             return Withholder(start, reach, names, seed)
         if fault is Fault.SILENT:
@@ -270,15 +285,26 @@ class Run:
         """Return whom a robot hears now, as a bit mask."""
         return self._hears[robot]
 
-    def _draw_sides(self, robot: int) -> list[int]:
-        """Divide the others: by the first cut, if there is one, or by chance."""
-        others = (1 << self.scenario.robots) - 1 & ~(1 << robot)
-        cuts = [phase for phase in self.scenario.phases if len(set(phase.hears)) > 1]
-        if cuts and self._rng.random() < 0.7:
-            side = cuts[0].hears[self._rng.randrange(self.scenario.robots)] & others
-        else:
-            side = self._rng.getrandbits(self.scenario.robots) & others
-        return [side, others & ~side]
+    def _draw_sides(self) -> list[int]:
+        """
+        Draw whom the two faces of a liar look at; two-faced liars have the same sides.
+
+        By the first cut, if there is one; or two sides of honest robots that are equally strong,
+        so that neither wins at once; or any.
+        """
+        scenario, rng = self.scenario, self._rng
+        everybody = (1 << scenario.robots) - 1
+        liars = sum(1 << liar for liar in scenario.liars)
+        cuts = [phase for phase in scenario.phases if len(set(phase.hears)) > 1]
+        kind = rng.random()
+        if cuts and kind < 0.4:
+            side = rng.choice(cuts).hears[rng.randrange(scenario.robots)]
+            return [side | liars, everybody & ~side | liars]
+        honest = [robot for robot in range(scenario.robots) if robot not in scenario.liars]
+        rng.shuffle(honest)
+        half = len(honest) // 2 if kind < 0.8 else rng.randrange(len(honest))
+        first, second = honest[:half], honest[-half:] if kind < 0.8 else honest[half:]
+        return [sum(1 << robot for robot in side) | liars for side in (first, second)]
 
     # What is seen
 

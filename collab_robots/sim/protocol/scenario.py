@@ -36,11 +36,13 @@ class Phase:
     :param start: s.
     :param hears: per receiver: bit mask of the robots it hears.
     :param words: what it is.
+    :param lag: s by which it hears the others later; 0: it does not hear them.
     """
 
     start: float
     hears: tuple[int, ...]
     words: str
+    lag: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ def draw(seed: int, robots: int | None = None) -> Scenario:
     drawn = rng.choices(TEAMS, _SHARES)[0]
     robots = robots or drawn
     faulty = rng.sample(range(robots), (robots - 1) // 3)
-    faults = {robot: rng.choice(list(Fault)) for robot in faulty}
+    plot = rng.choice((None, None, Fault.TWO_FACED, Fault.EQUIVOCATE))
+    faults = {robot: plot or rng.choice(list(Fault)) for robot in faulty}
     phases = tuple(_phases(rng, robots))
     span = max(phases[-1].start, 4.0)
     return Scenario(
@@ -208,8 +211,10 @@ def _phases(rng: random.Random, robots: int) -> Iterator[Phase]:
     for _ in range(rng.choice((0, 1, 1, 2))):
         at += rng.uniform(0.3, 2.0)
         kind = rng.choice((_two_ways, _two_ways, _three_ways, _one_way, _flapping))
+        lag = rng.choice((0.0, 0.0, rng.uniform(0.1, 1.0)))
+        slow = f', {lag:.2f} s apart' if lag else ''
         for length, hears, words in kind(rng, robots):
-            yield Phase(at, hears, words)
+            yield Phase(at, hears, words + slow, lag)
             at += length
         yield Phase(at, whole, 'all hear all')
 
