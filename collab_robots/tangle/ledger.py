@@ -550,6 +550,8 @@ class Ledger:
 
     def _detach(self) -> None:
         """Take out tips that nobody vouches for; not while something becomes solid on them."""
+        if self._issuer.is_stuck:  # the signed record that the disk did not take names some
+            return
         out = self.tangle.detach(self.tangle.unvouched)
         for entry in out:
             self._calls.drop(entry)
