@@ -181,25 +181,23 @@ class PyrevmEvm:
 
     def dump(self) -> bytes:
         """Return the storage; see :meth:`Evm.dump`."""
-        text, _, _ = self._evm.journal_str.partition('transient_storage: ')
-        touched = _SLOT.findall(text)
-        if len(touched) != text.count('StorageSlot {'):
+        text = self._evm.journal_str
+        end = text.index('transient_storage: ')  # then comes how it became so
+        slots, found = dict(_rows(self._loaded)), 0
+        for match in _SLOT.finditer(text, 0, end):
+            slots[_word(match[1])] = _word(match[2])
+            found += 1
+        if found != text.count('StorageSlot {', 0, end):
             raise RuntimeError('this pyrevm describes its storage in other words')
-        slots = dict(_rows(self._loaded))
-        for slot, value in touched:
-            slots[_word(slot)] = _word(value)
         return b''.join(slot + value for slot, value in sorted(slots.items()) if any(value))
 
     def with_storage(self, storage: bytes) -> PyrevmEvm:
         """Return a new machine with other storage; see :meth:`Evm.with_storage`."""
-        contract = self._evm.basic(self._contract)
         other = PyrevmEvm()
         other._contract = self._contract
         other._loaded = storage
-        other._evm.insert_account_info(
-            self._contract,
-            pyrevm.AccountInfo(nonce=1, code_hash=contract.code_hash, code=contract.code),
-        )
+        # The whole object: code that is given as bytes would be analysed again for every call.
+        other._evm.insert_account_info(self._contract, self._evm.basic(self._contract))
         for slot, value in _rows(storage):
             other._evm.insert_account_storage(
                 self._contract, int.from_bytes(slot, 'big'), int.from_bytes(value, 'big')
