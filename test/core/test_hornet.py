@@ -18,6 +18,7 @@ from collab_robots.tangle.approval import Status
 from collab_robots.tangle.block import block_id, encode_block, GENESIS
 from collab_robots.tangle.hornet.node import HttpNode
 from collab_robots.tangle.hornet.transport import HornetConfig, HornetTransport
+from collab_robots.tangle.hornet.walk import OVERHEAD
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.record import encode_record, sign_record
 from collab_robots.tangle.store import Store
@@ -273,7 +274,7 @@ def test_a_late_joiner_reads_a_long_history_within_its_memory(node: OddNode) -> 
         )
         raws.append(raw)
         parent = node_add(node, raw)
-    small = replace(QUICK, max_held=40 * len(raws[0]))
+    small = replace(QUICK, max_held=40 * (len(raws[0]) + OVERHEAD))
     robot = Robot(0, node.url, config=small)
     wait([robot], lambda: len(robot.ledger.dag.entries) >= 150)
     assert robot.ledger.dag.heights()[1] == 150

@@ -150,6 +150,17 @@ def test_a_signed_record_of_a_teammate_can_be_posted(team: RestTeam) -> None:
     team.wait(lambda: block_id(raw) in team.ledgers[1].dag.entries)
 
 
+def test_a_record_may_come_before_the_posted_block_that_it_names_is_stored(team: RestTeam) -> None:
+    team.network.stop('robot_03')
+    raw = encode_block([GENESIS], b'tag', b'data')
+    parents = [GENESIS, block_id(raw)]
+    now = team.network.clock.now_ns()
+    record = encode_record(sign_record(KEYS[3], FLEET.id, 0, parents, now, (CALL,)))
+    for posted in (raw, record):  # within one tick
+        team.api.handle('POST', f'{CORE}/blocks', {'content-type': BINARY}, posted)
+    team.wait(lambda: all(block_id(record) in one.dag.entries for one in team.ledgers[:3]))
+
+
 def test_json_and_bytes_give_the_same_block_and_posting_twice_is_posting_once(
     team: RestTeam,
 ) -> None:

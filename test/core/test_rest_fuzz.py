@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from hypothesis import given, settings
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 import pytest
 from rest_team import CORE, FLEET, KEYS
 
-from collab_robots.tangle.block import encode_block, GENESIS
+from collab_robots.tangle.block import block_id, encode_block, GENESIS
+from collab_robots.tangle.hornet.node import HttpNode, Job, Kind
 from collab_robots.tangle.memory import MemoryNetwork
 from collab_robots.tangle.record import encode_record, sign_record
 from collab_robots.tangle.rest.api import Api
@@ -106,6 +108,42 @@ def test_any_bytes(api: Api, body: bytes, kind: str) -> None:
 )
 def test_any_route(api: Api, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
     check(api, method, path, headers, body)
+
+
+class GarbledNode(HttpNode):
+    """Hears whatever the test says instead of asking a node."""
+
+    def __init__(self, status: int, kind: str, body: bytes) -> None:
+        super().__init__('http://nowhere')
+        self._said = (status, kind, body, 0.0)
+
+    async def _ask(self, *request: object) -> tuple[int, str, bytes, float]:
+        return self._said
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(list(Kind)),
+    st.sampled_from([200, 201, 302, 400, 404, 415, 500, 503]),
+    st.sampled_from(['application/json', 'application/vnd.iota.serializer-v1', 'text/html']),
+    st.one_of(
+        st.binary(max_size=200),
+        damaged(),
+        anything.map(lambda value: json.dumps(value).encode()),
+        st.dictionaries(
+            st.sampled_from(['tips', 'blockId', 'isSolid', 'error', 'payload', 'parents']),
+            anything,
+        ).map(lambda value: json.dumps(value).encode()),
+    ),
+)
+def test_any_answer_of_a_node(kind: Kind, status: int, media: str, body: bytes) -> None:
+    node = GarbledNode(status, media, body)
+    asyncio.run(node._do(Job(kind, block_id(RAW), RAW)))
+    (answer,) = node.take()
+    assert len(answer.text) <= 200
+    if answer.raw:
+        assert answer.raw == RAW
+    assert all(len(identity) == 32 for identity in answer.ids)
 
 
 def test_the_checks_above_get_through(api: Api) -> None:

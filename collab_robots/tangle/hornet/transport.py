@@ -31,7 +31,7 @@ class HornetConfig:
     :param max_backoff: the longest.
     :param patience: a node that fails for longer is an alarm.
     :param parallel: blocks asked for at a time.
-    :param max_held: bytes of blocks that wait for their parents.
+    :param max_held: bytes of memory for blocks that wait for their parents.
     """
 
     poll_interval: float = 0.25
@@ -172,7 +172,7 @@ class HornetTransport:
         if self._under_way < limit and self._is_tips_due(now):
             self._tips_asked = True
             self._submit(Job(Kind.TIPS))
-        while self._under_way < limit and (wanted := self._walk.next()) is not None:
+        while self._under_way < limit and (wanted := self._walk.next(now)) is not None:
             self._submit(wanted)
 
     def _submit(self, job: Job) -> None:

@@ -25,6 +25,8 @@ from collab_robots.tangle.record import decode_record, RECORD_TAG, verify_record
 MAX_WANTED = 65_536
 MAX_BAD = 4_096
 MAX_TRIES = 10
+OVERHEAD = 800  # bytes that a held block takes beside its own
+STRANGERS = (100, 2_000)  # strangers' blocks that are read: 1/s, and at once
 PACE = 0.1  # s until a record that came too fast for the ledger is tried again
 OPAQUE = -2
 """Issuer of what is a block, but none that a ledger takes: of transactions, milestones."""
@@ -52,7 +54,7 @@ class Walk:
     Decides what to get next, and hands on what came.
 
     :param refused: counts what is refused here.
-    :param max_held: bytes of blocks whose past is not complete.
+    :param max_held: bytes of memory for blocks whose past is not complete.
     :param retry: s until a block that was absent, or that the ledger did not take, is tried again.
     :param rate: records/s of one issuer that the ledger takes.
     :param burst: how many of them at once.
@@ -82,6 +84,7 @@ class Walk:
         self._bad: dict[bytes, None] = {}
         self._overfull = False
         self._budgets = [Budget(rate, burst) for _ in ledger.fleet.robots]
+        self._strangers = Budget(*STRANGERS)
 
     @property
     def is_idle(self) -> bool:
@@ -107,9 +110,9 @@ class Walk:
                 self._wanted.pop(identity, None)
                 self._wanted[identity] = None
 
-    def next(self) -> Job | None:
+    def next(self, now: float) -> Job | None:
         """Return the next job: depth first, so that what is held is as little as can be."""
-        while self._wanted:
+        while self._wanted and self._strangers.has(round(now * SECOND), 1):
             identity, _ = self._wanted.popitem()
             if not self._knows(identity) and identity not in self._held:
                 self._asked.add(identity)
@@ -131,9 +134,8 @@ class Walk:
         """Take the answer to a job of :meth:`next`."""
         identity = answer.job.id
         self._asked.discard(identity)
-        if answer.outcome is Outcome.FAILED:
-            self.want([identity])
-        elif answer.outcome is not Outcome.DONE:
+        if answer.outcome is not Outcome.DONE:
+            # Others first: the node may be unable to give just this one.
             self._later[identity] = (now + self._retry, 0)
         elif not self._knows(identity):
             self._take(identity, answer.raw, now)
@@ -146,12 +148,15 @@ class Walk:
             held = self._decode(raw)
         except RefusedError as error:
             self._refused[error.reason] += 1
+            self._strangers.take(round(now * SECOND), 1)
             self._bad[identity] = None
             if len(self._bad) > MAX_BAD:
                 del self._bad[next(iter(self._bad))]
             return
+        if held.issuer < 0:
+            self._strangers.take(round(now * SECOND), 1)
         self._held[identity] = held
-        self._size += len(raw)
+        self._size += len(raw) + OVERHEAD
         for parent in held.parents:
             if not self._knows(parent):
                 self._children.setdefault(parent, {})[identity] = None
@@ -223,7 +228,7 @@ class Walk:
 
     def _drop(self, identity: bytes) -> None:
         held = self._held.pop(identity)
-        self._size -= len(held.raw)
+        self._size -= len(held.raw) + OVERHEAD
         self._ready.discard(identity)
         self._later.pop(identity, None)
         for parent in held.parents:

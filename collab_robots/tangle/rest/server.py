@@ -27,6 +27,7 @@ from collab_robots.tangle.rest.messages import as_error, Request, Response
 log = logging.getLogger(__name__)
 
 BACKLOG = 64
+HANG_UP = 0.1  # s that requests under way get when the robot stops
 MAX_SERVED = 16  # in one go, so that clients do not keep the ledger from its other work
 
 
@@ -111,7 +112,7 @@ class RestServer:
             self._loop.run_forever()
         finally:
             listening.close()
-            self._loop.run_until_complete(self._server.shutdown(0))
+            self._loop.run_until_complete(self._server.shutdown(HANG_UP))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
