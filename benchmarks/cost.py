@@ -23,7 +23,7 @@ from collab_robots.explorer.processes import environment
 DOMAIN = 61
 PROCESSOR_LIMIT, MEMORY_LIMIT = 0.03, 80 << 20  # of the ledger part, at 1 record/s and 4 robots
 START_S = 4.0  # until all processes are there
-GAP_S = 1.0  # between two single records of a quiet team
+GAP_S = 2.0  # between two single records of a quiet team
 SETTLE_S = 8.0
 
 
@@ -42,7 +42,6 @@ def ledger_alone(robots: int, seconds: float, rate: float, seed: int) -> dict[st
             'fleet': str(folder / 'fleet.yaml'),
             'ports': _free_ports(robots),
             'begin': time.time() + START_S,
-            'single': seconds + 3.0,
             'steady': seconds,
             'gap': GAP_S,
             'rate': rate,

@@ -29,6 +29,8 @@ from collab_robots.tangle.store import Store
 from collab_robots.tangle.sync import Chunk, Have, Request
 
 TICK_S = 0.1
+TAIL_S = 3.0  # for the last records of a phase to become final
+SILENT_S = 12.0  # until a team that has nothing to say is silent
 MAX_DATAGRAM = 65_507
 RECEIVE_BUFFER = 4 << 20
 HOST = '127.0.0.1'
@@ -155,7 +157,7 @@ def main() -> int:
     imports = process.memory_info().rss
     robot = Robot(settings)
     begin, robots, index = settings['begin'], len(settings['ports']), settings['index']
-    single, steady = settings['single'], settings['steady']
+    steady = settings['steady']
     result: dict[str, Any] = {'memory_imports': imports}
 
     robot.live(begin)
@@ -164,17 +166,16 @@ def main() -> int:
         ('steady', 1 / settings['rate'], index / robots / settings['rate']),
     ):
         robot.probe.watches = True
-        begin += single if phase == 'quiet' else steady
-        robot.live(begin - 3.0, gap, first)
+        robot.live(begin + steady, gap, first)
+        begin += steady + TAIL_S
         robot.probe.watches = False
         robot.live(begin)
         result[phase] = {'accepted': robot.probe.accepted, 'final': robot.probe.final}
         robot.probe.accepted, robot.probe.final = [], []
     for phase, rate in (('idle', None), ('loaded', settings['rate'])):
-        begin += 12.0  # until all are silent
+        begin += SILENT_S
         robot.live(begin)
-        before, records, sent = time.process_time(), robot.ledger.status(), 0
-        sent = records.bytes_sent
+        before, status = time.process_time(), robot.ledger.status()
         robot.live(begin + steady, 1 / rate if rate else None, index / robots)
         spent = time.process_time() - before
         begin += steady
@@ -182,8 +183,8 @@ def main() -> int:
         result[phase] = {
             'processor_share': spent / steady,
             'memory': process.memory_info().rss,
-            'bytes_sent_per_s': (after.bytes_sent - sent) / steady,
-            'own_records_per_s': (after.heights[index] - records.heights[index]) / steady,
+            'bytes_sent_per_s': (after.bytes_sent - status.bytes_sent) / steady,
+            'own_records_per_s': (after.heights[index] - status.heights[index]) / steady,
             'final': after.final,
         }
     robot.ledger.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import statistics
 from tempfile import TemporaryDirectory
 import time
-from typing import Any
+from typing import Any, cast
 
 from benchmarks.mates import Mates
 from benchmarks.sampling import Sampler
@@ -18,11 +18,14 @@ from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import PrivateKey
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.memory import make_team
+from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.store import Store
+from collab_robots.tangle.sync import Transport
 
 LIMIT = 5_000  # records/s
 PACE = 1 / LIMIT  # s of virtual time between two records: a robot that catches up
 BATCH = LIMIT // 10  # records between two ticks, of which there are 10/s
+CONFIG = LedgerConfig(new_rate=LIMIT * 100, new_burst=LIMIT * 100)  # as if asked for
 STAGES = {
     ('tangle/block.py', ''): 'decode',
     ('tangle/record.py', ''): 'decode',
@@ -32,15 +35,20 @@ STAGES = {
     ('tangle/dag.py', ''): 'insert',
     ('tangle/tangle.py', ''): 'insert',
     ('tangle/ledger.py', ''): 'ledger',
+    ('tangle/intake.py', ''): 'ledger',
     ('tangle/order.py', ''): 'order',
     ('tangle/finality.py', ''): 'order',
     ('tangle/quorum.py', ''): 'order',
     ('tangle/equivocation.py', ''): 'order',
     ('tangle/snapshot.py', ''): 'snapshot',
+    ('tangle/checkpoints.py', ''): 'snapshot',
+    ('contract/state.py', ''): 'snapshot',
     ('contract/runner.py', ''): 'execute',
     ('contract/evm.py', ''): 'execute',
     ('contract/calls.py', ''): 'execute',
     ('contract/facts.py', ''): 'execute',
+    ('contract/notes.py', ''): 'execute',
+    ('contract/receipt.py', ''): 'execute',
     ('tangle/store.py', ''): 'store',
     ('tangle/store_rows.py', ''): 'store',
 }
@@ -110,9 +118,10 @@ def _feed(
     with TemporaryDirectory() as folder:
         clock = ManualClock(blocks[0][0])
         store = Store(Path(folder, 'ledger.db'), fleet, fleet.robots[0].name)
-        ledger: Any = Ledger(fleet, key, store, clock, Nowhere())
-        ledger.hold = True  # it only takes; what it says itself is bound by the disk's latency
         runner = Runner(fleet)
+        ledger = Ledger(fleet, key, store, clock, cast(Transport, Nowhere()), CONFIG, state=runner)
+        runner.follow(ledger.order)
+        ledger.hold = True  # it only takes; what it says itself is bound by the disk's latency
         with sampler.watch() if sampler else nullcontext():
             start = time.perf_counter()
             for number, (at, sender, raw) in enumerate(blocks, start=1):

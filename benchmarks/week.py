@@ -29,6 +29,7 @@ DAY = 86_400  # s
 ROBOTS = 4
 PACE = LedgerConfig(min_interval=0.99, heartbeat_interval=0.99)
 START = 1_000  # s
+PLACES = 200  # tasks, sightings and tiles of a building
 FILE = 'ledger.db'
 
 
@@ -50,9 +51,11 @@ def measure(
     fleet, keys = make_team(ROBOTS)
     clock = ManualClock(START * SECOND)
     store = Store(folder / FILE, fleet, fleet.robots[0].name)
-    mates, workload = Mates(fleet, keys), Workload(fleet, seed)
-    ledger = Ledger(fleet, keys[0], store, clock, cast(Transport, _Ear(mates)), PACE, fresh=True)
+    mates, workload = Mates(fleet, keys), Workload(fleet, seed, PLACES)
     runner = Runner(fleet)
+    ear = cast(Transport, _Ear(mates))
+    ledger = Ledger(fleet, keys[0], store, clock, ear, PACE, fresh=True, state=runner)
+    runner.follow(ledger.order)
     newest = [entry for entry in map(ledger.dag.newest, range(ROBOTS)) if entry is not None]
     for entry in newest:
         mates.remember(entry)
@@ -83,6 +86,7 @@ def measure(
                     'disk': sum(path.stat().st_size for path in folder.glob(FILE + '*')),
                     'held': len(ledger.dag.entries),
                     'final': ledger.order.final,
+                    'reverted': runner.reverted,
                     'wall_s': time.perf_counter() - began,
                 }
             )

@@ -16,9 +16,12 @@ class Workload:
     Calls in a circle: a task from proposal to completion, a sighting, and map tiles.
 
     :param seed: of where tasks, sightings and tiles are.
+    :param places: how many different ones there are; 0: as good as never the same one twice. The
+        contract's facts only grow, so only a bounded number of them has a bounded state.
     """
 
-    def __init__(self, fleet: Fleet, seed: int) -> None:
+    def __init__(self, fleet: Fleet, seed: int, places: int = 0) -> None:
+        self._places = places
         self._addresses = [robot.address for robot in fleet.robots]
         self._random = random.Random(seed)
         self._state = [(0, b'')] * len(fleet.robots)  # step and the task's key
@@ -26,9 +29,12 @@ class Workload:
     def call(self, robot: int) -> bytes:
         """Return a robot's next call."""
         step, key = self._state[robot]
-        x, y = self._random.randrange(-500, 500), self._random.randrange(-500, 500)
-        if step == 0:
+        if self._places:
+            x, y, round_ = self._random.randrange(self._places), 0, 0
+        else:
+            x, y = self._random.randrange(-500, 500), self._random.randrange(-500, 500)
             round_ = self._random.randrange(1 << 16)
+        if step == 0:
             key = calls.task_key(Kind.EXPLORE, x, y, round_)
             data = calls.propose(Kind.EXPLORE, x, y, round_)
         elif step == 1:
@@ -42,6 +48,6 @@ class Workload:
         elif step == 5:
             data = calls.report_sighting(robot, 900, 10 * x, 10 * y)
         else:
-            data = calls.submit_tiles([(x // 100, y // 100, DIGEST)])
+            data = calls.submit_tiles([(x, y, DIGEST)])
         self._state[robot] = ((step + 1) % 7, key)
         return data
