@@ -96,8 +96,7 @@ def run(
                 del down[name]
                 team.start(name)
             team.watch(0.02)
-        team.say(0.0)
-        settled = team.wait(team.decided, END_LIMIT)
+        settled = team.settle(END_LIMIT)
         final = int(team.statuses[names[0]]['final'])
         accused = {name for status in team.statuses.values() for name in status['equivocators']}
         held = int(team.statuses[names[0]]['blocks'])

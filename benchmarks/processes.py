@@ -7,8 +7,7 @@ A team of real ledger processes, one a robot, to start, watch, kill and measure 
         team.start()
         team.say(1.0)                                   # calls per second and robot, from now on
         team.wait(lambda: team.highest() > 20, 30.0)
-        team.say(0.0)
-        team.wait(team.agree, 10.0)                     # all that run hold the same records
+        team.settle(10.0)                               # nothing new; all is final everywhere
         print(team.statuses['robot1']['final'], team.usage('robot1'))
 
 A status is what ``benchmarks/driver.py`` writes of the node's status message. Give a
@@ -37,6 +36,7 @@ from collab_robots.explorer.processes import Children, environment
 from collab_robots.nodes.topics import direct_remappings
 
 POLL_S = 0.05
+SILENT_S = 0.6  # until nobody says anything any more and has reported it
 GRACE_S = 5.0  # for the robots to end by themselves
 
 Status = dict[str, Any]
@@ -148,7 +148,7 @@ class Processes:
         return self._children.alive(robot)
 
     def say(self, rate: float, *robots: str) -> None:
-        """Let robots, or all, put so many calls per second on the ledger from now on."""
+        """Let robots, or all, put so many calls per second on the ledger, within 0.2 s."""
         for robot in robots or self.robots:
             self._path(robot, RATE).write_text(f'{rate}', encoding='ascii')
 
@@ -203,10 +203,27 @@ class Processes:
             result[issuer] = max(result[issuer], seq + 1)
         return tuple(result)
 
+    def settle(self, seconds: float) -> float:
+        """
+        Let nobody say anything new, and wait until all is decided.
+
+        :returns: the seconds that it took.
+        :raises SimulationError: if it takes longer.
+        """
+        self.say(0.0)
+        began = time.monotonic()
+        self.watch(SILENT_S)
+        self.wait(self.decided, seconds)
+        return time.monotonic() - began
+
+    def equal(self, *robots: str) -> bool:
+        """Tell whether robots, or all that run, have reported the same records and state."""
+        return self._same(('blocks', 'set_digest', 'state_root'), robots)
+
     def agree(self, *robots: str) -> bool:
         """Tell whether robots, or all that run, hold every record that was ever seen anywhere."""
         highest = list(self.heights())
-        return self._same(('blocks', 'set_digest', 'state_root'), robots) and all(
+        return self.equal(*robots) and all(
             status['heights'] == highest for status in self._of(robots)
         )
 

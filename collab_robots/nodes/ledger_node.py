@@ -111,8 +111,15 @@ class LedgerNode(Node):
         self._starter.cancel()
         radio = self._http.transport or self
         self._ledger = Ledger(
-            self._fleet, self._key, self._store, self._time, radio, fresh=self._unused.exists()
+            self._fleet,
+            self._key,
+            self._store,
+            self._time,
+            radio,
+            fresh=self._unused.exists(),
+            state=self._runner,
         )
+        self._execute()  # snapshots ask the runner for states, and it takes them from this order
         if self._ledger.dag.heights()[self._ledger.index]:
             self._mark_used()
         self._ledger.on_solid(self._on_solid)

@@ -24,5 +24,10 @@ LATCHED = _profile(reliable=True, latched=True, depth=1)
 TF = _profile(reliable=True, latched=False, depth=100)
 """As tf2's own broadcasters."""
 
-RADIO = _profile(reliable=True, latched=False, depth=200)
-"""Between a robot and its radio; what the radio itself loses, the ledger's sync brings back."""
+RADIO = _profile(reliable=False, latched=False, depth=200)
+"""
+Between robots; what is lost, they ask for again.
+
+Not reliable, because DDS then sends anew all that a slow link still lacks: at 100 kbit/s a robot
+that once fell behind never caught up (docs/adr/0006-best-effort-radio.md).
+"""

@@ -96,7 +96,7 @@ def test_what_is_wrong_is_counted_by_name_and_the_node_goes_on(
         Have: '/fleet/have',
         Call: f'/robot1/{topics.CALL}',
     }[type(message)]
-    publisher = harness.probe.create_publisher(type(message), topic, qos.RADIO)
+    publisher = harness.probe.create_publisher(type(message), topic, qos.STATUS)
     harness.matched(publisher)
     publisher.publish(message)
     harness.wait(lambda: refused(statuses).get(reason) == 1)
