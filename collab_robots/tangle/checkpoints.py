@@ -14,6 +14,7 @@ from typing import NamedTuple
 from collab_robots.core.clock import SECOND
 from collab_robots.tangle.block import ID_BYTES
 from collab_robots.tangle.block_store import BlockStore
+from collab_robots.tangle.cut import Cut
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.peers import Peer
 from collab_robots.tangle.settings import LedgerConfig
@@ -21,7 +22,6 @@ from collab_robots.tangle.snapshot import (
     attestation,
     attestations,
     Attested,
-    Cut,
     pieces,
     Snapshot,
     State,
@@ -73,12 +73,8 @@ class Checkpoints:
         """Make the snapshots that are due; return the calls that attest them."""
         calls = []
         while self._tangle.cuts:
-            cut = self._tangle.cuts[0]
-            try:
-                state = self._state.state_at(cut.position) if self._state is not None else b''
-            except LookupError:  # not executed yet
-                break
-            del self._tangle.cuts[0]
+            cut = self._tangle.cuts.pop(0)
+            state = self._state.state_at(cut.position) if self._state is not None else b''
             body = Snapshot(cut, state).encode(self._tangle.fleet)
             digest = hashlib.blake2b(body, digest_size=ID_BYTES).digest()
             self._made[cut.index] = _Made(cut, body, digest)

@@ -10,14 +10,14 @@ a function of its past, so it is the same on every robot.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.tangle.block import GENESIS
+from collab_robots.tangle.cut import Root
 from collab_robots.tangle.quorum import Quorum
 from collab_robots.tangle.record import Record
-from collab_robots.tangle.snapshot import Root
 
 FOREIGN = -1
 """Issuer of an unsigned data block: it has no weight and nothing of it reaches a contract."""
@@ -58,7 +58,7 @@ class Entry:
     round: int
     support: int
     witness: bool
-    previous: Entry | None
+    previous: Entry | None = field(repr=False)
     position: int = -1
     children: int = 0
     stale: bool = False

@@ -70,6 +70,9 @@ class Issuer:
         self._dag = tangle.dag
         self._store = store
         self._config = config
+        # A large fleet shares the radio: together its heartbeats come no more often than those
+        # of four robots.
+        self._pace = config.heartbeat_interval * max(1.0, tangle.dag.members / 4)
         self._queue: deque[bytes] = deque()
         self._issued_at: int | None = None  # local clock
         self._signed: tuple[Entry, bytes] | None = None  # not durable yet
@@ -123,7 +126,7 @@ class Issuer:
         unvouched = self._tangle.unvouched
         newest = dag.newest(self._me)
         seen = newest.seen if newest is not None else (0,) * dag.members
-        if since >= config.heartbeat_interval and (
+        if since >= self._pace and (
             any(
                 calls.heights[robot] > seen[robot]
                 for robot in range(dag.members)
@@ -149,9 +152,7 @@ class Issuer:
 
     def rested(self, now: int) -> bool:
         """Tell whether the last own record is long enough ago for one that answers others."""
-        return self._issued_at is None or (
-            now - self._issued_at >= self._config.heartbeat_interval * SECOND
-        )
+        return self._issued_at is None or (now - self._issued_at >= self._pace * SECOND)
 
     def issue(self, now: int, foreign: Sequence[Entry] = ()) -> tuple[Entry, bytes]:
         """
@@ -164,7 +165,9 @@ class Issuer:
         """
         if self._signed is None:
             self._signed = self._sign(now, foreign)
-        entry, raw = self._signed
+        signed, raw = self._signed
+        # Placed again: if the disk failed meanwhile, the DAG may have grown.
+        entry = self._dag.place(signed.id, signed.record, self._me)
         record = entry.record
         self._store.add(
             Row(entry.id, raw, self._me, record.seq, record.issued_at, now, entry.depth)

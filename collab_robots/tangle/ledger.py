@@ -354,6 +354,8 @@ class Ledger:
         snapshot = self.tangle.snapshot
         if snapshot is not None:
             self._restore(snapshot)
+        if self._state is not None:
+            self._state.follow(self.tangle.order)
         self.dag = self.tangle.dag
         self.order = self.tangle.order
         self.finality = self.tangle.finality
@@ -463,9 +465,9 @@ class Ledger:
             item = self._posted.popleft()
             if item.id in self.dag.entries or self.dag.missing(item.record.parents):
                 continue
-            entry = self.dag.place(item.id, item.record, FOREIGN)
-            self._attach(item, entry)
-            entries.append(entry)
+            self._intake.add(item)
+            if item.id in self.dag.entries:
+                entries.append(self.dag.entries[item.id])
         return entries
 
     def _commit(self, now: int) -> None:

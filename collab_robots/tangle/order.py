@@ -107,7 +107,7 @@ class Order:
 
         :returns: them.
         """
-        count = min(base, self.final) - self.base
+        count = max(0, min(base, self.final) - self.base)
         dropped = self._entries[:count]
         del self._entries[:count]
         self.base += count

@@ -14,7 +14,8 @@ class LedgerConfig:
 
     :param min_interval: between two own records.
     :param heartbeat_interval: an empty record approves what others said, or brings the final order
-        on, at least this long after the last own record.
+        on, at least this long after the last own record; in larger fleets than of four robots
+        longer, in proportion.
     :param keepalive_interval: between empty records while something is not accepted yet or a call
         was heard of within ``active_window``; after that, and when all is final, the robot is
         silent.

@@ -26,6 +26,8 @@ import cbor2
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.block import decode_block, ID_BYTES
+from collab_robots.tangle.cut import Cut, Root
+from collab_robots.tangle.order import Order
 from collab_robots.tangle.record import (
     decode_record,
     LEDGER_CALL,
@@ -50,6 +52,10 @@ class State(Protocol):
         """Return the state after the first ``position`` final records; equal on every robot."""
         ...
 
+    def follow(self, order: Order) -> None:
+        """Execute this order from now on."""
+        ...
+
     def restore(self, position: int, state: bytes) -> None:
         """
         Go on from such a state; the records after it are executed anew.
@@ -57,50 +63,6 @@ class State(Protocol):
         :raises RefusedError: SNAPSHOT if it is malformed; nothing has changed then.
         """
         ...
-
-
-class Root(NamedTuple):
-    """
-    A final record of which only its place is kept; see :class:`.dag.Entry`.
-
-    :param previous: id of the issuer's record before it if that is a root, else empty.
-    :param seen: per roster index a height, or ids of roots as the module says.
-    """
-
-    id: bytes
-    issuer: int
-    seq: int
-    issued_at: int
-    depth: int
-    round: int
-    support: int
-    witness: bool
-    position: int
-    previous: bytes
-    seen: tuple[int | tuple[bytes, ...], ...]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """
-    The ledger's part of a snapshot.
-
-    :param index: counts snapshots, from 1.
-    :param position: how many records are final.
-    :param final_digest: of that final order, 32 bytes.
-    :param set_digest: XOR of their ids, 32 bytes.
-    :param slot: the leader slot that is decided next.
-    :param heights: per roster index, how many of its records are final.
-    :param roots: in final order.
-    """
-
-    index: int
-    position: int
-    final_digest: bytes
-    set_digest: bytes
-    slot: int
-    heights: tuple[int, ...]
-    roots: tuple[Root, ...]
 
 
 @dataclass(frozen=True)

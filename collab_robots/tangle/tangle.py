@@ -15,6 +15,7 @@ from collab_robots.core.errors import RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.block import decode_block, ID_BYTES
 from collab_robots.tangle.block_store import Row
+from collab_robots.tangle.cut import Cut
 from collab_robots.tangle.dag import Dag, Entry, FOREIGN
 from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.finality import Finality
@@ -27,7 +28,7 @@ from collab_robots.tangle.record import (
     RECORD_TAG,
 )
 from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
-from collab_robots.tangle.snapshot import Attested, Cut, Snapshot
+from collab_robots.tangle.snapshot import Attested, Snapshot
 
 ROOT_WINDOW = 500  # final records
 ROOT_LAG = 60 * SECOND
