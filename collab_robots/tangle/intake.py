@@ -109,7 +109,7 @@ class Intake:
         limit = now + self._config.future_tolerance * SECOND
         for item in [early for early in self._early.values() if early.record.issued_at <= limit]:
             del self._early[item.id]
-            self._add(item)
+            self.add(item)
 
     def _take(self, raw: bytes, sender: str, now: int, asked: bool) -> bool:
         if len(raw) > MAX_BLOCK_BYTES:
@@ -123,7 +123,7 @@ class Intake:
             return False
         if identity in self._unvouched:
             if self._solidifier.needs(identity):
-                self._add(self._unvouched.pop(identity))
+                self.add(self._unvouched.pop(identity))
             return False
         block = decode_block(raw)
         if block.tag != RECORD_TAG:
@@ -144,7 +144,7 @@ class Intake:
         if record.issued_at > now + self._config.future_tolerance * SECOND:
             self._put_off(item)
         else:
-            self._add(item)
+            self.add(item)
         return True
 
     def _spend(self, issuer: int, identity: bytes, now: int, asked: bool) -> None:
@@ -175,14 +175,15 @@ class Intake:
     def _vouch(self, item: Item) -> None:
         """Keep a block aside, unless a record that is here names it."""
         if self._solidifier.needs(item.id):
-            self._add(item)
+            self.add(item)
             return
         self._refused[Refusal.EQUIVOCATION] += item.issuer != FOREIGN
         self._unvouched[item.id] = item
         if len(self._unvouched) > MAX_UNVOUCHED:
             del self._unvouched[next(iter(self._unvouched))]
 
-    def _add(self, item: Item) -> None:
+    def add(self, item: Item) -> None:
+        """Take a checked block for itself; what waits for it goes on, too."""
         todo = [item]
         while todo:
             item = todo.pop()

@@ -101,7 +101,7 @@ class Solidifier:
                 child = self._all[child_id]
                 missing = self._dag.missing(child.record.parents)
                 if not missing:
-                    self._forget(child)
+                    self._drop(child)
                     ready.append(child)
                 for parent in missing:  # one may have been taken out again meanwhile
                     self._children.setdefault(parent, {})[child_id] = None
