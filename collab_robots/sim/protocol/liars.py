@@ -268,8 +268,9 @@ class TwoFaced:
     One key, and a ledger for each side that hears only that side; at first there is only one.
 
     :param start: make a ledger with a way out and a store.
-    :param is_time: says when to part; that each face begins with a copy of the store makes the
-        first records after it equivocate.
+    :param is_time: says from when on to part. It then waits until it may lead the next round, so
+        that the two records that follow are rival candidates for one leader slot: each face
+        begins with a copy of the store.
     """
 
     def __init__(
@@ -292,10 +293,9 @@ class TwoFaced:
     def tick(self) -> None:
         """Go on with each face."""
         if not self.has_parted and self._is_time():
-            self._faces = [
-                _Face(self._start, self._reach(side), deepcopy(self._store), self._plot, at, side)
-                for at, side in enumerate(self._plot.sides)
-            ]
+            self._faces[0].ledger.hold = True
+            if self._rng.random() < 0.03:
+                self._part()
         for face in self._faces:
             if self._rng.random() < 0.1:
                 face.ledger.submit(self._rng.randbytes(8))
@@ -306,6 +306,8 @@ class TwoFaced:
         for face in self._looking_at(sender):
             if face.side is None or self._plot.may_see(face.side, raw):
                 face.ledger.receive_block(raw, sender)
+        if not self.has_parted and self._is_time() and _may_lead_next(self._faces[0].ledger):
+            self._part()
 
     def receive_have(self, have: Have) -> None:
         """Show it to the face that looks there."""
@@ -322,8 +324,25 @@ class TwoFaced:
         for face in self._looking_at(chunk.sender):
             face.ledger.receive_chunk(chunk)
 
+    def _part(self) -> None:
+        self._faces = [
+            _Face(self._start, self._reach(side), deepcopy(self._store), self._plot, at, side)
+            for at, side in enumerate(self._plot.sides)
+        ]
+        for face in self._faces:
+            face.ledger.submit(self._rng.randbytes(8))
+            face.ledger.tick()
+
     def _looking_at(self, sender: str) -> list[_Face]:
         return [face for face in self._faces if sender in face.names]
+
+
+def _may_lead_next(ledger: Ledger) -> bool:
+    """Tell whether the next own record opens a round for this robot in which it has a slot."""
+    own = ledger.dag.newest(ledger.index)
+    top = max((tip.round for tip in ledger.dag.tips.values()), default=0)
+    rank = (ledger.index - top) % ledger.dag.members
+    return (own is None or own.round < top) and rank < ledger.finality.leaders
 
 
 class _Face:

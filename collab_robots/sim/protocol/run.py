@@ -297,13 +297,13 @@ class Run:
         liars = sum(1 << liar for liar in scenario.liars)
         cuts = [phase for phase in scenario.phases if len(set(phase.hears)) > 1]
         kind = rng.random()
-        if cuts and kind < 0.4:
+        if cuts and kind < 0.35:
             side = rng.choice(cuts).hears[rng.randrange(scenario.robots)]
             return [side | liars, everybody & ~side | liars]
         honest = [robot for robot in range(scenario.robots) if robot not in scenario.liars]
         rng.shuffle(honest)
-        half = len(honest) // 2 if kind < 0.8 else rng.randrange(len(honest))
-        first, second = honest[:half], honest[-half:] if kind < 0.8 else honest[half:]
+        half = len(honest) // 2 if kind < 0.85 else rng.randrange(len(honest))
+        first, second = honest[:half], honest[-half:] if kind < 0.85 else honest[half:]
         return [sum(1 << robot for robot in side) | liars for side in (first, second)]
 
     # What is seen
