@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test check format clean
+.PHONY: help setup demo test bench check format clean
 
 help:
 	@echo 'make demo    set everything up and run the main job   (make demo ARGS="--robots 2 --seed 3")'
 	@echo 'make test    set everything up and run all tests      (make test ARGS="test/core -k block")'
+	@echo 'make bench   measure the ledger, alone and beside others  (make bench ARGS="--quick")'
 	@echo 'make check   lint, formatting, types, import layers'
 	@echo 'make format  put sources into the form that make check wants'
 	@echo 'make setup   make .venv with libraries, messages and model; part of all the above'
@@ -21,6 +22,10 @@ demo: setup
 
 test: setup
 	@$(BIN)/python -m pytest -rs $(ARGS)
+
+bench: setup
+	@$(BIN)/python -m benchmarks.split $(ARGS)
+	@$(BIN)/python -m benchmarks.ledger $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .

@@ -120,8 +120,11 @@ class Robot:
         self._udp = Udp(name, index, settings['ports'])
         self._store = Store(Path(settings['store']), fleet, name)
         key = PrivateKey.load(Path(settings['key']))
-        self.ledger = Ledger(fleet, key, self._store, WallClock(), self._udp, fresh=True)
         self._runner = Runner(fleet)
+        self.ledger = Ledger(
+            fleet, key, self._store, WallClock(), self._udp, fresh=True, state=self._runner
+        )
+        self._runner.follow(self.ledger.order)
         self._workload = Workload(fleet, settings['seed'])
         self._tick_at = 0.0
         self.probe = Probe([self.ledger], lambda: time.time() * 1e3)
