@@ -48,7 +48,7 @@ def test_grids() -> None:
 
 
 def test_haves_and_requests() -> None:
-    have = Have('robot1', DIGEST, (3, 0, 7), DIGEST[::-1], (1, 0, 4), (2,), 9)
+    have = Have('robot1', DIGEST, (3, 0, 7), DIGEST[::-1], (1, 0, 4), (2,), 77, 9)
     assert conversions.have_from_msg(conversions.have_to_msg(have)) == have
     request = Request(
         'robot1', 'robot2', (Range(0, 1, 4), Range(2, 0, 0)), (DIGEST,), 9, (0, 2_047)
