@@ -10,7 +10,7 @@ from collab_robots.core.errors import CallError
 from collab_robots.core.identity import PrivateKey
 from collab_robots.tangle.block import block_id, GENESIS, MAX_PARENTS
 from collab_robots.tangle.block_store import BlockStore, Row
-from collab_robots.tangle.dag import Entry
+from collab_robots.tangle.dag import Entry, FOREIGN
 from collab_robots.tangle.order import key_of
 from collab_robots.tangle.record import (
     encode_record,
@@ -36,7 +36,7 @@ class Calls:
         self.newest_at = -(1 << 63)
         """Issue time of the newest record with calls, ns."""
         self.unfinal = 0
-        """How many records with calls are not final."""
+        """How many records with calls, and foreign blocks, are not final."""
 
     def note(self, entry: Entry) -> None:
         """Take note of a solid record."""
@@ -44,12 +44,16 @@ class Calls:
             height = entry.record.seq + 1
             self.heights[entry.issuer] = max(height, self.heights[entry.issuer])
             self.newest_at = max(entry.record.issued_at, self.newest_at)
-            self.unfinal += 1
+        self.unfinal += _matters(entry)
 
     def drop(self, entry: Entry) -> None:
         """Take note that a record became final, or was taken out of the DAG."""
-        if entry.record.calls:
-            self.unfinal -= 1
+        self.unfinal -= _matters(entry)
+
+
+def _matters(entry: Entry) -> bool:
+    """Tell whether the team should not rest before a record is final."""
+    return bool(entry.record.calls) or entry.issuer == FOREIGN
 
 
 class Issuer:
