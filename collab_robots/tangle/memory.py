@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from collab_robots.core.clock import Clock, ManualClock, SECOND
 from collab_robots.core.fleet import Fleet, Member
 from collab_robots.core.identity import PrivateKey
+from collab_robots.tangle.block_store import BlockStore
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.store import Store
@@ -119,7 +120,7 @@ class MemoryNetwork:
     def start(
         self,
         key: PrivateKey,
-        store: Store | None = None,
+        store: BlockStore | None = None,
         config: LedgerConfig | None = None,
         **options: Any,
     ) -> Ledger:
