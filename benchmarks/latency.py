@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from benchmarks.network import Network
 from benchmarks.report import spread
+from benchmarks.teams import CliqueTeam, QuorumTeam, Team
 from benchmarks.workload import Workload
 from collab_robots.core.clock import ManualClock, SECOND
 from collab_robots.core.fleet import Fleet
@@ -215,6 +216,57 @@ def _in_ms(
             network.call_at(WARM_UP / 10 + at + gap * number / speakers, partial(say, robot))
     network.run(WARM_UP / 10 + times[-1] + gap + 5.0, probe.look)
     return _result(probe)
+
+
+def models_in_ms(robots: int, seconds: float, rate: float, seed: int, weather: Weather) -> Any:
+    """
+    Measure our models of other protocols in the same network, under the same load.
+
+    Accepted means in the chain, final 6 blocks deep; the quorum log only knows decided.
+    """
+    return {
+        'robots': robots,
+        'Clique k=6 (model)': _model_in_ms(
+            robots, seconds, rate, seed, weather, lambda network: CliqueTeam(network, seed)
+        ),
+        'quorum log (model)': _model_in_ms(robots, seconds, rate, seed, weather, QuorumTeam),
+    }
+
+
+def _model_in_ms(
+    robots: int,
+    seconds: float,
+    rate: float,
+    seed: int,
+    weather: Weather,
+    make: Callable[[Network], Team],
+) -> dict[str, Any]:
+    fleet, _ = make_team(robots)
+    network = Network(fleet, seed, weather)
+    team = make(network)
+    workload = Workload(fleet, seed)
+    pending: dict[str, dict[bytes, tuple[int, float]]] = {'accepted': {}, 'final': {}}
+    taken: dict[str, list[float]] = {'accepted': [], 'final': []}
+
+    def say(robot: int) -> None:
+        call = workload.call(robot)
+        team.submit(robot, call)
+        for waiting in pending.values():
+            waiting[call] = (robot, network.seconds())
+
+    def look() -> bool:
+        for what, known in (('accepted', team.usable), ('final', team.done)):
+            waiting = pending[what]
+            for call in [one for one, (robot, _) in waiting.items() if one in known(robot)]:
+                taken[what].append(1e3 * (network.seconds() - waiting.pop(call)[1]))
+        return False
+
+    for turn in range(round(seconds * rate)):
+        for robot in range(robots):
+            at = WARM_UP / 10 + (turn + robot / robots) / rate
+            network.call_at(at, partial(say, robot))
+    network.run(WARM_UP / 10 + seconds + 30.0, look)
+    return {**{what: spread(taken[what]) for what in taken}, 'not_final': len(pending['final'])}
 
 
 def _result(probe: Probe) -> dict[str, Any]:

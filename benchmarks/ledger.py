@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -90,19 +91,18 @@ class Bench:
             delays,
         )
         for name, weather in (('constant', CONSTANT), ('usual', USUAL)):
-            times = list(
-                self._each(
-                    f'ms, {name} delay',
-                    lambda n, weather=weather: latency.in_ms(  # type: ignore[misc]
-                        n, seconds, 1.0, self._seed, weather
-                    ),
-                )
-            )
+            times = list(self._each('ms', partial(self._ms, seconds=seconds, weather=weather)))
             shortest, longest = (1e3 * one for one in weather.delay)
             span = f'{shortest:g} to {longest:g}' if longest > shortest else f'{longest:g}'
             self._latency_table(
-                f'Latency in ms, virtual network of {span} ms delay', f'ms_{name}', times
+                f'Latency in ms, virtual network of {span} ms delay, 1 call/s a robot',
+                f'ms_{name}',
+                times,
             )
+
+    def _ms(self, robots: int, seconds: float, weather: Weather) -> dict[str, Any]:
+        ours = latency.in_ms(robots, seconds, 1.0, self._seed, weather)
+        return {**ours, **latency.models_in_ms(robots, seconds, 1.0, self._seed, weather)}
 
     def throughput(self) -> None:
         """Measure records/s of a team at full pace."""
@@ -200,12 +200,13 @@ class Bench:
         rows = [
             [
                 f'{one["robots"]} {load}',
-                *(one[load][what][key] for what in ('accepted', 'final') for key in _SPREAD),
-                one[load]['final']['count'],
-                one[load]['not_final'],
+                *(found[what][key] for what in ('accepted', 'final') for key in _SPREAD),
+                found['final']['count'],
+                found['not_final'],
             ]
             for one in figures
-            for load in ('quiet', 'steady')
+            for load, found in one.items()
+            if isinstance(found, dict)
         ]
         columns = ('robots', *(f'{what} {key}' for what in latency.LIMITS for key in _SPREAD))
         self._report.table(part, title, (*columns, 'records', 'open'), rows, figures)
