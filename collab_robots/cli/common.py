@@ -33,6 +33,10 @@ def print_pairs(summary: dict[str, Any]) -> None:
     for key, value in summary.items():
         if isinstance(value, dict):
             value = ', '.join(f'{name} {number}' for name, number in value.items()) or '-'
+        elif isinstance(value, list):
+            value = ', '.join(map(str, value)) or '-'
+        elif value is None or value == '':
+            value = '-'
         elif isinstance(value, float):
             value = f'{value:.4g}'
         table.add_row(key.replace('_', ' '), str(value))

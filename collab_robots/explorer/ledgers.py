@@ -216,7 +216,8 @@ def find_fleet(db: Path, fleet: Path | None) -> Fleet:
     """
     if fleet is not None:
         return Fleet.load(fleet)
-    places = [folder / 'fleet.yaml' for folder in (db.resolve().parent, db.resolve().parents[1])]
+    beside = db.resolve().parent
+    places = [folder / 'fleet.yaml' for folder in (beside, beside.parent)]
     for place in places:
         if place.is_file():
             return Fleet.load(place)
@@ -232,6 +233,8 @@ def status(db: Path, fleet: Fleet) -> dict[str, Any]:
     history = read_history(db, fleet, '', (), {})
     with closing(Store.read(db)) as store:
         robot = store.meta.get('robot', '')
+        snapshot, proofs = store.snapshot(), store.proofs()
+        warning = store.meta.get('incomplete', '')
     per_issuer = Counter(row.issuer for row in history.rows)
     return {
         'fleet': fleet.fleet,
@@ -244,6 +247,9 @@ def status(db: Path, fleet: Fleet) -> dict[str, Any]:
         'blocks_without_signature': per_issuer[FOREIGN],
         'final': history.final,
         'pruned': history.pruned,
+        'snapshot': snapshot[0] if snapshot else None,
+        'equivocators': [fleet.robots[issuer].name for issuer in sorted(proofs)],
+        'warning': warning,
         'last_issued_s': max((row.issued for row in history.rows), default=0.0),
         'state_root': history.state_root,
         'final_root': history.final_root,

@@ -4,7 +4,7 @@ from contextlib import closing
 import json
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 import pytest
 from typer.testing import CliRunner
@@ -152,6 +152,7 @@ def two_proofs(tmp_path_factory) -> tuple[Fleet, Path, bytes]:
 
 
 @given(st.floats(0, 1, exclude_max=True), st.integers(0, 255), st.booleans())
+@settings(deadline=None)
 def test_no_changed_byte_leaves_a_proof(two_proofs, where, change, cut):
     team, folder, raw = two_proofs
     at = int(where * len(raw))
@@ -164,3 +165,18 @@ def test_no_changed_byte_leaves_a_proof(two_proofs, where, change, cut):
     assert b''.join(proof.encode() for proof in proofs) == path.read_bytes()
     assert {proof.issuer for proof in proofs} <= {0, 1}
     assert len(proofs) == 1 if cut else change == 0
+
+
+def test_status_names_who_is_proven_and_what_may_be_lost(db: Path) -> None:
+    def status() -> dict[str, object]:
+        result = RUNNER.invoke(app, ['ledger', 'status', str(db), '--json'])
+        assert result.exit_code == OK, result.output
+        return json.loads(result.stdout)
+
+    assert status()['equivocators'] == ['robot3'] and status()['warning'] == ''
+    assert status()['snapshot'] is None
+    with closing(Store(db, Fleet.load(db.parents[1] / 'fleet.yaml'), 'robot1')) as store:
+        store.mark_incomplete('its end is lost')
+    assert status()['warning'] == 'its end is lost'
+    plain = RUNNER.invoke(app, ['ledger', 'status', str(db)]).stdout
+    assert 'its end is lost' in plain and 'robot3' in plain
