@@ -19,6 +19,7 @@ from collab_robots.tangle.block import block_id, decode_block, encode_block
 from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.memory import make_team
 from collab_robots.tangle.record import decode_record, encode_record, RECORD_TAG, verify_record
+from collab_robots.tangle.rest.api import Api
 from collab_robots.tangle.snapshot import Attested, Snapshot
 from collab_robots.tangle.sync import (
     check_chunk,
@@ -147,8 +148,6 @@ def snapshot(data: bytes) -> None:
 
 def rest(data: bytes) -> None:
     """Ask the HTTP API; there is always an answer, and an error is TIP-25's error object."""
-    from collab_robots.tangle.rest.api import Api
-
     reader = Reader(data)
     clock = ManualClock(SECOND)
     api = Api(quiet_ledger(FLEET, KEYS[0], clock), clock)
