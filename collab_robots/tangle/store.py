@@ -24,15 +24,14 @@ from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.block_store import BlockStore, Row
 from collab_robots.tangle.salvage import PAGE
 from collab_robots.tangle.store_lock import last_commit, StoreLock
+from collab_robots.tangle.store_reader import COLUMNS, StoreReader
 from collab_robots.tangle.store_rows import (
     meta_checksum,
     proof_checksum,
-    proof_of,
     row_checksum,
     row_of,
     SCHEMA,
     snapshot_digest,
-    snapshot_of,
     TABLES,
 )
 
@@ -40,134 +39,9 @@ __all__ = ['SCHEMA', 'BlockStore', 'Row', 'Store', 'StoreReader']
 
 log = logging.getLogger(__name__)
 
-_COLUMNS = 'id, raw, issuer, seq, issued_at, received_at, depth, checksum'
-_ORDER = 'ORDER BY issued_at, depth, id'
 _BUSY = 0.2  # s to wait for a reader that holds a lock
 _MAX_WAL = 4 << 20  # bytes that the -wal file keeps when it is empty
 _MAX_COMMITS = (1 << 31) - 1  # what a file's header holds
-_INTERNAL = ('checksum', 'in_use')
-
-
-class StoreReader:
-    """
-    Reads a ledger's file, also while its robot writes it.
-
-    :param path: an existing file.
-    :raises StoreError: if it is no ledger, of another schema, or damaged.
-    """
-
-    def __init__(self, path: Path | str) -> None:
-        self._path = str(path)
-        if not Path(path).is_file():
-            raise StoreError(f'{path}: there is no ledger here')
-        noted = last_commit(self._path)  # before the ledger: its robot may be writing
-        with self._explained():
-            uri = Path(path).absolute().as_uri() + '?mode=ro'
-            self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
-            self._meta = self._read_meta()
-            self._look_for_a_lost_end(noted)
-
-    @property
-    def meta(self) -> dict[str, str]:
-        """What the file says of itself: schema, fleet (name), fleet_id (hex), robot."""
-        return {key: value for key, value in self._meta.items() if key not in _INTERNAL}
-
-    @property
-    def incomplete(self) -> bool:
-        """True: own records that were durable may be lost; the robot must not issue yet."""
-        return 'incomplete' in self._meta
-
-    def load(self) -> Iterator[Row]:
-        """
-        Yield all blocks on the disk, parents before children.
-
-        :raises StoreError: if one cannot be read or is not as it was written.
-        """
-        with self._explained():
-            for values in self._db.execute(f'SELECT {_COLUMNS} FROM blocks {_ORDER}'):
-                yield row_of(values)
-
-    def proofs(self) -> dict[int, tuple[bytes, bytes]]:
-        """
-        Return the two blocks of each proof of equivocation, by roster index.
-
-        :raises StoreError: if one cannot be read or is not as it was written.
-        """
-        with self._explained():
-            found = self._db.execute('SELECT issuer, first, second, checksum FROM proofs')
-            return dict(proof_of(values) for values in found)
-
-    def snapshot(self) -> tuple[int, bytes] | None:
-        """
-        Return index and bytes of the newest snapshot.
-
-        :raises StoreError: if it cannot be read or is not as it was written.
-        """
-        with self._explained():
-            found = self._db.execute(
-                'SELECT number, data, digest FROM snapshots ORDER BY number DESC'
-            ).fetchone()
-            return snapshot_of(found) if found else None
-
-    def check(self) -> None:
-        """
-        Look at every page of the file; :meth:`load` looks at what is in the rows.
-
-        :raises StoreError: if it is damaged.
-        """
-        with self._explained():
-            problem = self._db.execute('PRAGMA integrity_check(1)').fetchone()[0]
-            if problem != 'ok':
-                raise ValueError(problem.splitlines()[-1])
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-    def _read_meta(self) -> dict[str, str]:
-        meta: dict[str, str] = dict(self._db.execute('SELECT key, value FROM meta'))
-        if meta.get('schema') != SCHEMA:
-            raise StoreError(
-                f'{self._path}: expected schema {SCHEMA}, found {meta.get("schema", "none")}; '
-                f'{self._advice()}'
-            )
-        if meta.get('checksum') != meta_checksum(meta):
-            raise ValueError('its description does not match its checksum')
-        return meta
-
-    def _look_for_a_lost_end(self, noted: int | None) -> None:
-        """
-        Compare the file's last commit with the one that was noted beside it.
-
-        A ledger without the note is trusted if it was closed: somebody moved it.
-        """
-        (self._commits,) = self._db.execute('PRAGMA user_version').fetchone()
-        lost = ''
-        if noted is not None and noted > self._commits:
-            lost = f'its end is lost: commits {self._commits + 1} to {noted}'
-            self._commits = noted
-        elif noted is None and 'in_use' in self._meta and self._path != ':memory:':
-            lost = 'its end may be lost: it was not closed, and its lock file is gone'
-        if lost and not self.incomplete:
-            self._meta['incomplete'] = lost
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Raise what SQLite or a damaged value raises as our own error."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if 'malformed' in str(error) or 'decode' in str(error) or 'no such' in str(error):
-                raise self._damaged(error) from None
-            raise StoreError(f'{self._path}: {error}') from None
-        except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
-            raise self._damaged(error) from None
-
-    def _damaged(self, problem: object) -> StoreError:
-        return StoreError(f'{self._path}: damaged: {problem}; {self._advice()}')
-
-    def _advice(self) -> str:
-        return f'"collab-robots ledger repair {self._path}" says what is lost and saves the rest'
 
 
 class Store(StoreReader):
@@ -329,7 +203,7 @@ class Store(StoreReader):
 
     def _select(self, where: str, *values: object) -> list[Row]:
         with self._explained():
-            found = self._db.execute(f'SELECT {_COLUMNS} FROM blocks {where}', values)
+            found = self._db.execute(f'SELECT {COLUMNS} FROM blocks {where}', values)
             rows = [row_of(row) for row in found]
         return [row for row in rows if row.id not in self._removed] if self._removed else rows
 
