@@ -36,6 +36,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 
 from collab_robots.tangle.dag import Dag, Entry, FOREIGN
 
@@ -125,6 +127,8 @@ class Finality:
                 for one in by_slot[slot]:
                     one.votes = [vote for vote in one.votes if vote not in gone]
                     one.certifiers = [known for known in one.certifiers if known not in gone]
+                    one.yes = reduce(or_, (1 << vote.issuer for vote in one.votes), 0)
+                    one.certified = reduce(or_, (1 << known.issuer for known in one.certifiers), 0)
 
     def can_help(self, own: Entry | None, tips: Iterable[Entry]) -> bool:
         """
@@ -180,10 +184,10 @@ class Finality:
                         if self._is_alone(candidate, candidates, entry):
                             candidate.votes.append(entry)
                             candidate.yes |= bit
-                        else:
-                            candidate.no |= bit
-                    elif entry.round > round_:
-                        candidate.no |= bit
+                            continue
+                    elif entry.round <= round_:
+                        continue
+                    candidate.no |= bit
                     self._dirty = True
 
     def _is_alone(self, candidate: Candidate, rivals: list[Candidate], entry: Entry) -> bool:
@@ -213,7 +217,7 @@ class Finality:
                 if self._quorum.reached(voters):
                     candidate.certifiers.append(entry)
                     candidate.certified |= bit
-                    self._dirty = True
+                    self._dirty |= self._quorum.reached(candidate.certified)
 
     def _later_than(self, round_: int) -> int:
         mask = 0
@@ -224,9 +228,12 @@ class Finality:
 
     def _decide(self) -> list[Entry]:
         end = (max(self._top) + 1) * self.leaders
-        for slot in range(end - 1, self.next - 1, -1):
-            if slot not in self._decided:
-                self._decide_slot(slot, end)
+        for round_ in range(max(self._top), self.next // self.leaders - 1, -1):
+            passed = self._quorum.reached(self._later_than(round_))
+            first = round_ * self.leaders
+            for slot in range(first + self.leaders - 1, max(first, self.next) - 1, -1):
+                if slot not in self._decided:
+                    self._decide_slot(slot, passed, end)
         leaders = []
         while self.next in self._decided:
             slot, leader = self.next, self._decided.pop(self.next)
@@ -237,17 +244,21 @@ class Finality:
                 leaders.append(leader)
         return leaders
 
-    def _decide_slot(self, slot: int, end: int) -> None:
-        """Decide a slot if that can be done; slots after it were tried before."""
+    def _decide_slot(self, slot: int, passed: bool, end: int) -> None:
+        """
+        Decide a slot if that can be done; slots after it were tried before.
+
+        :param passed: a quorum is in later rounds, so that it votes against candidates that
+            nobody here knows.
+        :param end: slots from there on have no records yet.
+        """
         round_ = slot // self.leaders
         candidates = self._candidates.get(round_, {}).get(slot, [])
         for candidate in candidates:
             if self._quorum.reached(candidate.certified):
                 self._decided[slot] = candidate.entry
                 return
-        if self._quorum.reached(self._later_than(round_)) and all(
-            self._quorum.reached(candidate.no) for candidate in candidates
-        ):
+        if passed and all(self._quorum.reached(candidate.no) for candidate in candidates):
             self._decided[slot] = None
             return
         for later in range((round_ + WAVE) * self.leaders, end):

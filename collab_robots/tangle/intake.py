@@ -135,7 +135,7 @@ class Intake:
         issuer = verify_record(record, self._fleet)
         item = Item(identity, raw, record, issuer, sender, now)
         self._look_for_equivocation(item)
-        if issuer in self._tangle.proofs:
+        if issuer in self._tangle.unvouched:
             self._vouch(item)
             return True
         if self._tangle.covers(issuer, record.seq):

@@ -14,6 +14,7 @@ from collab_robots.tangle.dag import Entry, FOREIGN
 from collab_robots.tangle.order import key_of
 from collab_robots.tangle.record import (
     encode_record,
+    LEDGER_CALL,
     MAX_CALL_BYTES,
     MAX_CALLS,
     MAX_CALLS_BYTES,
@@ -37,23 +38,33 @@ class Calls:
         """Issue time of the newest record with calls, ns."""
         self.unfinal = 0
         """How many records with calls, and foreign blocks, are not final."""
+        self.final = 0
+        """How long the final order is up to the last of them."""
 
     def note(self, entry: Entry) -> None:
         """Take note of a solid record."""
-        if entry.record.calls:
+        if entry.issuer != FOREIGN and matters(entry):
             height = entry.record.seq + 1
             self.heights[entry.issuer] = max(height, self.heights[entry.issuer])
             self.newest_at = max(entry.record.issued_at, self.newest_at)
-        self.unfinal += _matters(entry)
+        self.unfinal += matters(entry)
 
     def drop(self, entry: Entry) -> None:
         """Take note that a record became final, or was taken out of the DAG."""
-        self.unfinal -= _matters(entry)
+        if matters(entry):
+            self.unfinal -= 1
+            self.final = max(self.final, entry.position + 1)
 
 
-def _matters(entry: Entry) -> bool:
-    """Tell whether the team should not rest before a record is final."""
-    return bool(entry.record.calls) or entry.issuer == FOREIGN
+def matters(entry: Entry) -> bool:
+    """
+    Tell whether the team should not rest before a record is final.
+
+    Attestations are none: if each made others final, there would soon be the next to attest.
+    """
+    return entry.issuer == FOREIGN or any(
+        not call.startswith(LEDGER_CALL) for call in entry.record.calls
+    )
 
 
 class Issuer:

@@ -181,14 +181,15 @@ class Ledger:
         """
         now = self._clock.now_ns()
         self._bytes_received += len(raw)
-        self._peers.hear(sender, now)
         try:
             if self._store.uncommitted >= self._config.max_uncommitted:
                 raise RefusedError(Refusal.FLOOD, 'the disk takes nothing and memory is full')
-            if not self._intake.take(raw, sender, now, self._fetcher.is_asking):
-                return
+            new = self._intake.take(raw, sender, now, self._fetcher.is_asking)
         except RefusedError as error:
             self._refuse(error, sender)
+            return
+        self._peers.hear(sender, now)
+        if not new:
             return
         if self._fetcher.arrived():
             self._fetch(now)
@@ -402,7 +403,7 @@ class Ledger:
     def _may_issue(self, now: int) -> bool:
         if (
             self.hold
-            or self.index in self.proofs
+            or self.index in self.tangle.unvouched
             or (self._store_alarm and now < self._commit_due)
         ):
             return False
@@ -438,7 +439,7 @@ class Ledger:
         if not self._may_issue(now):
             return
         accepted = self._accepted_heights(now)
-        behind = self._peers.is_behind(self.order.final, now)
+        behind = self._peers.is_behind(self._calls.final, now)
         if self._issuer.is_due(now, self._calls, accepted, bool(self._posted), behind):
             self._issue(now)
 
@@ -596,7 +597,7 @@ class Ledger:
             self._intake.waiting,
             self._intake.missing(),
             self._peers.known,
-            self.proofs.keys(),
+            self.tangle.unvouched,
         )
         if request is not None:
             self._ask(request)
@@ -612,7 +613,7 @@ class Ledger:
             for issuer, (base, height) in enumerate(
                 zip(peer.bases, self.dag.heights(), strict=False)
             )
-            if issuer not in self.proofs
+            if issuer not in self.tangle.unvouched
         )
 
     def _refuse(self, error: RefusedError, sender: str) -> None:
@@ -645,7 +646,7 @@ class Ledger:
         """Tell whether a robot was heard from lately, itself or by a record others passed on."""
         if robot == self.index:
             return True
-        if robot in self.proofs:
+        if robot in self.tangle.unvouched:
             return False
         since = now - round(self._config.active_window * SECOND)
         newest = self.dag.newest(robot)

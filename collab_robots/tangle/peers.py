@@ -92,7 +92,7 @@ class Peers:
         return name in self.known and self.known[name].heard_at >= since
 
     def is_behind(self, final: int, now: int) -> bool:
-        """Tell whether a teammate that is near has fewer final records."""
+        """Tell whether the final order of a teammate that is near is shorter than that."""
         return any(self.known[name].final < final for name in self.near(now))
 
     def claimed(self, issuer: int) -> int:

@@ -122,7 +122,7 @@ class Tangle:
     @property
     def unvouched(self) -> Collection[int]:
         """The issuers whose blocks count only in the past of another's record."""
-        return {FOREIGN, *self.proofs}
+        return {FOREIGN, *self.proofs, *self.dag.forks}
 
     def load(self, store: Stored) -> Iterator[tuple[Entry, list[Entry]]]:
         """
