@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 
 from collab_robots.core.clock import ManualClock, SECOND
-from collab_robots.core.errors import RefusedError
+from collab_robots.core.errors import RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import PrivateKey
 from collab_robots.tangle.block import block_id, encode_block, GENESIS, MAX_PARENTS
+from collab_robots.tangle.block_store import Row
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.memory_store import MemoryStore
 from collab_robots.tangle.record import encode_record, sign_record
@@ -19,6 +20,26 @@ from fuzz.reader import Reader
 START = 1_000 * SECOND
 MAX_BLOCKS = 64  # that one input makes
 CONFIG = LedgerConfig(max_waiting=16, max_early=8, max_uncommitted=24, snapshot_interval=4)
+
+
+class FailingStore(MemoryStore):
+    """A store on a disk that fails now and then."""
+
+    unreadable = False
+
+    def get(self, identity: bytes) -> Row | None:
+        """Return one block, if the disk lets it."""
+        self._try_to_read()
+        return super().get(identity)
+
+    def chain(self, issuer: int, first: int, last: int) -> list[Row]:
+        """Return blocks of one issuer, if the disk lets it."""
+        self._try_to_read()
+        return super().chain(issuer, first, last)
+
+    def _try_to_read(self) -> None:
+        if self.unreadable:
+            raise StoreError('the disk cannot be read')
 
 
 class _Silence:
@@ -55,7 +76,7 @@ def play(fleet: Fleet, keys: list[PrivateKey], reader: Reader) -> None:
     Records are really signed, by any robot of the fleet, so that the fuzzer gets past the
     signatures: these robots are liars.
     """
-    clock, store = ManualClock(START), MemoryStore()
+    clock, store = ManualClock(START), FailingStore()
     ledger = quiet_ledger(fleet, keys[0], clock, store)
     known: list[bytes] = [GENESIS]
     names = [robot.name for robot in fleet.robots]
@@ -85,7 +106,8 @@ def play(fleet: Fleet, keys: list[PrivateKey], reader: Reader) -> None:
                 Request(sender, ledger.name, ranges, ids, reader.uint(1), chunks)
             )
         elif what == 8:
-            store.full = reader.below(4) == 1
+            state = reader.below(8)
+            store.full, store.unreadable = state == 1, state == 2
             clock.advance(reader.uint(1) / 16)
             ledger.tick()
             known += ledger.tips()
@@ -99,7 +121,7 @@ def play(fleet: Fleet, keys: list[PrivateKey], reader: Reader) -> None:
                 known.append(ledger.post(_foreign(reader, known)))
             except RefusedError:
                 pass
-    store.full = False
+    store.full = store.unreadable = False
     for _ in range(2):
         clock.advance(CONFIG.commit_retry)
         ledger.tick()

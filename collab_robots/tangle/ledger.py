@@ -300,7 +300,8 @@ class Ledger:
         """
         if identity not in self.dag.entries:
             return next((item.raw for item in self._posted if item.id == identity), None)
-        return self._raw_of(identity)
+        row = self._store.get(identity)
+        return row.raw if row is not None else None
 
     def tips(self) -> list[bytes]:
         """Return ids that a client's block may take as parents: 1 to 8."""
@@ -454,7 +455,8 @@ class Ledger:
         self._history.spoke()
         self._note(entry)
         for one in foreign:
-            self._send(one.id, self._raw_of(one.id) or b'', now)
+            if (block := self._raw_of(one.id)) is not None:
+                self._send(one.id, block, now)
         self._send(entry.id, raw, now)
 
     def _take_posted(self) -> list[Entry]:
@@ -564,7 +566,12 @@ class Ledger:
             self._intake.miss(gone)
 
     def _raw_of(self, identity: bytes) -> bytes | None:
-        row = self._store.get(identity)
+        """Return the bytes of a block; None if the disk does not give them."""
+        try:
+            row = self._store.get(identity)
+        except StoreError as error:
+            self._store_failed(error, self._clock.now_ns())
+            return None
         return row.raw if row is not None else None
 
     def _announce(self, now: int) -> None:
