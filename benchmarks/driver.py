@@ -16,6 +16,7 @@ per second, 0 for none), and appends to ``log.jsonl`` there, one object a line:
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from collections.abc import Callable
 import json
 import os
@@ -34,6 +35,8 @@ from collab_robots.nodes.parameters import declare, Parameter, required
 from collab_robots.nodes.spin import run
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.ledger import Ledger
+from collab_robots.tangle.record import LEDGER_CALL
+from collab_robots.tangle.settings import LedgerConfig, SNAPSHOT_INTERVAL
 from collab_robots_msgs.msg import Call, LedgerStatus
 
 LOG, RATE = 'log.jsonl', 'rate'
@@ -92,11 +95,11 @@ class Driver(Node):
     def _solid(self, entry: Entry) -> None:
         record = entry.record
         self._write('solid', issuer=entry.issuer, seq=record.seq, id=entry.id.hex())
-        if entry.issuer == self._ledger.index and record.calls:
+        if entry.issuer == self._ledger.index and _has_calls(entry):
             self._waiting[entry.id] = record.issued_at
 
     def _final(self, entry: Entry) -> None:
-        if entry.issuer == self._ledger.index and entry.record.calls:
+        if entry.issuer == self._ledger.index and _has_calls(entry):
             self._note('final_ms', entry.record.issued_at)
 
     def _read_rate(self) -> None:
@@ -131,7 +134,7 @@ class Driver(Node):
             peers=list(message.peers),
             equivocators=list(message.equivocators),
             refused=dict(zip(message.refused, map(int, message.refused_count), strict=True)),
-            undecided=sum(bool(entry.record.calls) for entry in self._ledger.order.tentative),
+            undecided=sum(map(_has_calls, self._ledger.order.tentative)),
             **times,
         )
 
@@ -142,18 +145,26 @@ class Driver(Node):
 
 
 NUMBERS = (
-    *('blocks', 'waiting', 'pending', 'accepted', 'final', 'reverted'),
+    *('blocks', 'waiting', 'pending', 'accepted', 'final', 'pruned', 'snapshot', 'reverted'),
     *('bytes_sent', 'bytes_received', 'alarm'),
 )
 DIGESTS = ('set_digest', 'state_root', 'final_digest', 'final_root')
 
 
+def _has_calls(entry: Entry) -> bool:
+    """Tell whether a record has calls for the contract; what it tells the ledger is none."""
+    return any(not call.startswith(LEDGER_CALL) for call in entry.record.calls)
+
+
 def main() -> int:
     """Run one robot's ledger and its driver."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument('--snapshot-interval', type=int, default=SNAPSHOT_INTERVAL)
+    config = LedgerConfig(snapshot_interval=parser.parse_known_args()[0].snapshot_interval)
     nodes: list[WatchedLedger] = []
 
     def ledger() -> WatchedLedger:
-        nodes.append(WatchedLedger())
+        nodes.append(WatchedLedger(config))
         return nodes[0]
 
     return run(None, ledger, lambda: Driver(nodes[0]))

@@ -34,6 +34,7 @@ from collab_robots.core.errors import SimulationError
 from collab_robots.explorer.fleets import make_fleet
 from collab_robots.explorer.processes import Children, environment
 from collab_robots.nodes.topics import direct_remappings
+from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
 
 POLL_S = 0.05
 SILENT_S = 0.6  # until nobody says anything any more and has reported it
@@ -76,6 +77,7 @@ class Processes:
     :param network: where the robots are; None for this host.
     :param seed: of what robots say and when.
     :param status_period: s between two statuses.
+    :param snapshot_interval: final records between two snapshots.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Processes:
         network: Network | None = None,
         seed: int = 1,
         status_period: float = 0.2,
+        snapshot_interval: int = SNAPSHOT_INTERVAL,
     ) -> None:
         self.robots = tuple(sorted(robots))
         self.folder = folder
@@ -102,6 +105,7 @@ class Processes:
         self._network = network
         self._seed = seed
         self._period = status_period
+        self._snapshot_interval = snapshot_interval
         self._offsets = dict.fromkeys(self.robots, 0)
         self._waits: dict[str, Life] = {}
         env = environment(domain)
@@ -264,8 +268,9 @@ class Processes:
         }
         rules = [f'{topic}:={fleet}' for topic, fleet in direct_remappings()]
         return [
-            *(sys.executable, '-m', 'benchmarks.driver', '--ros-args'),
-            *('-r', f'__ns:=/{robot}'),
+            *(sys.executable, '-m', 'benchmarks.driver'),
+            *('--snapshot-interval', str(self._snapshot_interval)),
+            *('--ros-args', '-r', f'__ns:=/{robot}'),
             *(part for rule in rules for part in ('-r', rule)),
             *(part for name, value in values.items() for part in ('-p', f'{name}:={value}')),
         ]

@@ -28,6 +28,7 @@ from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
 from collab_robots.nodes.spin import run
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.ledger import Ledger
+from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.store import Store
 from collab_robots.tangle.sync import Chunk, Have, Request
 from collab_robots_msgs.msg import (
@@ -66,9 +67,14 @@ class RosClock(Clock):
 
 
 class LedgerNode(Node):
-    """See the module; also the ledger's transport. Options are those of ``rclpy.node.Node``."""
+    """
+    See the module; also the ledger's transport.
 
-    def __init__(self, **options: Any) -> None:
+    :param config: pace and limits; None for the defaults.
+    :param options: those of ``rclpy.node.Node``.
+    """
+
+    def __init__(self, config: LedgerConfig | None = None, **options: Any) -> None:
         super().__init__('ledger', **options)
         values = declare(self, PARAMETERS)
         required(values, 'name', 'fleet', 'key')
@@ -81,6 +87,7 @@ class LedgerNode(Node):
                 'each robot has its own'
             )
         self._fleet = fleet
+        self._config = config
         self._time = RosClock(self)
         self._runner = Runner(fleet)
         self._view = View(self._runner)
@@ -116,6 +123,7 @@ class LedgerNode(Node):
             self._store,
             self._time,
             radio,
+            self._config,
             fresh=self._unused.exists(),
             state=self._runner,
         )
@@ -256,6 +264,8 @@ class LedgerNode(Node):
                 pending=status.pending,
                 accepted=status.accepted,
                 final=status.final,
+                pruned=status.pruned,
+                snapshot=status.snapshot,
                 final_digest=conversions.digest_to_msg(status.final_digest),
                 heights=list(status.heights),
                 set_digest=conversions.digest_to_msg(status.set_digest),

@@ -8,6 +8,7 @@ from pathlib import Path
 import subprocess
 import sys
 import time
+from typing import Any
 
 import psutil
 import pytest
@@ -30,10 +31,10 @@ pytestmark = [
 
 
 @contextmanager
-def running(folder: Path, domain: int) -> Iterator[tuple[Network, Processes]]:
+def running(folder: Path, domain: int, **more: Any) -> Iterator[tuple[Network, Processes]]:
     with (
         Network([NAMES[:2], NAMES[2:]]) as network,
-        Processes(folder, NAMES, domain, network) as team,
+        Processes(folder, NAMES, domain, network, **more) as team,
     ):
         yield network, team
 
@@ -151,12 +152,12 @@ def test_a_slow_link_holds_up_nobody(fleet: tuple[Network, Processes]) -> None:
         network.limit('robot2', None)
 
 
-def test_late_joiners_learn_all_from_one_robot(tmp_path: Path) -> None:
-    with running(tmp_path / 'fleet', domain=72) as (network, team):
+def test_late_joiners_learn_all_from_one_robot_that_has_pruned(tmp_path: Path) -> None:
+    with running(tmp_path / 'fleet', domain=72, snapshot_interval=40) as (network, team):
         team.start(*NAMES[:3])
         team.wait(lambda: len(team.statuses) == 3, START)
-        team.say(2.0)
-        team.watch(4.0)
+        team.say(5.0)
+        team.wait(lambda: all(s['pruned'] > 40 for s in team.statuses.values()), TOGETHER)
         settle(team)
 
         network.cut('robot2')
