@@ -25,6 +25,8 @@ from collab_robots.sim.protocol.liars import (
 from collab_robots.sim.protocol.memo import quiet_ledgers, remember_checks
 from collab_robots.sim.protocol.scenario import Crash, Fault, name, Phase, Scenario
 from collab_robots.tangle.dag import Entry
+from collab_robots.tangle.finality import Finality
+from collab_robots.tangle.issuer import matters
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.memory import make_team, MemoryNetwork, SkewedClock, Station
 from collab_robots.tangle.memory_store import MemoryStore
@@ -87,9 +89,10 @@ class Run:
         self.account = Account(scenario)
         self._breakage = breakage
         self._start = self.network.clock.now_ns()
-        self._config = LedgerConfig()
+        self._config = LedgerConfig(snapshot_interval=scenario.snapshot_interval)
         self._stores: dict[int, MemoryStore] = {}
         self._hears = scenario.phases[0].hears
+        self._watched: dict[str, Finality] = {}
         self._cut_since: list[float | None] = [None] * scenario.robots
         self._trace = hashlib.blake2b(digest_size=16)
         self._rng = random.Random(f'run {scenario.seed}')
@@ -233,7 +236,7 @@ class Run:
             self._became_final(robot, entry)
         ledger.on_solid(partial(self._became_solid, ledger))
         ledger.on_final(partial(self._became_final, robot))
-        ledger.finality.on_decided = partial(invariants.slots_are_decided_once, account, who)
+        self._watch_slots(ledger)
 
     def _crash(self, crash: Crash) -> None:
         if name(crash.robot) not in self.network.ledgers:
@@ -308,11 +311,20 @@ class Run:
 
     # What is seen
 
+    def _watch_slots(self, ledger: Ledger) -> None:
+        """Follow the decisions on leader slots; a ledger that takes a snapshot begins anew."""
+        ledger.finality.on_decided = partial(
+            invariants.slots_are_decided_once, self.account, ledger.name
+        )
+        self._watched[ledger.name] = ledger.finality
+
     def _became_solid(self, ledger: Ledger, entry: Entry) -> None:
         account = self.account
         invariants.note_solid(account, ledger.name, entry)
         if entry.issuer == ledger.index and entry.id not in account.born:
-            account.born[entry.id] = Birth(entry.issuer, self.now, bool(entry.record.calls))
+            account.born[entry.id] = Birth(entry.issuer, self.now, matters(entry))
+        if self._watched[ledger.name] is not ledger.finality:
+            self._watch_slots(ledger)
         if ledger.dag.forks:
             invariants.no_honest_robot_is_called_equivocator(account, ledger)
 

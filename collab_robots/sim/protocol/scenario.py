@@ -155,7 +155,7 @@ def draw(seed: int, robots: int | None = None) -> Scenario:
         skews=tuple(_skew(rng) for _ in range(robots)),
         calls=tuple(_calls(rng, robots, span + 1.0)),
         quiet_at=span + rng.uniform(2.5, 4.0),
-        snapshot_interval=rng.choice((40, 150, 100_000)),
+        snapshot_interval=robots * rng.choice((15, 40, 10_000)),
     )
 
 
