@@ -9,13 +9,12 @@ a function of its past, so it is the same on every robot.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.tangle.block import GENESIS
-from collab_robots.tangle.cut import Root
 from collab_robots.tangle.quorum import Quorum
 from collab_robots.tangle.record import Record
 
@@ -93,8 +92,8 @@ class Dag:
         """Lowest seq that an issuer used twice, for those who did."""
         self.digest = 0
         """XOR of all ids as big-endian integers: equal digests mean equal sets."""
-        self._branches = [(issuer, 0, 0) for issuer in range(self.members)]
-        """Per branch: issuer, first seq, next free seq."""
+        self.branches = [(issuer, 0, 0) for issuer in range(self.members)]
+        """Per branch, as ``Entry.seen`` counts them: issuer, first seq, next free seq."""
 
     def heights(self) -> tuple[int, ...]:
         """Return, per roster index, how long that issuer's chain is, without a gap."""
@@ -159,8 +158,8 @@ class Dag:
         previous = self._previous(record, issuer, parents, past)
         self._check_parents(issuer, previous, parents)
         branch = previous.branch if previous is not None else issuer
-        if self._branches[branch][2] != record.seq:
-            branch = len(self._branches)
+        if self.branches[branch][2] != record.seq:
+            branch = len(self.branches)
             past += [0] * (branch + 1 - len(past))
         past[branch] = record.seq + 1
         if self.quorum.reached(support):
@@ -236,100 +235,20 @@ class Dag:
             self.bases[issuer] += kept
             del chain[:kept]
 
-    def install(self, root: Root) -> Entry:
-        """Add a root of a snapshot, in final order, to a DAG that holds nothing else yet."""
-        seen = [0] * len(self._branches)
-        for issuer, what in enumerate(root.seen):
-            if isinstance(what, int):
-                seen[issuer] = what
-                continue
-            for head in what:
-                for branch, height in enumerate(self.entries[head].seen):
-                    if self._branches[branch][0] == issuer:
-                        seen[branch] = max(height, seen[branch])
-        previous = self.entries.get(root.previous)
-        branch = root.issuer
-        if branch != FOREIGN:
-            if previous is not None:
-                branch = previous.branch
-            if self._branches[branch][2] > root.seq:
-                branch = len(self._branches)
-                seen.append(0)
-            seen[branch] = root.seq + 1
-        entry = Entry(
-            root.id,
-            Record(b'', b'', root.seq, (), root.issued_at, (), b''),
-            root.issuer,
-            branch,
-            root.depth,
-            tuple(seen),
-            root.round,
-            root.support,
-            root.witness,
-            previous,
-            root.position,
-        )
-        self.entries[root.id] = entry
-        if root.issuer != FOREIGN:
+    def adopt(self, entry: Entry) -> None:
+        """Add a root of a snapshot: it has no parents here, and counts in ``digest`` already."""
+        self.entries[entry.id] = entry
+        if entry.issuer != FOREIGN:
             self._extend(entry)
-        return entry
 
-    def describe(self, entries: Sequence[Entry], forks: Mapping[int, int]) -> tuple[Root, ...]:
-        """
-        Return entries as the roots of a snapshot.
-
-        :param entries: in final order.
-        :param forks: the issuers with branches among what is final.
-        """
-        held = {entry.id for entry in entries}
-        branches = {
-            (entry.branch, entry.record.seq): entry for entry in entries if entry.issuer in forks
-        }
-        return tuple(
-            Root(
-                entry.id,
-                entry.issuer,
-                entry.record.seq,
-                entry.record.issued_at,
-                entry.depth,
-                entry.round,
-                entry.support,
-                entry.witness,
-                entry.position,
-                previous.id if (previous := entry.previous) and previous.id in held else b'',
-                tuple(
-                    self._heads(entry, issuer, branches)
-                    if issuer in forks
-                    else max(self._own(entry.seen, issuer), default=0)
-                    for issuer in range(self.members)
-                ),
-            )
-            for entry in entries
-        )
-
-    def _heads(
-        self, entry: Entry, issuer: int, branches: Mapping[tuple[int, int], Entry]
-    ) -> tuple[bytes, ...]:
-        """Return an equivocator's records in an entry's past that none other of them is after."""
-        found = [
-            branches[branch, height - 1]
-            for branch, height in enumerate(entry.seen)
-            if self._branches[branch][0] == issuer and (branch, height - 1) in branches
-        ]
-        if entry.issuer == issuer:  # itself is named by its id anyway
-            found = [one for one in found if one is not entry]
-        return tuple(
-            sorted(
-                one.id
-                for one in found
-                if not any(other.sees(one) for other in found if other is not one)
-            )
-        )
+    def height(self, seen: Sequence[int], issuer: int) -> int:
+        """Return one more than the highest seq of an issuer, on any branch, that was seen."""
+        return max(self._own(seen, issuer), default=0)
 
     def proves(self, entry: Entry, issuer: int) -> bool:
         """Tell whether an entry's past holds two records of an issuer with one seq."""
         longest = held = 0
-        for (owner, first, _), height in zip(self._branches, entry.seen, strict=False):
+        for (owner, first, _), height in zip(self.branches, entry.seen, strict=False):
             if owner == issuer and height:
                 longest = max(longest, height)
                 held += height - first
@@ -342,7 +261,7 @@ class Dag:
         rows = [parent.seen for parent in parents]
         if len(rows) == 1:
             return list(rows[0])
-        if len(self._branches) == self.members:
+        if len(self.branches) == self.members:
             return list(map(max, *rows))
         return [max(column) for column in zip_longest(*rows, fillvalue=0)]
 
@@ -373,7 +292,7 @@ class Dag:
             return [seen[issuer]]
         heights = [
             height if owner == issuer else 0
-            for (owner, _, _), height in zip(self._branches, seen, strict=False)
+            for (owner, _, _), height in zip(self.branches, seen, strict=False)
         ]
         while heights and not heights[-1]:
             heights.pop()
@@ -403,12 +322,12 @@ class Dag:
     def _extend(self, entry: Entry) -> None:
         """Add a signed entry to its branch."""
         issuer, seq = entry.issuer, entry.record.seq
-        if entry.branch == len(self._branches):
-            self._branches.append((issuer, seq, seq + 1))
+        if entry.branch == len(self.branches):
+            self.branches.append((issuer, seq, seq + 1))
             self.forks[issuer] = min(seq, self.forks.get(issuer, seq))
         else:
-            _, first, _ = self._branches[entry.branch]
-            self._branches[entry.branch] = (issuer, first, seq + 1)
+            _, first, _ = self.branches[entry.branch]
+            self.branches[entry.branch] = (issuer, first, seq + 1)
             if entry.branch == issuer:
                 chain = self.chains[issuer]
                 if seq != self.bases[issuer] + len(chain):  # after roots with a gap
@@ -429,9 +348,9 @@ class Dag:
                     self.tips[parent_id] = parent
         if entry.issuer == FOREIGN:
             return
-        issuer, first, _ = self._branches[entry.branch]
+        issuer, first, _ = self.branches[entry.branch]
         if entry.branch == issuer:
             self.chains[issuer].pop()
-        self._branches[entry.branch] = (issuer, first, entry.record.seq)
-        if entry.branch == len(self._branches) - 1 >= self.members and entry.record.seq == first:
-            self._branches.pop()
+        self.branches[entry.branch] = (issuer, first, entry.record.seq)
+        if entry.branch == len(self.branches) - 1 >= self.members and entry.record.seq == first:
+            self.branches.pop()

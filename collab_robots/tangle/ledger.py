@@ -7,7 +7,7 @@ calls.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 import logging
@@ -16,28 +16,23 @@ from collab_robots.core.clock import Clock, SECOND
 from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError, StoreError
 from collab_robots.core.fleet import Fleet, MAX_ROBOTS
 from collab_robots.core.identity import PrivateKey
-from collab_robots.tangle.answerer import Answerer
-from collab_robots.tangle.approval import accepted_heights, Status
-from collab_robots.tangle.block import block_id, decode_block, GENESIS, ID_BYTES, MAX_PARENTS
+from collab_robots.tangle.approval import Approval, Status
+from collab_robots.tangle.block import decode_block, GENESIS, ID_BYTES, MAX_PARENTS
 from collab_robots.tangle.block_store import BlockStore, Row
-from collab_robots.tangle.budget import Budget
-from collab_robots.tangle.checkpoints import Catchup, Checkpoints
-from collab_robots.tangle.dag import Entry, FOREIGN, MAX_FOREIGN
+from collab_robots.tangle.checkpoints import Checkpoints
+from collab_robots.tangle.dag import Entry, FOREIGN
 from collab_robots.tangle.equivocation import Proof
-from collab_robots.tangle.fetcher import Fetcher
+from collab_robots.tangle.gossip import Gossip
 from collab_robots.tangle.intake import Intake
 from collab_robots.tangle.issuer import Calls, Issuer
 from collab_robots.tangle.own_history import OwnHistory
-from collab_robots.tangle.peers import Peer, Peers
-from collab_robots.tangle.record import foreign_record, RECORD_TAG
+from collab_robots.tangle.postbox import Postbox
+from collab_robots.tangle.record import RECORD_TAG
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.snapshot import Attested, Snapshot, State
 from collab_robots.tangle.solidifier import Item
 from collab_robots.tangle.status import LedgerStatus
 from collab_robots.tangle.sync import (
-    check_chunk,
-    check_have,
-    check_request,
     Chunk,
     Have,
     Request,
@@ -96,28 +91,17 @@ class Ledger:
         self._refused: Counter[Refusal] = Counter()
         self._state = state
         self._checkpoints = Checkpoints(tangle, store, state)
-        self._catchup = Catchup(self.name, config)
+        self._gossip = Gossip(fleet, self.index, config, store, transport, self._checkpoints)
         self._issuer = Issuer(tangle, key, store, config)
-        self._fetcher = Fetcher(self.name, config)
-        self._peers = Peers(fleet, self.name, config.silence)
+        self._posted = Postbox(self.name, config)
         self._listeners: list[Callable[[Entry], None]] = []
         self._final_listeners: list[Callable[[Entry], None]] = []
-        self._answerer = Answerer(store, config)
-        self._posted: deque[Item] = deque()
-        self._post_budget = Budget(config.post_rate, config.max_posted)
-        self._accepted: tuple[int, ...] | None = None
-        self._proofs_sent: dict[int, int] = {}
-        self._have_at = _NEVER
-        self._have_due = _NEVER
         self._commit_due = _NEVER
-        self._foreign_fleets: set[str] = set()
-        self._bytes_sent = 0
-        self._bytes_received = 0
+        self._strangers: set[str] = set()
         self._store_alarm = ''
         self._signed = 0  # own records in the store
-        self._load()
-        spoke = self._signed > 0
-        self._history = OwnHistory(store.incomplete or not (spoke or fresh), config)
+        self._begin()
+        self._history = OwnHistory(store.incomplete or not (self._signed or fresh), config)
 
     # What the robot says
 
@@ -146,30 +130,21 @@ class Ledger:
         if block.tag == RECORD_TAG:
             self._intake.take(raw, self.name, now, asked=True)
             return block.id
-        if block.id in self.dag.entries or any(item.id == block.id for item in self._posted):
-            return block.id
-        item = Item(block.id, raw, foreign_record(block), FOREIGN, self.name, now)
-        if self.dag.missing(block.parents):
-            raise RefusedError(Refusal.PARENTS, 'a parent is not here: take parents from the tips')
-        self.dag.place(item.id, item.record, FOREIGN)
-        if len(self._posted) >= self._config.max_posted or not self._post_budget.take(now, 1):
-            raise RefusedError(Refusal.FLOOD, f'{len(self._posted)} posted blocks wait already')
-        self._posted.append(item)
+        self._posted.put(block, self.tangle, now)
         return block.id
 
     def tick(self) -> None:
         """Do what time demands: issue, store, announce, ask. Call it about 10 times a second."""
         now = self._clock.now_ns()
-        self._accepted = None
+        self._approval.forget()
         self._intake.release(now)
         if now >= self._commit_due:
             self._commit(now)
         self._detach()
         self._checkpoint(now)
         self._issue_if_due(now)
-        if now >= self._have_due:
-            self._announce(now)
-        self._fetch(now)
+        self._gossip.announce_if_due(now)
+        self._gossip.fetch(now)
 
     # What others say
 
@@ -180,40 +155,26 @@ class Ledger:
         :param sender: robot that sent this copy; it is asked for what is missing.
         """
         now = self._clock.now_ns()
-        self._bytes_received += len(raw)
+        self._gossip.bytes_received += len(raw)
         try:
             if self._store.uncommitted >= self._config.max_uncommitted:
                 raise RefusedError(Refusal.FLOOD, 'the disk takes nothing and memory is full')
-            new = self._intake.take(raw, sender, now, self._fetcher.is_asking)
+            new = self._intake.take(raw, sender, now, self._gossip.is_asking)
         except RefusedError as error:
             self._refuse(error, sender)
             return
-        self._peers.hear(sender, now)
-        if not new:
-            return
-        if self._fetcher.arrived():
-            self._fetch(now)
-        if self._issuer.rested(now):
-            self._issue_if_due(now)
+        self._gossip.peers.hear(sender, now)
+        if new:
+            self._gossip.arrived(now)
+            if self._issuer.rested(now):
+                self._issue_if_due(now)
 
     def receive_have(self, have: Have) -> None:
         """Take an announcement; what is wrong with it is counted, not raised."""
-        now = self._clock.now_ns()
-        self._bytes_received += have.size
         try:
-            check_have(have, self.fleet)
+            self._gossip.hear_have(have, self._clock.now_ns())
         except RefusedError as error:
             self._refuse(error, have.sender)
-            return
-        if have.sender == self.name:
-            return
-        self._peers.take(have, now)
-        if have.set_digest != self._digest():  # it may lack something: tell it soon
-            soon = self._have_at + round(self._config.have_min_interval * SECOND)
-            self._have_due = min(self._have_due, soon)
-        for issuer in self.proofs.keys() - set(have.forked):
-            self._send_proof(self.proofs[issuer], now)
-        self._fetch(now)
 
     def receive_request(self, request: Request) -> None:
         """
@@ -223,20 +184,8 @@ class Ledger:
         request, or beyond the budget (FLOOD), is counted, not raised.
         """
         now = self._clock.now_ns()
-        if request.target != self.name or request.sender == self.name:
-            return
-        self._bytes_received += request.size
         try:
-            check_request(request, self.fleet)
-            self._peers.hear(request.sender, now)
-            for row in self._answerer.answer(request, self.dag.forks, now):
-                if row.id in self.dag.entries:  # an own record may not be durable yet
-                    self._send(row.id, row.raw, now)
-            for chunk in self._checkpoints.chunks(self.name, request):
-                if not self._answerer.budget(request.sender).take(now, chunk.size):
-                    raise RefusedError(Refusal.FLOOD, f'{request.sender!r} asks for too much')
-                self._bytes_sent += chunk.size
-                self._transport.broadcast_chunk(chunk)
+            self._gossip.hear_request(request, now)
         except RefusedError as error:
             self._refuse(error, request.sender)
         except StoreError as error:
@@ -245,23 +194,16 @@ class Ledger:
     def receive_chunk(self, chunk: Chunk) -> None:
         """Take a piece of a snapshot; what is wrong with it is counted, not raised."""
         now = self._clock.now_ns()
-        self._bytes_received += chunk.size
         try:
-            check_chunk(chunk, self.fleet)
-            data, request = self._catchup.take(chunk, now)
+            data = self._gossip.hear_chunk(chunk, now)
             if data is not None:
-                self._take_snapshot(data, now)
-                self._catchup.done()
+                self._take_snapshot(data)
+                self._gossip.served(True, chunk.sender, now)
         except RefusedError as error:
             self._refuse(error, chunk.sender)
-            self._catchup.done()
-            if chunk.sender in self._peers.known:
-                self._catchup.fail(self._peers.known[chunk.sender], now)
+            self._gossip.served(False, chunk.sender, now)
         except StoreError as error:
             self._store_failed(error, now)
-        else:
-            if request is not None:
-                self._ask(request)
 
     def close(self) -> None:
         """Write what was received to the disk and close the store."""
@@ -281,12 +223,7 @@ class Ledger:
     def status_of(self, identity: bytes) -> Status | None:
         """Return how far a record has come; None if it is not solid here."""
         entry = self.dag.entries.get(identity)
-        if entry is None:
-            return None
-        if entry.position >= 0:
-            return Status.FINAL
-        accepted = self._is_accepted(entry, self._accepted_heights(self._clock.now_ns()))
-        return Status.ACCEPTED if accepted else Status.PENDING
+        return self._approval.status(entry, self._clock.now_ns()) if entry is not None else None
 
     def is_accepted(self, identity: bytes) -> bool:
         """Tell whether a record is accepted, or more; may be revoked, see :class:`Status`."""
@@ -299,7 +236,7 @@ class Ledger:
         :raises StoreError: if the store cannot be read.
         """
         if identity not in self.dag.entries:
-            return next((item.raw for item in self._posted if item.id == identity), None)
+            return self._posted.get(identity)
         row = self._store.get(identity)
         return row.raw if row is not None else None
 
@@ -311,9 +248,8 @@ class Ledger:
     def status(self) -> LedgerStatus:
         """Return the ledger's health now."""
         now = self._clock.now_ns()
-        heights = self._accepted_heights(now)
         tentative = self.order.tentative
-        accepted = sum(self._is_accepted(entry, heights) for entry in tentative)
+        accepted = sum(self._approval.status(entry, now) is Status.ACCEPTED for entry in tentative)
         return LedgerStatus(
             blocks=len(self.order),
             waiting=len(self._intake),
@@ -321,23 +257,23 @@ class Ledger:
             accepted=accepted,
             final=self.order.final,
             heights=self.dag.heights(),
-            set_digest=self._digest(),
+            set_digest=self.dag.digest.to_bytes(ID_BYTES, 'big'),
             final_digest=self.order.final_digest,
             round=max((tip.round for tip in self.dag.tips.values()), default=0),
             pruned=self.order.base,
             snapshot=self._checkpoints.newest,
-            peers=self._peers.near(now),
+            peers=self._gossip.peers.near(now),
             refused=dict(self._refused),
             forked=tuple(self.fleet.robots[issuer].name for issuer in sorted(self.proofs)),
-            bytes_sent=self._bytes_sent,
-            bytes_received=self._bytes_received,
+            bytes_sent=self._gossip.bytes_sent,
+            bytes_received=self._gossip.bytes_received,
             alarm=self._alarm(now),
         )
 
     # Inside
 
-    def _load(self) -> None:
-        """Begin with what lies in the store."""
+    def _begin(self) -> None:
+        """Take what lies in the store."""
         self._intake = Intake(
             self.fleet,
             self.tangle,
@@ -346,6 +282,10 @@ class Ledger:
             self._attach,
             self._prove,
             self._raw_of,
+        )
+        self._gossip.begin(self.tangle, self._intake)
+        self._approval = Approval(
+            self.tangle, self._gossip.peers, self.index, self._config.active_window
         )
         self._calls = Calls(len(self.fleet.robots))
         for entry, final in self.tangle.load(self._store):
@@ -380,15 +320,15 @@ class Ledger:
             except RefusedError as error:
                 raise StoreError(f'the stored snapshot is damaged: {error}') from None
 
-    def _take_snapshot(self, data: bytes, now: int) -> None:
+    def _take_snapshot(self, data: bytes) -> None:
         """
         Begin anew with a snapshot from a teammate; own later records and others' are kept.
 
         :raises RefusedError: if it is not what a third of the weight attests.
         :raises StoreError: if it cannot be stored; nothing has changed then.
         """
-        if not self._catchup.check(data):
-            raise RefusedError(Refusal.SNAPSHOT, 'the pieces are not of one snapshot')
+        if self._issuer.is_stuck:
+            raise RefusedError(Refusal.SNAPSHOT, 'an own record is not on the disk yet')
         cut = Attested.decode(data, self.fleet)[1].cut
         if cut.position <= self.order.final:
             raise RefusedError(Refusal.SNAPSHOT, f'position {cut.position} is final here already')
@@ -397,8 +337,7 @@ class Ledger:
         self._store.save_snapshot(cut.index, data, ())
         self.tangle = Tangle(self.fleet, self._config.snapshot_interval)
         self._issuer.begin(self.tangle)
-        self._load()
-        self._accepted = None
+        self._begin()
         log.info('%s: goes on from snapshot %d, record %d', self.name, cut.index, cut.position)
 
     def _may_issue(self, now: int) -> bool:
@@ -409,14 +348,15 @@ class Ledger:
         ):
             return False
         own = self.dag.heights()[self.index]
-        if own < self._signed or self._catchup.is_busy:
+        if own < self._signed or self._gossip.is_catching_up:
             return False
+        peers = self._gossip.peers
         if not self._history.is_complete(
             now,
             own,
-            self._peers.claimed(self.index),
-            self._peers.vouched(self.index),
-            self._peers.unheard,
+            peers.claimed(self.index),
+            peers.vouched(self.index),
+            peers.unheard,
         ):
             return False
         if self._store.incomplete:
@@ -439,39 +379,26 @@ class Ledger:
     def _issue_if_due(self, now: int) -> None:
         if not self._may_issue(now):
             return
-        accepted = self._accepted_heights(now)
-        behind = self._peers.is_behind(self._calls.final, now)
+        accepted = self._approval.heights(now)
+        behind = self._gossip.peers.is_behind(self._calls.final, now)
         if self._issuer.is_due(now, self._calls, accepted, bool(self._posted), behind):
             self._issue(now)
 
     def _issue(self, now: int) -> None:
-        foreign = self._take_posted()
+        foreign = self._posted.take(self.tangle) if not self._issuer.is_stuck else []
+        for item in foreign:
+            self._attach(item, self.dag.place(item.id, item.record, FOREIGN))
         try:
-            entry, raw = self._issuer.issue(now, foreign)
+            entry, raw = self._issuer.issue(now, [self.dag.entries[item.id] for item in foreign])
         except StoreError as error:
             self._store_failed(error, now)
             return
         self._stored(now)
         self._history.spoke()
         self._note(entry)
-        for one in foreign:
-            if (block := self._raw_of(one.id)) is not None:
-                self._send(one.id, block, now)
-        self._send(entry.id, raw, now)
-
-    def _take_posted(self) -> list[Entry]:
-        """Attach the posted blocks that the next record names."""
-        entries: list[Entry] = []
-        if self._issuer.is_stuck:
-            return entries
-        while self._posted and len(entries) < MAX_FOREIGN:
-            item = self._posted.popleft()
-            if item.id in self.dag.entries or self.dag.missing(item.record.parents):
-                continue
-            self._intake.add(item)
-            if item.id in self.dag.entries:
-                entries.append(self.dag.entries[item.id])
-        return entries
+        for item in foreign:
+            self._gossip.send(item.id, item.raw, now)
+        self._gossip.send(entry.id, raw, now)
 
     def _commit(self, now: int) -> None:
         try:
@@ -488,11 +415,6 @@ class Ledger:
     def _store_failed(self, error: StoreError, now: int) -> None:
         self._store_alarm = str(error)
         self._commit_due = now + round(self._config.commit_retry * SECOND)
-
-    def _send(self, identity: bytes, raw: bytes, now: int) -> None:
-        self._answerer.note_sent(identity, now)
-        self._bytes_sent += len(raw)
-        self._transport.broadcast_block(raw)
 
     def _attach(self, item: Item, entry: Entry) -> None:
         """Take a record that became solid."""
@@ -511,7 +433,7 @@ class Ledger:
         self._note(entry)
 
     def _note(self, entry: Entry) -> None:
-        self._accepted = None
+        self._approval.forget()
         self._calls.note(entry)
         self._checkpoints.note(entry)
         if entry.issuer == self.index:
@@ -536,7 +458,7 @@ class Ledger:
     def _prove(self, proof: Proof) -> None:
         """Take a new proof of equivocation: keep it, tell all, and trust the robot no more."""
         self.proofs[proof.issuer] = proof
-        self._accepted = None
+        self._approval.forget()
         self._store.add_proof(proof.issuer, proof.first, proof.second)
         log.warning(
             '%s: %s signed two records with seq %d',
@@ -544,14 +466,7 @@ class Ledger:
             self.fleet.robots[proof.issuer].name,
             proof.seq,
         )
-        self._send_proof(proof, self._clock.now_ns())
-
-    def _send_proof(self, proof: Proof, now: int) -> None:
-        again = self._proofs_sent.get(proof.issuer, _NEVER) + SECOND
-        if now >= again:
-            self._proofs_sent[proof.issuer] = now
-            for raw in (proof.first, proof.second):
-                self._send(block_id(raw), raw, now)
+        self._gossip.send_proof(proof, self._clock.now_ns())
 
     def _detach(self) -> None:
         """Take out tips that nobody vouches for; not while something becomes solid on them."""
@@ -574,92 +489,13 @@ class Ledger:
             return None
         return row.raw if row is not None else None
 
-    def _announce(self, now: int) -> None:
-        have = Have(
-            self.name,
-            self.fleet.id,
-            self.dag.heights(),
-            self._digest(),
-            self.tangle.pruned,
-            tuple(sorted(self.proofs)),
-            self.order.final,
-            self._checkpoints.newest,
-        )
-        self._have_at = now
-        # Robots take turns, so that after a silence somebody is heard soon.
-        interval = round(self._config.have_interval * SECOND)
-        turn = interval * self.index // self.dag.members
-        self._have_due = now + interval - (now - turn) % interval
-        self._bytes_sent += have.size
-        self._transport.broadcast_have(have)
-
-    def _fetch(self, now: int) -> None:
-        heights = self.dag.heights()
-        request = None
-        if not self._issuer.is_stuck:
-            request = self._catchup.poll(now, self._peers.known, self._is_beyond)
-        request = request or self._fetcher.poll(
-            now,
-            heights,
-            self._intake.waiting,
-            self._intake.missing(),
-            self._peers.known,
-            self.tangle.unvouched,
-        )
-        if request is not None:
-            self._ask(request)
-
-    def _ask(self, request: Request) -> None:
-        self._bytes_sent += request.size
-        self._transport.send_request(request.target, request)
-
-    def _is_beyond(self, peer: Peer) -> bool:
-        """Tell whether a teammate pruned records that are not here."""
-        return any(
-            base > height
-            for issuer, (base, height) in enumerate(
-                zip(peer.bases, self.dag.heights(), strict=False)
-            )
-            if issuer not in self.tangle.unvouched
-        )
-
     def _refuse(self, error: RefusedError, sender: str) -> None:
         self._refused[error.reason] += 1
         if error.reason is not Refusal.FLEET:
             log.debug('%s: from %.80r: %s', self.name, sender, error)
-        elif sender not in self._foreign_fleets and len(self._foreign_fleets) < MAX_ROBOTS:
-            self._foreign_fleets.add(sender)
+        elif sender not in self._strangers and len(self._strangers) < MAX_ROBOTS:
+            self._strangers.add(sender)
             log.warning('%s: not our fleet, nothing of it is taken: %s', self.name, error)
-
-    def _digest(self) -> bytes:
-        return self.dag.digest.to_bytes(ID_BYTES, 'big')
-
-    def _accepted_heights(self, now: int) -> tuple[int, ...]:
-        if self._accepted is None:
-            newest = [self.dag.newest(robot) for robot in range(self.dag.members)]
-            self._accepted = accepted_heights(
-                [entry.seen if entry is not None else None for entry in newest],
-                [robot.weight for robot in self.fleet.robots],
-                [robot for robot in range(self.dag.members) if self._is_active(robot, now)],
-                {issuer: proof.seq for issuer, proof in self.proofs.items()} | self.dag.forks,
-            )
-        return self._accepted
-
-    @staticmethod
-    def _is_accepted(entry: Entry, heights: tuple[int, ...]) -> bool:
-        return entry.issuer != FOREIGN and entry.record.seq < heights[entry.issuer]
-
-    def _is_active(self, robot: int, now: int) -> bool:
-        """Tell whether a robot was heard from lately, itself or by a record others passed on."""
-        if robot == self.index:
-            return True
-        if robot in self.tangle.unvouched:
-            return False
-        since = now - round(self._config.active_window * SECOND)
-        newest = self.dag.newest(robot)
-        return self._peers.heard_since(self.fleet.robots[robot].name, since) or (
-            newest is not None and newest.record.issued_at >= since
-        )
 
     def _alarm(self, now: int) -> str:
         alarms = [self._store_alarm and f'not issuing: {self._store_alarm}']
@@ -673,10 +509,10 @@ class Ledger:
             alarms.append('not issuing: own records wait for parents that are fetched')
         elif self._history.is_missing:
             alarms.append('own records are missing here and are fetched from teammates')
-        elif self._history.is_lost and self._peers.unheard:
+        elif self._history.is_lost and self._gossip.peers.unheard:
             alarms.append(
                 'not issuing: the ledger here is empty or damaged and own records may be with '
-                f'teammates; waiting to hear {self._peers.unheard} more of them'
+                f'teammates; waiting to hear {self._gossip.peers.unheard} more of them'
             )
         if own and own.record.issued_at > now + self._config.future_tolerance * SECOND:
             alarms.append('the clock is behind the own last record: was it set back?')

@@ -7,10 +7,9 @@ entries and the same orders, in whichever sequence they come.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
-from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.block import decode_block, ID_BYTES
@@ -27,11 +26,9 @@ from collab_robots.tangle.record import (
     Record,
     RECORD_TAG,
 )
+from collab_robots.tangle.roots import choose_roots, describe, install, ROOT_WINDOW
 from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
 from collab_robots.tangle.snapshot import Attested, Snapshot
-
-ROOT_WINDOW = 500  # final records
-ROOT_LAG = 60 * SECOND
 
 
 class Stored(Protocol):
@@ -181,7 +178,7 @@ class Tangle:
         self._root_ids = {root.id for root in cut.roots}
         first = cut.slot // self.finality.leaders
         for root in cut.roots:
-            entry = self.dag.install(root)
+            entry = install(self.dag, root)
             self._roots.append(entry)
             if entry.round >= first:
                 self.finality.add(entry)
@@ -223,7 +220,7 @@ class Tangle:
                 self._final_set.to_bytes(ID_BYTES, 'big'),
                 slot,
                 tuple(self._final_heights),
-                self.dag.describe(self._roots, self._final_forks),
+                describe(self.dag, self._roots, self._final_forks),
             )
         )
 
@@ -260,41 +257,6 @@ class Tangle:
                     found.add(parent)
                     stack.append(parent)
         return sorted(found, key=key_of)
-
-
-def choose_roots(
-    held: Sequence[Entry], span: tuple[int, int], round_: int, forks: Mapping[int, int]
-) -> list[Entry]:
-    """
-    Return the final records that others may still name, or that decide later slots.
-
-    Where a robot is away since a while, its next record names what it knew then: so, for each
-    robot, what was final shortly before its newest final record, or issued shortly after.
-
-    :param held: the roots of the cut before and what became final since, in final order.
-    :param span: positions of the cut before and of this one.
-    :param round_: of the slot that is decided next.
-    :param forks: lowest final seq that an issuer used twice, for those who did.
-    """
-    newest = {entry.issuer: entry for entry in held if entry.issuer != FOREIGN}
-    away = [
-        (last.position - ROOT_WINDOW, last.record.issued_at + ROOT_LAG)
-        for issuer, last in newest.items()
-        if issuer not in forks
-    ]
-
-    def is_root(entry: Entry) -> bool:
-        record = entry.record
-        return (
-            entry.round >= round_
-            or entry.position >= span[1] - ROOT_WINDOW
-            or (entry.issuer == FOREIGN and entry.position >= span[0])
-            or newest.get(entry.issuer) is entry
-            or (entry.issuer in forks and record.seq >= forks[entry.issuer] - 1)
-            or any(entry.position >= first and record.issued_at <= until for first, until in away)
-        )
-
-    return [entry for entry in held if is_root(entry)]
 
 
 def decode(raw: bytes) -> Record:
