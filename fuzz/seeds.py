@@ -108,6 +108,8 @@ def seeds() -> dict[str, list[bytes]]:
             bytes(range(256)),
             # A client's block, then a full disk, twice, while a record names it.
             bytes([10, 0, 0, 0, 0, 0, 8, 0, 1, 16, 8, 0, 1, 16]),
+            # A client's block is posted here while another robot's record waits for it.
+            bytes([10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 139]),
             # Two records of one robot with one number, and one that goes on with the first.
             bytes([0, 1, 3, 0, 0, 0, 8, 0, 0, 1, 3, 0, 0, 0, 9, 0, 0, 1, 2, 0, 0, 1, 16, 0]),
         ],

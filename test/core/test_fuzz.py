@@ -6,8 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 import pytest
 
+from collab_robots.core.clock import ManualClock
+from collab_robots.tangle.block import block_id, encode_block, GENESIS
+from collab_robots.tangle.record import encode_record, sign_record
+from fuzz.ledgers import quiet_ledger, START
 from fuzz.seeds import seeds
-from fuzz.targets import CORPUS, TARGETS, try_out
+from fuzz.targets import CORPUS, FLEET, KEYS, TARGETS, try_out
 
 GOOD = {
     target: sorted(path.read_bytes() for path in (CORPUS / target).iterdir()) for target in TARGETS
@@ -73,3 +77,21 @@ def test_a_fault_is_not_taken_for_a_refusal(monkeypatch):
     monkeypatch.setattr('fuzz.targets.decode_block', lambda data: data[99999])
     with pytest.raises(IndexError):
         try_out('block', b'')
+
+
+def test_a_record_goes_on_when_the_clients_block_that_it_names_is_posted_here():
+    """Found by fuzzing: what a robot attached itself did not wake what waited for it."""
+    clock = ManualClock(START)
+    ledger = quiet_ledger(FLEET, KEYS[0], clock)
+    foreign = encode_block([GENESIS], b'client', b'hello')
+    first = sign_record(KEYS[1], FLEET.id, 0, [GENESIS], START)
+    second = sign_record(
+        KEYS[1], FLEET.id, 1, [block_id(encode_record(first)), block_id(foreign)], START
+    )
+    for record in (first, second):
+        ledger.receive_block(encode_record(record), FLEET.robots[1].name)
+    assert ledger.status().heights[1] == 1
+    ledger.post(foreign)
+    clock.advance(5.0)
+    ledger.tick()
+    assert ledger.status().heights[1] == 2
