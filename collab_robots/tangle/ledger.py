@@ -20,7 +20,7 @@ from collab_robots.tangle.approval import Approval, Status
 from collab_robots.tangle.block import decode_block, GENESIS, ID_BYTES, MAX_PARENTS
 from collab_robots.tangle.block_store import BlockStore, Row
 from collab_robots.tangle.checkpoints import Checkpoints
-from collab_robots.tangle.dag import Entry, FOREIGN
+from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.gossip import Gossip
 from collab_robots.tangle.intake import Intake
@@ -387,9 +387,10 @@ class Ledger:
     def _issue(self, now: int) -> None:
         foreign = self._posted.take(self.tangle) if not self._issuer.is_stuck else []
         for item in foreign:
-            self._attach(item, self.dag.place(item.id, item.record, FOREIGN))
+            self._intake.add(item)  # and whoever waits for it
+        named = [self.dag.entries[item.id] for item in foreign if item.id in self.dag.entries]
         try:
-            entry, raw = self._issuer.issue(now, [self.dag.entries[item.id] for item in foreign])
+            entry, raw = self._issuer.issue(now, named)
         except StoreError as error:
             self._store_failed(error, now)
             return

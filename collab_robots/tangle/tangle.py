@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Protocol
 
-from collab_robots.core.errors import RefusedError, StoreError
+from collab_robots.core.errors import Refusal, RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.block import decode_block, ID_BYTES
 from collab_robots.tangle.block_store import Row
@@ -178,6 +178,8 @@ class Tangle:
         self._root_ids = {root.id for root in cut.roots}
         first = cut.slot // self.finality.leaders
         for root in cut.roots:
+            if root.round > first:
+                raise RefusedError(Refusal.SNAPSHOT, f'a root of round {root.round}, not final')
             entry = install(self.dag, root)
             self._roots.append(entry)
             if entry.round >= first:
