@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle import repair as tool
+from collab_robots.tangle.store import Store
 
 
 def repair(db: Path, fleet: Fleet, robot: str | None, dry_run: bool) -> dict[str, Any]:
@@ -24,7 +26,12 @@ def repair(db: Path, fleet: Fleet, robot: str | None, dry_run: bool) -> dict[str
         fleet.index_of(robot)
     damage = tool.find_damage(db, fleet)
     if not damage:
-        return {'ledger': str(db), 'damage': ''}
+        with closing(Store.read(db)) as store:
+            return {
+                'ledger': str(db),
+                'damage': '',
+                'warning': store.meta.get('incomplete', ''),
+            }
     saved = tool.salvage(db, fleet)
     if robot and saved.robot and robot != saved.robot:
         raise ConfigError(f'{db}: is the ledger of {saved.robot!r}, not of {robot!r}')
@@ -56,7 +63,11 @@ def repair(db: Path, fleet: Fleet, robot: str | None, dry_run: bool) -> dict[str
 def in_words(report: dict[str, Any]) -> str:
     """Tell what :func:`repair` found and did."""
     if not report['damage']:
-        return f'{report["ledger"]}: nothing is damaged'
+        warning = report['warning'] and (
+            f', but {report["warning"]}; the robot fetches it from the others, and issues '
+            'nothing before it has heard all of them'
+        )
+        return f'{report["ledger"]}: nothing is damaged{warning}'
     lines = [report['damage'], f'pages that are lost or hold a lost row: {report["bad_pages"]}']
     for name, chain in report['records'].items():
         gaps = ', '.join(

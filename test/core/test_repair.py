@@ -156,7 +156,7 @@ def test_one_damaged_block_costs_it_and_what_came_after_it(team: Team, tmp_path:
     kept = check_kept(path, team, 99)
     assert [row for row in team.rows if row in kept] == kept, 'times and depths as they were'
     assert Path(report['damaged_file']).read_bytes() == before
-    assert run(path)[1].endswith('nothing is damaged\n')
+    assert 'nothing is damaged, but it was repaired' in run(path)[1]
     path.write_bytes(path.read_bytes()[: 6 * PAGE])
     assert run(path)[0] == OK
     assert len(list(path.parent.glob('ledger.db.damaged-?'))) == 2
@@ -205,6 +205,15 @@ def test_what_was_only_in_the_wal_is_kept_beyond_its_damage(team: Team, tmp_path
     flip(wal, 32 + 24 + 10)  # SQLite takes nothing of it any more
     saved = salvage(path, team.fleet)
     assert set(saved.rows) == set(team.rows)
+
+
+def test_a_lost_end_is_told(team: Team, tmp_path: Path) -> None:
+    path = team.copy(tmp_path, crashed=True)
+    path.with_name('ledger.db-wal').unlink()
+    with closing(Store(path, team.fleet, 'robot1')):
+        pass
+    code, told = run(path)
+    assert code == OK and 'its end is lost: commits ' in told and 'heard all' in told
 
 
 def test_the_robot_must_not_run(team: Team, tmp_path: Path) -> None:
