@@ -29,7 +29,7 @@ from collab_robots.tangle.sync import Transport
 LIMITS = {'accepted': 2, 'final': 3}  # message delays: the lower bounds of theory
 STEP = 0.1  # s of virtual time
 WARM_UP = 40  # steps, or tenths of a second
-QUIET = 30  # steps until a team that heard one record is silent again
+QUIET = 30  # steps at most until a team that heard one record is silent again
 EAGER = LedgerConfig(min_interval=0.0, heartbeat_interval=0.0)
 
 
@@ -103,6 +103,11 @@ class LockStep:
         for ledger in self.ledgers:
             ledger.hold = True
 
+    @property
+    def blocks(self) -> int:
+        """How many blocks were said in the last step."""
+        return sum(method == 'receive_block' for _, method, _ in self._said)
+
     def step(self) -> None:
         """Let all hear, then let all speak."""
         self.clock.advance(STEP)
@@ -171,6 +176,8 @@ def _in_delays(robots: int, records: int, seed: int, steady: bool) -> dict[str, 
         step(everybody or (turn % robots,))
         for _ in range(0 if steady else QUIET):
             step()
+            if not team.blocks:
+                break
     probe.watches = False
     for _ in range(WARM_UP):
         step(everybody)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -22,8 +21,7 @@ from benchmarks.report import Report
 from collab_robots.tangle.memory import Weather
 
 MIB = 1 << 20
-CONSTANT = Weather(delay=(0.02, 0.02))
-USUAL = Weather()
+WEATHER = Weather()
 
 
 class Part(str, Enum):
@@ -81,33 +79,41 @@ class Bench:
 
     def latency(self) -> None:
         """Measure in message delays, and in ms of the virtual network."""
-        records = 8 if self._quick else 48
-        seconds = 4.0 if self._quick else 16.0
-        delays = list(self._each('delays', lambda n: latency.in_delays(n, records, self._seed)))
+        delays = list(self._each('delays', self._delays))
         least = ' and '.join(map(str, latency.LIMITS.values()))
         self._latency_table(
             f'Latency in message delays, lock-step network; in theory at least {least}',
             'delays',
             delays,
         )
-        for name, weather in (('constant', CONSTANT), ('usual', USUAL)):
-            times = list(self._each('ms', partial(self._ms, seconds=seconds, weather=weather)))
-            shortest, longest = (1e3 * one for one in weather.delay)
-            span = f'{shortest:g} to {longest:g}' if longest > shortest else f'{longest:g}'
-            self._latency_table(
-                f'Latency in ms, virtual network of {span} ms delay, 1 call/s a robot',
-                f'ms_{name}',
-                times,
-            )
+        shortest, longest = (1e3 * one for one in WEATHER.delay)
+        self._latency_table(
+            f'Latency in ms, virtual network of {shortest:g} to {longest:g} ms delay, '
+            '1 call/s a robot',
+            'ms',
+            list(self._each('ms', self._ms)),
+        )
 
-    def _ms(self, robots: int, seconds: float, weather: Weather) -> dict[str, Any]:
-        ours = latency.in_ms(robots, seconds, 1.0, self._seed, weather)
-        return {**ours, **latency.models_in_ms(robots, seconds, 1.0, self._seed, weather)}
+    def _delays(self, robots: int) -> dict[str, Any]:
+        records = max(4, (32 if self._quick else 192) // robots)
+        return latency.in_delays(robots, records, self._seed)
+
+    def _ms(self, robots: int) -> dict[str, Any]:
+        seconds = self._seconds(robots, 16.0)
+        ours = latency.in_ms(robots, seconds, 1.0, self._seed, WEATHER)
+        return {**ours, **latency.models_in_ms(robots, seconds, 1.0, self._seed, WEATHER)}
+
+    def _seconds(self, robots: int, most: float) -> float:
+        """Return for how long to simulate: the work grows faster than with the team's square."""
+        return most / 4 if self._quick else max(2.0, most * min(1.0, 8 / robots))
 
     def throughput(self) -> None:
         """Measure records/s of a team at full pace."""
-        seconds = 2.0 if self._quick else 6.0
-        figures = list(self._each('records/s', lambda n: team.throughput(n, seconds, self._seed)))
+        figures = list(
+            self._each(
+                'records/s', lambda n: team.throughput(n, self._seconds(n, 8.0), self._seed)
+            )
+        )
         rows = [
             [
                 one['robots'],
@@ -125,8 +131,9 @@ class Bench:
 
     def traffic(self) -> None:
         """Count the bytes/s of a robot."""
-        seconds = 4.0 if self._quick else 20.0
-        figures = list(self._each('bytes/s', lambda n: team.traffic(n, seconds, self._seed)))
+        figures = list(
+            self._each('bytes/s', lambda n: team.traffic(n, self._seconds(n, 16.0), self._seed))
+        )
         rows = [
             [
                 one['robots'],

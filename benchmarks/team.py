@@ -13,7 +13,7 @@ from collab_robots.tangle.memory import make_team
 from collab_robots.tangle.memory_store import MemoryStore
 from collab_robots.tangle.settings import LedgerConfig
 
-WARM_UP = 4.0  # s
+WARM_UP = 3.0  # s
 
 
 class _Team:

@@ -48,7 +48,7 @@ def test_ledger(tmp_path):
     options = [option for part in parts for option in ('--part', part)]
     printed, written = run('ledger', tmp_path / 'ledger.json', *options)
     figures = written['figures']
-    assert set(figures) == {'pipeline', 'delays', 'ms_constant', 'ms_usual', *parts} - {'latency'}
+    assert set(figures) == {'delays', 'ms', *parts} - {'latency'}
     assert figures['pipeline']['records_per_s'] > 0
     assert figures['pipeline']['reverted'] == 0
     assert sum(figures['pipeline']['shares'].values()) == pytest.approx(1)
