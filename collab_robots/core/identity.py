@@ -12,6 +12,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from collab_robots.core.errors import ConfigError, KeyFileError
+from collab_robots.core.files import sync_folder
 
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -36,6 +37,18 @@ def unused_marker(key: Path) -> Path:
     ledger is not taken for a new one.
     """
     return key.with_name(f'{key.name}.unused')
+
+
+def mark_used(key: Path) -> None:
+    """
+    Remove the marker of an unused key, durably, before anybody sees what was signed with it.
+
+    :raises OSError: if it stays.
+    """
+    marker = unused_marker(key)
+    if marker.exists():
+        marker.unlink()
+        sync_folder(marker.parent)
 
 
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:

@@ -20,7 +20,7 @@ from collab_robots.contract.view import Task, View
 from collab_robots.core.clock import Clock, SECOND
 from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
-from collab_robots.core.identity import PrivateKey, unused_marker
+from collab_robots.core.identity import mark_used, PrivateKey, unused_marker
 from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.ledger_http import HTTP_PARAMETERS, LedgerHttp
@@ -108,7 +108,7 @@ class LedgerNode(Node):
         self._http = LedgerHttp(values, self._time)
         self._store = Store(Path(values['store']), fleet, self._name)
         self._key = key
-        self._unused = unused_marker(Path(values['key']))
+        self._key_file = Path(values['key'])
         self._periods = (values['tick_period'], values['status_period'])
         self._ledger: Ledger
         self._starter = self.create_timer(values['tick_period'], self._join)
@@ -124,7 +124,7 @@ class LedgerNode(Node):
             self._time,
             radio,
             self._config,
-            fresh=self._unused.exists(),
+            fresh=unused_marker(self._key_file).exists(),
             state=self._runner,
         )
         self._execute()  # snapshots ask the runner for states, and it takes them from this order
@@ -156,11 +156,11 @@ class LedgerNode(Node):
 
     def _mark_used(self) -> None:
         try:
-            self._unused.unlink(missing_ok=True)
+            mark_used(self._key_file)
         except OSError as error:
             raise ConfigError(
-                f'{self._unused}: cannot be removed ({error.strerror}); it would let this robot '
-                'start anew after it lost its ledger'
+                f'{unused_marker(self._key_file)}: cannot be removed ({error.strerror}); '
+                'it would let this robot start anew after it lost its ledger'
             ) from None
 
     def each_round(self) -> None:

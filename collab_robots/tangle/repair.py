@@ -17,6 +17,7 @@ import os
 from pathlib import Path
 
 from collab_robots.core.errors import ConfigError, RefusedError, StoreError
+from collab_robots.core.files import sync_folder
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.block import decode_block, GENESIS, MAX_BLOCK_BYTES
 from collab_robots.tangle.block_store import Row
@@ -148,9 +149,7 @@ def repair(path: Path, fleet: Fleet, robot: str, saved: Salvage) -> Path:
             with suppress(FileNotFoundError):
                 os.replace(f'{path}{suffix}', f'{old}{suffix}')
         os.replace(new, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         raise StoreError(f'{path}: cannot be repaired: {error.strerror}') from None
     finally:

@@ -20,6 +20,7 @@ from pathlib import Path
 import sqlite3
 
 from collab_robots.core.errors import StoreError
+from collab_robots.core.files import sync_folder
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.block_store import BlockStore, Row
 from collab_robots.tangle.salvage import PAGE
@@ -242,6 +243,8 @@ class Store(StoreReader):
             self._db.execute(statement)
         self._write_meta(meta)
         self._db.execute('COMMIT')
+        if self._lock is not None:
+            sync_folder(Path(self._path).parent)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -129,6 +129,8 @@ class StoreReader:
             if 'malformed' in str(error) or 'decode' in str(error) or 'no such' in str(error):
                 raise self._damaged(error) from None
             raise StoreError(f'{self._path}: {error}') from None
+        except OSError as error:
+            raise StoreError(f'{self._path}: {error.strerror}') from None
         except (sqlite3.Error, TypeError, ValueError, OverflowError) as error:
             raise self._damaged(error) from None
 

@@ -15,7 +15,7 @@ from collab_robots import __version__
 from collab_robots.cli import app, BAD_INPUT, FAILED, OK
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
-from collab_robots.core.identity import PrivateKey, unused_marker
+from collab_robots.core.identity import mark_used, PrivateKey, unused_marker
 from collab_robots.explorer.run import Kill, Options, prepare, robot_command, simulator_command
 from collab_robots.explorer.settings import default_world, parse_kill, parse_split
 
@@ -142,6 +142,9 @@ def test_fleet_init_makes_keys_once(tmp_path: Path) -> None:
     for robot in ('scout', 'mule'):
         assert 'has signed nothing yet' in unused_marker(tmp_path / robot / 'key').read_text()
         assert sorted(path.name for path in (tmp_path / robot).iterdir()) == ['key', 'key.unused']
+        for _ in range(2):  # a second time, after a crash, is no error
+            mark_used(tmp_path / robot / 'key')
+            assert not unused_marker(tmp_path / robot / 'key').exists()
     again = RUNNER.invoke(app, arguments)
     assert again.exit_code == BAD_INPUT and 'never overwritten' in again.stderr
 
