@@ -104,6 +104,11 @@ def seeds() -> dict[str, list[bytes]]:
             b'\2\0\0\0\0' + bytes([len(foreign)]) + foreign + b'\1',
             b'\0\2\2' + bytes([64]) + b'0' * 64 + b'\0\0\0' + b'\0\0\3\0\0\0\0',
         ],
+        'disk': [
+            b'',
+            bytes([0, 5, 1, 0, 2, 3]) + b'abc',
+            bytes([0, 7, 0, 0, 1, 3]) + b'abc' + bytes([1, 2, 0, 9, 0]),
+        ],
         'ledger': [
             bytes(range(256)),
             # A client's block, then a full disk, twice, while a record names it.

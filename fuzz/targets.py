@@ -31,6 +31,7 @@ from collab_robots.tangle.sync import (
     Request,
 )
 from collab_robots.tangle.tangle import Tangle
+from fuzz.disks import damage
 from fuzz.ledgers import play, quiet_ledger
 from fuzz.reader import Reader
 
@@ -191,9 +192,14 @@ def ledger(data: bytes) -> None:
     play(FLEET, KEYS, Reader(data))
 
 
+def disk(data: bytes) -> None:
+    """Open and repair a ledger's file after its disk failed; what is taken is what was there."""
+    damage(FLEET, KEYS, Reader(data))
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     function.__name__: function
-    for function in (block, record, have, request, chunk, proof, snapshot, rest, ledger)
+    for function in (block, record, have, request, chunk, proof, snapshot, rest, ledger, disk)
 }
 
 

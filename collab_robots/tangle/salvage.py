@@ -37,29 +37,28 @@ class Pages:
         self._main = _read(path)
         self._wal = _read(path.with_name(f'{path.name}-wal'))
         self._frames: dict[int, list[int]] = {}  # page number: where in the -wal, oldest first
-        salt = self._wal[_WAL_HEADER + 8 : _WAL_HEADER + 16]  # of the first frame
-        for at in range(_WAL_HEADER, len(self._wal), _FRAME_HEADER + PAGE):
-            if at + _FRAME_HEADER <= len(self._wal) and self._wal[at + 8 : at + 16] == salt:
-                (number,) = _U32.unpack_from(self._wal, at)
-                self._frames.setdefault(number, []).append(at + _FRAME_HEADER)
+        salt = self._wal[16:24]  # frames with another one are left over from before
+        frames = range(_WAL_HEADER, len(self._wal) - _FRAME_HEADER, _FRAME_HEADER + PAGE)
+        for at in sorted(frames, key=lambda at: self._wal[at + 8 : at + 16] == salt):
+            (number,) = _U32.unpack_from(self._wal, at)
+            self._frames.setdefault(number, []).append(at + _FRAME_HEADER)
         self._free = self._freelist()
 
     def rescue(self, take: Callable[[Values], bool]) -> int:
         """
-        Hand over every row of every table.
+        Hand over every row of every table, of all versions of a page the newest first.
 
-        :param take: tells whether a row is good. Where one is not, its page's older versions are
-            handed over, too, so that the same row may come several times.
-        :returns: how many pages hold a row that is lost or cannot be read at all.
+        So the same row may come several times, and what was deleted lately may come again.
+
+        :param take: tells whether a row is good.
+        :returns: how many pages cannot be read or hold a row that is not good.
         """
         bad = 0
         last = -(-len(self._main) // PAGE)
         for number in sorted({*range(1, last + 1), *self._frames} - self._free):
-            for page in self._versions(number):
-                if self._rescue_page(page, _HEADER if number == 1 else 0, take):
-                    break
-            else:
-                bad += 1
+            start = _HEADER if number == 1 else 0
+            good = [self._rescue_page(page, start, take) for page in self._versions(number)]
+            bad += not good[0]
         return bad
 
     def _rescue_page(self, page: bytes, start: int, take: Callable[[Values], bool]) -> bool:
