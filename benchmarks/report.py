@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 FOLDER = Path('runs/benchmarks')
-WIDTH = 110  # of what goes into a file or a pipe
+WIDTH = 120  # of what goes into a file or a pipe
 PACKAGES = ('cbor2', 'pynacl', 'pyrevm')
 
 

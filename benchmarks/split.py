@@ -389,7 +389,6 @@ everywhere; bytes: sent until equal sets, of the least that could do (limit {LIM
 COLUMNS = (
     'protocol',
     'kept %',
-    'lost',
     'taken back',
     'usable %',
     'done %',
@@ -412,13 +411,12 @@ def _row(outcomes: Sequence[Outcome]) -> list[Any]:
     return [
         outcomes[0].protocol,
         f'{100 * min(one.kept for one in outcomes):.4g}',
-        round(_median(one.lost for one in outcomes)),
         round(_median(one.withdrawn for one in outcomes)),
         usable,
         done,
         '/'.join(f'{stop:.0f}' for stop in stops),
         f'{statistics.median(sets):.1f}' if sets else None,
-        after + (f' ({never} never)' if equal and never else ''),
+        after + (f', {never} never' if equal and never else ''),
         f'{statistics.median(costs):.2f}x' if costs else None,
     ]
 
