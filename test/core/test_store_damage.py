@@ -3,6 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 import shutil
+import sqlite3
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ import pytest
 from collab_robots.core.errors import StoreError
 from collab_robots.tangle.block import block_id
 from collab_robots.tangle.block_store import Row
-from collab_robots.tangle.memory import make_team
+from collab_robots.tangle.memory import make_team, MemoryNetwork
 from collab_robots.tangle.store import Store
 
 FLEET, _ = make_team(2)
@@ -188,3 +189,44 @@ def test_disk_stays_flat_while_old_blocks_are_dropped(tmp_path):
             sizes.append(sum((tmp_path / name).stat().st_size for name in FILES))
         assert len(list(store.load())) == 500
     assert max(sizes[40:]) <= max(sizes[10:20]) * 1.05
+
+
+def test_damage_after_opening_is_found_when_the_block_is_read(tmp_path):
+    path = tmp_path / 'ledger.db'
+    with closing(Store(path, FLEET, NAME)) as store:
+        write(store, rows(0, 4))
+        with closing(sqlite3.connect(path)) as disk:
+            disk.execute('UPDATE blocks SET raw = ? WHERE seq = 1 AND issuer = 0', (b'other',))
+            disk.commit()
+        good, bad = rows(0, 4)[0], rows(0, 4)[2]
+        assert store.get(good.id) == good
+        for reading in (lambda: store.get(bad.id), lambda: store.chain(0, 0, 9)):
+            with pytest.raises(StoreError, match=r'block 1 of robot 0 is not as.*ledger repair'):
+                reading()
+        write(store, rows(4, 6))
+        assert store.get(rows(4, 5)[0].id)
+
+
+def test_a_ledger_goes_on_when_it_is_asked_for_a_damaged_block(tmp_path):
+    team, keys = make_team(4)
+    network = MemoryNetwork(team, 1)
+    path = tmp_path / 'ledger.db'
+    first = network.start(keys[0], Store(path, team, team.robots[0].name))
+    for key in keys[1:3]:
+        network.start(key)
+    network.run(3.0)
+    first.submit(b'this is lost')
+    network.run(3.0)
+    network.stop(team.robots[1].name)
+    network.stop(team.robots[2].name)
+    with closing(sqlite3.connect(path)) as disk:
+        disk.execute("UPDATE blocks SET depth = 999 WHERE instr(raw, 'this is lost')")
+        assert disk.total_changes == 1
+        disk.commit()
+    last = network.start(keys[3])
+    network.run(3.0)
+    assert 'not as it was written' in first.status().alarm
+    first.submit(b'said nevertheless')
+    network.run(5.0)
+    assert last.status().waiting or last.status().blocks == 0
+    assert any(b'said nevertheless' in e.record.calls for e in first.dag.entries.values())
