@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 
+from collab_robots.core.clock import SECOND
 from collab_robots.sim.protocol.memo import replaced
+from collab_robots.tangle.dag import Dag
 from collab_robots.tangle.finality import Finality
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.quorum import Quorum
+
+_ACTIVE = 2.0  # s
 
 
 class Breakage(str, Enum):
@@ -41,26 +45,30 @@ class Breakage(str, Enum):
     def boot(self, ledger: Ledger) -> None:
         """Break one ledger that was just started."""
         if self is Breakage.DENOMINATOR:
-            ledger.dag.quorum = ledger.finality._quorum = ActiveQuorum(ledger)
+            weights = [robot.weight for robot in ledger.fleet.robots]
+            quorum = ActiveQuorum(ledger.dag, weights)
+            ledger.finality._quorum = quorum
 
 
 class ActiveQuorum(Quorum):
     """
     At least 2/3 of the weight heard lately: what GoShimmer's approval weight counts.
 
-    :param ledger: it knows whom it heard.
+    :param dag: whose newest records tell who was heard.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, dag: Dag, weights: Sequence[int]) -> None:
+        super().__init__(weights)
+        self._dag = dag
 
     def reached(self, mask: int) -> bool:
         """Tell whether these robots are enough of those that are active."""
-        now = self._ledger._clock.now_ns()
-        robots = self._ledger.fleet.robots
-        active = [i for i in range(len(robots)) if self._ledger._is_active(i, now)]
-        weight = sum(robots[i].weight for i in active if mask >> i & 1)
-        return 3 * weight >= 2 * sum(robots[i].weight for i in active)
+        newest = [self._dag.newest(issuer) for issuer in range(self._dag.members)]
+        times = [entry.record.issued_at if entry is not None else 0 for entry in newest]
+        since = max(times) - round(_ACTIVE * SECOND)
+        active = [issuer for issuer, at in enumerate(times) if at >= since]
+        weight = sum(self._weights[issuer] for issuer in active if mask >> issuer & 1)
+        return 3 * weight >= 2 * sum(self._weights[issuer] for issuer in active)
 
 
 def _half(quorum: Quorum, mask: int) -> bool:

@@ -214,7 +214,10 @@ class Run:
                     near |= self._hears[other]
                     for side in sides:
                         near |= side if side >> other & 1 and other not in two_faced else 0
-        return near | sum(1 << liar for liar in scenario.liars)
+        if not scenario.conspiracy:
+            return near
+        silent = {liar for liar in scenario.liars if scenario.faults[liar] is Fault.SILENT}
+        return near | sum(1 << liar for liar in scenario.liars - silent)
 
     # Robots
 

@@ -134,22 +134,28 @@ def draw(seed: int, robots: int | None = None) -> Scenario:
     """
     Draw a scenario.
 
+    In one of five all liars plot together while the network is good: the two faces of each are
+    then rivals for one leader slot at the same moment.
+
     :param robots: team size; drawn, too, if not given.
     """
     rng = random.Random(f'scenario {seed}')
     drawn = rng.choices(TEAMS, _SHARES)[0]
     robots = robots or drawn
     faulty = rng.sample(range(robots), (robots - 1) // 3)
-    plot = rng.choice((None, None, Fault.TWO_FACED, Fault.EQUIVOCATE))
+    ambush = rng.random() < 0.2
+    plot = Fault.TWO_FACED if ambush else rng.choice((None, None, None, Fault.EQUIVOCATE))
     faults = {robot: plot or rng.choice(list(Fault)) for robot in faulty}
     phases = tuple(_phases(rng, robots))
+    if ambush and rng.random() < 0.7:
+        phases = phases[:1]
     span = max(phases[-1].start, 4.0)
     return Scenario(
         seed=seed,
         robots=robots,
         faults=faults,
-        conspiracy=rng.random() < 0.6,
-        weather=_weather(rng),
+        conspiracy=ambush or rng.random() < 0.6,
+        weather=_weather(rng, ambush),
         phases=phases,
         crashes=tuple(_crashes(rng, robots, faults, span)),
         skews=tuple(_skew(rng) for _ in range(robots)),
@@ -159,8 +165,10 @@ def draw(seed: int, robots: int | None = None) -> Scenario:
     )
 
 
-def _weather(rng: random.Random) -> Weather:
+def _weather(rng: random.Random, good: bool) -> Weather:
     shortest = rng.uniform(0.001, 0.05)
+    if good:
+        return Weather((shortest, shortest + 0.02))
     return Weather(
         delay=(shortest, shortest + rng.choice((0.02, 0.1, 0.4))),
         loss=rng.choice((0.0, 0.0, 0.05, 0.2)),
