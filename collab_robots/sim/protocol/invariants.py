@@ -220,14 +220,14 @@ def robots_agree(account: Account, ledgers: Iterable[Ledger]) -> None:
                 raise ViolatedError(
                     'robots_agree', ledger.name, f'{what}: {mine!r}, {first.name}: {theirs!r}'
                 )
-        for mine, theirs in zip_longest(ledger.order.tentative, first.order.tentative):
-            if mine is None or theirs is None or mine.id != theirs.id:
+        for own, other in zip_longest(ledger.order.tentative, first.order.tentative):
+            if own is None or other is None or own.id != other.id:
                 raise ViolatedError(
                     'robots_agree',
                     ledger.name,
                     f'{len(ledger.order.tentative)} tentative records, {first.name}: '
                     f'{len(first.order.tentative)}; the first that differ: '
-                    f'{mine and tag(mine)}, {theirs and tag(theirs)}',
+                    f'{own and tag(own)}, {other and tag(other)}',
                 )
 
 

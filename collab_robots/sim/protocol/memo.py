@@ -16,7 +16,8 @@ from typing import Any
 
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle import intake
-from collab_robots.tangle.record import Record
+from collab_robots.tangle.block import block_id, decode_block
+from collab_robots.tangle.record import decode_record, Record, verify_record
 
 _SIZE = 20_000  # blocks
 
@@ -37,7 +38,6 @@ def replaced(owner: Any, **values: Callable[..., Any]) -> Iterator[None]:
 @contextmanager
 def remember_checks() -> Iterator[None]:
     """Let the ledgers of this process share the results of their checks, as long as it lasts."""
-    verify_record = intake.verify_record
     issuers: dict[tuple[Record, bytes], int] = {}
 
     def verify_once(record: Record, fleet: Fleet) -> int:
@@ -49,9 +49,9 @@ def remember_checks() -> Iterator[None]:
 
     with replaced(
         intake,
-        block_id=lru_cache(_SIZE)(intake.block_id),
-        decode_block=lru_cache(_SIZE)(intake.decode_block),
-        decode_record=lru_cache(_SIZE)(intake.decode_record),
+        block_id=lru_cache(_SIZE)(block_id),
+        decode_block=lru_cache(_SIZE)(decode_block),
+        decode_record=lru_cache(_SIZE)(decode_record),
         verify_record=verify_once,
     ):
         yield
