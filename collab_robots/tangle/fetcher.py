@@ -10,6 +10,8 @@ from collab_robots.tangle.peers import Peer
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.sync import lacking, MAX_IDS, Request
 
+MIN_WINDOW = 16  # records asked for at a time, at least
+
 
 class Fetcher:
     """Decides whom to ask for what: one request at a time, another robot if nothing comes."""
@@ -21,6 +23,7 @@ class Fetcher:
         self._left = 0  # of what was asked, after the last progress
         self._progress_at = 0
         self._arrived = 0
+        self._window = config.request_records
 
     @property
     def is_asking(self) -> bool:
@@ -77,9 +80,12 @@ class Fetcher:
             if peer is not None:
                 peer.failures = 0
         if left == 0:
+            self._window = min(2 * self._window, self._config.request_records)
             return True
         if now - self._progress_at < self._config.request_timeout * SECOND:
             return False
+        if left == _count(self._asked):  # the link may be slow
+            self._window = max(self._window // 2, MIN_WINDOW)
         if peer is not None and left == _count(self._asked):
             backoff = self._config.request_timeout * 2 ** min(peer.failures, 16)
             peer.failures += 1
@@ -106,11 +112,11 @@ class Fetcher:
                 own[issuer] if issuer in unvouched else height
                 for issuer, height in enumerate(peers[name].heights)
             ]
-            ranges = lacking(own, waiting, claimed, self._config.request_records)
+            ranges = lacking(own, waiting, claimed, self._window)
             if ranges:
                 return Request(self._name, name, ranges)
         # Only what no announcement explains: an announced range brings its parents, too.
-        ids = tuple(missing)[:MAX_IDS]
+        ids = tuple(missing)[: min(self._window, MAX_IDS)]
         if ids and near:
             names = [name for _, _, name in near]
             brought = missing[ids[0]]

@@ -34,7 +34,7 @@ an invariant of ``collab-robots ledger sim``):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -130,7 +130,7 @@ class Finality:
                     one.yes = reduce(or_, (1 << vote.issuer for vote in one.votes), 0)
                     one.certified = reduce(or_, (1 << known.issuer for known in one.certifiers), 0)
 
-    def can_help(self, own: Entry | None, tips: Iterable[Entry]) -> bool:
+    def can_help(self, own: Entry | None, tips: Sequence[Entry]) -> bool:
         """
         Tell whether a record on these tips would be a new witness, vote or certifier.
 
@@ -146,13 +146,21 @@ class Finality:
             return True
         if self._quorum.reached(support | (own.support if own.round == round_ else 0)):
             return True
+        past = [own, *tips]
+
+        def visible(entry: Entry) -> bool:
+            return any(one.sees(entry) for one in past)
+
         bit = 1 << own.issuer
         for at in (own.round, own.round - 1):
             for candidate in self._open(at):
-                if at == own.round and not own.sees(candidate.entry):
+                witness = candidate.entry
+                if at == own.round and not own.sees(witness) and visible(witness):
                     return True
                 if not candidate.certified & bit and self._quorum.reached(candidate.yes):
-                    return True
+                    votes = (1 << vote.issuer for vote in candidate.votes if visible(vote))
+                    if self._quorum.reached(reduce(or_, votes, 0)):
+                        return True
         return False
 
     def _open(self, round_: int) -> Iterator[Candidate]:

@@ -11,7 +11,7 @@ from collab_robots.core.identity import PrivateKey
 from collab_robots.tangle.block import block_id, GENESIS, MAX_PARENTS
 from collab_robots.tangle.block_store import BlockStore, Row
 from collab_robots.tangle.dag import Entry, FOREIGN
-from collab_robots.tangle.order import key_of
+from collab_robots.tangle.order import Key, key_of
 from collab_robots.tangle.record import (
     encode_record,
     LEDGER_CALL,
@@ -116,6 +116,7 @@ class Issuer:
         accepted: tuple[int, ...],
         posted: bool = False,
         behind: bool = False,
+        oldest: int = 0,
     ) -> bool:
         """
         Tell whether it is time for a record.
@@ -129,6 +130,7 @@ class Issuer:
         :param posted: clients' blocks wait for a record to name them.
         :param behind: a teammate has fewer final records. It may need help although all is final
             here: records of an equivocator that counted here may be gone.
+        :param oldest: ns; tips issued before would not be named.
         """
         if self._signed is not None or self._issued_at is None:
             since = float('inf')
@@ -138,20 +140,21 @@ class Issuer:
         config, dag = self._config, self._dag
         if self._signed is not None or ((self._queue or posted) and since >= config.min_interval):
             return True
+        if since < self._pace:
+            return False
         unvouched = self._tangle.unvouched
         newest = dag.newest(self._me)
         seen = newest.seen if newest is not None else (0,) * dag.members
-        if since >= self._pace and (
-            any(
-                calls.heights[robot] > seen[robot]
-                for robot in range(dag.members)
-                if robot not in unvouched
-            )
-            or (calls.unfinal and self._tangle.finality.can_help(newest, dag.tips.values()))
-        ):
+        tips = self.tips(newest, oldest)
+        if any(
+            tip.seen[robot] > seen[robot] < calls.heights[robot]
+            for tip in tips
+            for robot in range(dag.members)
+            if robot not in unvouched
+        ) or (calls.unfinal and self._tangle.finality.can_help(newest, tips)):
             return True
         return since >= config.keepalive_interval and (
-            (behind and self._tangle.finality.can_help(newest, dag.tips.values()))
+            (behind and self._tangle.finality.can_help(newest, tips))
             or now - calls.newest_at < config.active_window * SECOND
             or any(
                 calls.heights[robot] > accepted[robot]
@@ -169,17 +172,20 @@ class Issuer:
         """Tell whether the last own record is long enough ago for one that answers others."""
         return self._issued_at is None or (now - self._issued_at >= self._pace * SECOND)
 
-    def issue(self, now: int, foreign: Sequence[Entry] = ()) -> tuple[Entry, bytes]:
+    def issue(
+        self, now: int, foreign: Sequence[Entry] = (), since: int = 0
+    ) -> tuple[Entry, bytes]:
         """
         Make a record of the calls that wait, or none, and write it to the disk.
 
         :param now: ns, local clock.
         :param foreign: at most ``MAX_FOREIGN`` foreign tips that it shall name.
+        :param since: ns; tips issued before are not named.
         :returns: its entry, not attached to the DAG yet, and its block.
         :raises StoreError: if it is not durable; it must not be sent then. Call again later.
         """
         if self._signed is None:
-            self._signed = self._sign(now, foreign)
+            self._signed = self._sign(now, foreign, since)
         signed, raw = self._signed
         # Placed again: if the disk failed meanwhile, the DAG may have grown.
         entry = self._dag.place(signed.id, signed.record, self._me)
@@ -192,9 +198,9 @@ class Issuer:
         self._issued_at = now
         return entry, raw
 
-    def _sign(self, now: int, foreign: Sequence[Entry]) -> tuple[Entry, bytes]:
+    def _sign(self, now: int, foreign: Sequence[Entry], since: int) -> tuple[Entry, bytes]:
         own = self._dag.newest(self._me)
-        tips = [*foreign, *self.tips(own)][: MAX_PARENTS - 1]
+        tips = [*foreign, *self.tips(own, since)][: MAX_PARENTS - 1]
         calls: list[bytes] = []
         size = 0
         while self._queue and len(calls) < MAX_CALLS:
@@ -216,18 +222,28 @@ class Issuer:
         raw = encode_record(record)
         return self._dag.place(block_id(raw), record, self._me), raw
 
-    def tips(self, own: Entry | None = None) -> list[Entry]:
+    def tips(self, own: Entry | None = None, since: int = 0) -> list[Entry]:
         """
-        Return the tips to approve, besides ``own``, the own previous record, oldest first.
+        Return the tips to approve, besides ``own``, the own previous record.
 
-        What is oldest is approved in time however many robots there are. What nobody vouches for
-        is left out.
+        Whose records wait longest for the robot's approval comes first, so that in large teams
+        each gets its turn. What nobody vouches for is left out.
+
+        :param since: ns; tips issued before are left out, too.
         """
-        unvouched = self._tangle.unvouched
+        dag, unvouched = self._dag, self._tangle.unvouched
+
+        def waits_since(tip: Entry) -> Key:
+            seen = own.seen[tip.issuer] if own is not None else 0
+            return key_of(dag.at(tip.issuer, seen) or tip)
+
         tips = [
             tip
-            for tip in self._dag.tips.values()
-            if tip is not own and tip.issuer not in unvouched and not tip.stale
+            for tip in dag.tips.values()
+            if tip is not own
+            and tip.issuer not in unvouched
+            and not tip.stale
+            and tip.record.issued_at >= since
         ]
-        tips.sort(key=key_of)
+        tips.sort(key=waits_since)
         return tips

@@ -99,6 +99,7 @@ class Ledger:
         self._commit_due = _NEVER
         self._strangers: set[str] = set()
         self._store_alarm = ''
+        self._old_at = _NEVER  # when a record arrived that was issued long before
         self._signed = 0  # own records in the store
         self._begin()
         self._history = OwnHistory(store.incomplete or not (self._signed or fresh), config)
@@ -381,7 +382,8 @@ class Ledger:
             return
         accepted = self._approval.heights(now)
         behind = self._gossip.peers.is_behind(self._calls.final, now)
-        if self._issuer.is_due(now, self._calls, accepted, bool(self._posted), behind):
+        oldest = self._oldest_to_name(now)
+        if self._issuer.is_due(now, self._calls, accepted, bool(self._posted), behind, oldest):
             self._issue(now)
 
     def _issue(self, now: int) -> None:
@@ -390,7 +392,7 @@ class Ledger:
             self._intake.add(item)  # and whoever waits for it
         named = [self.dag.entries[item.id] for item in foreign if item.id in self.dag.entries]
         try:
-            entry, raw = self._issuer.issue(now, named)
+            entry, raw = self._issuer.issue(now, named, self._oldest_to_name(now))
         except StoreError as error:
             self._store_failed(error, now)
             return
@@ -400,6 +402,19 @@ class Ledger:
         for item in foreign:
             self._gossip.send(item.id, item.raw, now)
         self._gossip.send(entry.id, raw, now)
+
+    def _oldest_to_name(self, now: int) -> int:
+        """
+        Return since when tips were issued that a record may name, ns.
+
+        Any, unless the robot is catching up. Then a tip may be one only because what follows is
+        not here yet: final for long, and pruned by others, who could not read the record.
+        """
+        lately = now - round(self._config.active_window * SECOND)
+        is_behind = self._gossip.peers.have_more(self.dag.heights(), self.tangle.unvouched)
+        if is_behind or now < self._old_at + round(self._config.silence * SECOND):
+            return lately
+        return 0
 
     def _commit(self, now: int) -> None:
         try:
@@ -436,6 +451,9 @@ class Ledger:
     def _note(self, entry: Entry) -> None:
         self._approval.forget()
         self._calls.note(entry)
+        now = self._clock.now_ns()
+        if entry.record.issued_at < now - self._config.active_window * SECOND:
+            self._old_at = now
         self._checkpoints.note(entry)
         if entry.issuer == self.index:
             self._signed = max(self._signed, entry.record.seq + 1)

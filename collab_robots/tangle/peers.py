@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from collab_robots.core.clock import SECOND
@@ -94,6 +95,20 @@ class Peers:
     def is_behind(self, final: int, now: int) -> bool:
         """Tell whether the final order of a teammate that is near is shorter than that."""
         return any(self.known[name].final < final for name in self.near(now))
+
+    def have_more(self, heights: Sequence[int], passed_over: Collection[int]) -> bool:
+        """
+        Tell whether a teammate announced more than is here.
+
+        :param heights: here, per roster index.
+        :param passed_over: roster indexes that do not matter.
+        """
+        return any(
+            claimed > height
+            for peer in self.known.values()
+            for issuer, (claimed, height) in enumerate(zip(peer.heights, heights, strict=True))
+            if issuer not in passed_over
+        )
 
     def claimed(self, issuer: int) -> int:
         """Return the greatest height of an issuer that anybody announced."""
