@@ -71,9 +71,10 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
 
 
 def test_a_fault_is_not_taken_for_a_refusal(monkeypatch):
+    good = seeds()['block'][0]
     monkeypatch.setattr('fuzz.targets.encode_block', lambda *fields: b'other bytes')
     with pytest.raises(AssertionError):
-        try_out('block', GOOD['block'][0])
+        try_out('block', good)
     monkeypatch.setattr('fuzz.targets.decode_block', lambda data: data[99999])
     with pytest.raises(IndexError):
         try_out('block', b'')
