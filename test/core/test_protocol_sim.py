@@ -33,9 +33,10 @@ def test_no_invariant_breaks_in_300_seeds():
     ]
     assert not broken, '\n'.join(broken)
     assert len(outcomes) == SEEDS
-    # The runs are not empty: each team size, final records, equivocators that were found.
+    # The runs are not empty: each team size, final records, pruned ones, equivocators found.
     assert set(Counter(one.robots for one in outcomes)) == set(TEAMS)
     assert all(one.final >= one.robots for one in outcomes)
+    assert sum(one.pruned > 0 for one in outcomes) > SEEDS / 20
     assert sum(one.proven for one in outcomes) > SEEDS / 10
 
 

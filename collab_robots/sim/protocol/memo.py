@@ -8,7 +8,7 @@ at each time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 import logging
@@ -23,8 +23,8 @@ _SIZE = 20_000  # blocks
 
 
 @contextmanager
-def replaced(owner: Any, **values: Callable[..., Any]) -> Iterator[None]:
-    """Give a module or a class other functions, as long as it lasts."""
+def replaced(owner: Any, **values: Any) -> Iterator[None]:
+    """Give a module or a class other functions or constants, as long as it lasts."""
     before = {name: getattr(owner, name) for name in values}
     try:
         for name, value in values.items():

@@ -22,8 +22,9 @@ from collab_robots.sim.protocol.liars import (
     TwoFaced,
     Withholder,
 )
-from collab_robots.sim.protocol.memo import quiet_ledgers, remember_checks
+from collab_robots.sim.protocol.memo import quiet_ledgers, remember_checks, replaced
 from collab_robots.sim.protocol.scenario import Crash, Fault, name, Phase, Scenario
+from collab_robots.tangle import tangle
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.finality import Finality
 from collab_robots.tangle.issuer import matters
@@ -60,6 +61,7 @@ class Outcome:
     :param records: that honest robots issued.
     :param final: in the final order.
     :param seconds: of virtual time.
+    :param pruned: final records that the robot which kept the fewest dropped.
     :param proven: equivocators that were proven.
     :param digest: of the whole run: equal digests are equal runs.
     """
@@ -69,6 +71,7 @@ class Outcome:
     violation: Violation | None
     records: int
     final: int
+    pruned: int
     seconds: float
     proven: int
     digest: str
@@ -114,7 +117,12 @@ class Run:
         """Let it happen."""
         violation = None
         try:
-            with quiet_ledgers(), remember_checks(), self._breakage.applied():
+            with (
+                quiet_ledgers(),
+                remember_checks(),
+                replaced(tangle, ROOT_WINDOW=self.scenario.root_window),
+                self._breakage.applied(),
+            ):
                 self._happen()
         except ViolatedError as error:
             violation = Violation(error.invariant, error.robot, self.now, error.detail)
@@ -127,6 +135,7 @@ class Run:
             violation=violation,
             records=len(self.account.born),
             final=len(self.account.final),
+            pruned=max((ledger.order.base for ledger in self.ledgers), default=0),
             seconds=self.now,
             proven=max((len(ledger.proofs) for ledger in self.ledgers), default=0),
             digest=self._trace.hexdigest(),

@@ -73,6 +73,8 @@ class Scenario:
     :param calls: when who submits a call.
     :param quiet_at: when the liars fall silent, and each honest robot submits its last call.
     :param snapshot_interval: final records between two snapshots.
+    :param root_window: final records that a snapshot keeps beyond what robots that are away need;
+        fewer than there really are, so that a short run prunes, too.
     """
 
     seed: int
@@ -86,6 +88,7 @@ class Scenario:
     calls: tuple[tuple[float, int], ...]
     quiet_at: float
     snapshot_interval: int
+    root_window: int
 
     @property
     def healed_at(self) -> float:
@@ -105,7 +108,7 @@ class Scenario:
             f'{self.robots} robots, {len(self.faults)} of them faulty; delays '
             f'{self.weather.delay[0] * 1e3:.0f}–{self.weather.delay[1] * 1e3:.0f} ms, loss '
             f'{self.weather.loss:.0%}, duplication {self.weather.duplication:.0%}, a snapshot '
-            f'every {self.snapshot_interval} final records'
+            f'every {self.snapshot_interval} final records that keeps {self.root_window} of them'
         )
         for robot, fault in sorted(self.faults.items()):
             yield f'{name(robot)} {fault.value}'
@@ -162,6 +165,7 @@ def draw(seed: int, robots: int | None = None) -> Scenario:
         calls=tuple(_calls(rng, robots, span + 1.0)),
         quiet_at=span + rng.uniform(2.5, 4.0),
         snapshot_interval=robots * rng.choice((15, 40, 10_000)),
+        root_window=rng.choice((20, 500)),
     )
 
 
