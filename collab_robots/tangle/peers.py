@@ -98,15 +98,14 @@ class Peers:
 
     def have_more(self, heights: Sequence[int], passed_over: Collection[int]) -> bool:
         """
-        Tell whether a teammate announced more than is here.
+        Tell whether robots of more than a third of the weight announced more than is here.
 
         :param heights: here, per roster index.
         :param passed_over: roster indexes that do not matter.
         """
         return any(
-            claimed > height
-            for peer in self.known.values()
-            for issuer, (claimed, height) in enumerate(zip(peer.heights, heights, strict=True))
+            self.vouched(issuer) > height
+            for issuer, height in enumerate(heights)
             if issuer not in passed_over
         )
 

@@ -114,7 +114,7 @@ def test_two_robots_agree_on_a_task_over_nothing_but_a_third_ones_server(
     assert [(heard[-1].tasks[0].cell_x, heard[-1].tasks[0].cell_y) for heard in tasks] == [
         (5, 7)
     ] * 3
-    harness.wait(lambda: all(heard[-1].final >= 1 for heard in statuses))
+    harness.wait(lambda: all(heard and heard[-1].final >= 1 for heard in statuses))
     assert [heard[-1].alarm for heard in statuses] == [''] * 3
 
 
