@@ -98,4 +98,4 @@ def test_a_pruned_file_is_read_on_from_its_snapshot(team):
         assert summary['final_root'] == team.runners[robot].final_root().hex()
     known = {}
     one = read_history(team.path(0), FLEET, NAMES[0], (), known)
-    assert one.calls['bid'] > 0 and len(known) == 1
+    assert one.calls and len(known) == 1
