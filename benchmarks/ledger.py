@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ import typer
 from benchmarks import cost, latency, pipeline, team, week
 from benchmarks.report import Report
 from collab_robots.tangle.memory import Weather
+from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
 
 MIB = 1 << 20
 WEATHER = Weather()
@@ -48,7 +50,14 @@ class Bench:
     """
 
     def __init__(
-        self, report: Report, robots: list[int], quick: bool, seed: int, days: float, folder: Path
+        self,
+        report: Report,
+        robots: list[int],
+        quick: bool,
+        seed: int,
+        days: float,
+        folder: Path,
+        interval: int,
     ) -> None:
         self._report = report
         self._robots = robots
@@ -56,6 +65,7 @@ class Bench:
         self._seed = seed
         self._days = days
         self._folder = folder
+        self._interval = interval
 
     def run(self, part: Part) -> None:
         """Run one part: print its table, keep its figures."""
@@ -182,6 +192,7 @@ class Bench:
                 self._days,
                 self._folder,
                 self._seed,
+                replace(week.PACE, snapshot_interval=self._interval),
                 advance=lambda done: progress.update(task, completed=done),
             )
         curve = figures['curve']
@@ -189,7 +200,10 @@ class Bench:
             [one['hours'], one['memory'] / MIB, one['disk'] / MIB, one['held'], one['final']]
             for one in curve[:: max(1, len(curve) // 14)]
         ]
-        title = f'One of 4 robots over {self._days:g} simulated days, 1 record/s each'
+        title = (
+            f'One of 4 robots over {self._days:g} simulated days, 1 record/s each, '
+            f'a snapshot every {self._interval:,} records'
+        )
         columns = ('hours', 'memory MiB', 'disk MiB', 'blocks held', 'final')
         self._report.table('week', title, columns, rows, figures)
 
@@ -269,6 +283,9 @@ def main(
     folder: Annotated[
         Path | None, typer.Option(help='Where --part week keeps its ledger, to go on later.')
     ] = None,
+    interval: Annotated[
+        int, typer.Option('--snapshot-interval', min=10, help='Final records; of --part week.')
+    ] = SNAPSHOT_INTERVAL,
     quick: Annotated[
         bool, typer.Option('--quick', help='Small sizes, about half a minute.')
     ] = False,
@@ -289,12 +306,14 @@ def main(
     sizes = robots or ([4] if quick else [4, 8, 16, 32])
     chosen = parts or USUAL_PARTS
     options = {'parts': [part.value for part in chosen], 'robots': sizes, 'seed': seed}
-    report = Report('ledger', {**options, 'quick': quick, 'days': days})
+    report = Report(
+        'ledger', {**options, 'quick': quick, 'days': days, 'snapshot_interval': interval}
+    )
     with TemporaryDirectory() as temporary:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         length = 0.001 if quick else days
-        bench = Bench(report, sizes, quick, seed, length, folder or Path(temporary))
+        bench = Bench(report, sizes, quick, seed, length, folder or Path(temporary), interval)
         for part in chosen:
             bench.run(part)
     report.write(out)

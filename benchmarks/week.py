@@ -37,6 +37,7 @@ def measure(
     days: float,
     folder: Path,
     seed: int,
+    config: LedgerConfig = PACE,
     samples: int = 100,
     advance: Callable[[float], None] = lambda done: None,
 ) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def measure(
     mates, workload = Mates(fleet, keys), Workload(fleet, seed, PLACES)
     runner = Runner(fleet)
     ear = cast(Transport, _Ear(mates))
-    ledger = Ledger(fleet, keys[0], store, clock, ear, PACE, fresh=True, state=runner)
+    ledger = Ledger(fleet, keys[0], store, clock, ear, config, fresh=True, state=runner)
     runner.follow(ledger.order)
     newest = [entry for entry in map(ledger.dag.newest, range(ROBOTS)) if entry is not None]
     for entry in newest:
