@@ -10,6 +10,7 @@ from collab_robots.tangle.peers import Peer
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.sync import lacking, MAX_IDS, Request
 
+IDS_BESIDE = 16  # asked for together with ranges, at most
 MIN_WINDOW = 16  # records asked for at a time, at least
 
 
@@ -113,9 +114,8 @@ class Fetcher:
                 for issuer, height in enumerate(peers[name].heights)
             ]
             ranges = lacking(own, waiting, claimed, self._window)
-            if ranges:
-                return Request(self._name, name, ranges)
-        # Only what no announcement explains: an announced range brings its parents, too.
+            if ranges:  # and some that no range may explain
+                return Request(self._name, name, ranges, tuple(missing)[:IDS_BESIDE])
         ids = tuple(missing)[: min(self._window, MAX_IDS)]
         if ids and near:
             names = [name for _, _, name in near]

@@ -109,7 +109,10 @@ class Intake:
         limit = now + self._config.future_tolerance * SECOND
         for item in [early for early in self._early.values() if early.record.issued_at <= limit]:
             del self._early[item.id]
-            self.add(item)
+            if item.issuer in self._tangle.unvouched:
+                self._vouch(item)
+            else:
+                self.add(item)
 
     def _take(self, raw: bytes, sender: str, now: int, asked: bool) -> bool:
         if len(raw) > MAX_BLOCK_BYTES:
