@@ -106,9 +106,7 @@ class Finality:
             self._nominate(entry)
         self._vote(entry)
         self._certify(entry)
-        if entry.round > self._top[entry.issuer]:
-            self._top[entry.issuer] = entry.round
-            self._dirty = True
+        self._pass_rounds(entry)
         if not self._dirty:
             return []
         self._dirty = False
@@ -196,7 +194,7 @@ class Finality:
                     elif entry.round <= round_:
                         continue
                     candidate.no |= bit
-                    self._dirty = True
+                    self._dirty |= self._quorum.reached(candidate.no)
 
     def _is_alone(self, candidate: Candidate, rivals: list[Candidate], entry: Entry) -> bool:
         """Tell whether no other candidate of the slot is in an entry's past."""
@@ -226,6 +224,17 @@ class Finality:
                     candidate.certifiers.append(entry)
                     candidate.certified |= bit
                     self._dirty |= self._quorum.reached(candidate.certified)
+
+    def _pass_rounds(self, entry: Entry) -> None:
+        """Take note that a robot is in a later round; it matters where a quorum is now."""
+        bit, top = 1 << entry.issuer, self._top[entry.issuer]
+        if entry.round <= top:
+            return
+        self._top[entry.issuer] = entry.round
+        for round_ in range(max(top, self.next // self.leaders), entry.round):
+            passed = self._later_than(round_)
+            if self._quorum.reached(passed) and not self._quorum.reached(passed ^ bit):
+                self._dirty = True
 
     def _later_than(self, round_: int) -> int:
         mask = 0
