@@ -144,6 +144,7 @@ def robot_command(run: Run, index: int) -> list[str]:
             'key': str(folder / 'key'),
             'store': str(folder / 'ledger.db'),
             'initial_pose': '[{:.4f}, {:.4f}, {:.6f}]'.format(*run.starts[index]),
+            'snapshot_interval': 1_000_000,  # the report reads the whole ledger
             'pose_file': str(folder / 'pose.json'),
             'use_sim_time': True,
         },

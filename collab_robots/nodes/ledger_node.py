@@ -28,7 +28,7 @@ from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
 from collab_robots.nodes.spin import run
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.ledger import Ledger
-from collab_robots.tangle.settings import LedgerConfig
+from collab_robots.tangle.settings import LedgerConfig, SNAPSHOT_INTERVAL
 from collab_robots.tangle.store import Store
 from collab_robots.tangle.sync import Chunk, Have, Request
 from collab_robots_msgs.msg import (
@@ -51,6 +51,12 @@ PARAMETERS = {
     'store': Parameter('ledger.db', 'Path of the ledger file, made when missing.'),
     'tick_period': Parameter(0.1, 'Time between two looks at what is to be sent, s.', 0.01, 1.0),
     'status_period': Parameter(0.5, 'Time between two status messages, s.', 0.1, 10.0),
+    'snapshot_interval': Parameter(
+        SNAPSHOT_INTERVAL,
+        'Final records between two snapshots; what is older is dropped. The same on all robots.',
+        1_000,
+        1_000_000,
+    ),
     **HTTP_PARAMETERS,
 }
 
@@ -87,7 +93,8 @@ class LedgerNode(Node):
                 'each robot has its own'
             )
         self._fleet = fleet
-        self._config = config
+        interval = values['snapshot_interval']
+        self._config = config or LedgerConfig(snapshot_interval=interval)
         self._time = RosClock(self)
         self._runner = Runner(fleet)
         self._view = View(self._runner)

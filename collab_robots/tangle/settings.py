@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SNAPSHOT_INTERVAL = 10_000
+SNAPSHOT_INTERVAL = 2_000
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,9 @@ def test_flood_of_requests_brings_no_more_than_the_budget():
             refused += 1
     assert refused > 500
     assert sent <= CONFIG.answer_burst + 10 * CONFIG.answer_rate
-    list(answerer.answer(replace(REQUEST, sender='robot_02'), {}, 10 * SECOND))  # others do not suffer
+    list(
+        answerer.answer(replace(REQUEST, sender='robot_02'), {}, 10 * SECOND)
+    )  # others do not suffer
 
 
 # Whole teams
