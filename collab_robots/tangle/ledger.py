@@ -193,18 +193,20 @@ class Ledger:
             self._store_failed(error, now)
 
     def receive_chunk(self, chunk: Chunk) -> None:
-        """Take a piece of a snapshot; what is wrong with it is counted, not raised."""
+        """
+        Take a piece of a snapshot; what is wrong with it is counted, not raised.
+
+        :raises StoreError: if the fleet attests a snapshot that nothing here can go on from.
+        """
         now = self._clock.now_ns()
         try:
             data = self._gossip.hear_chunk(chunk, now)
             if data is not None:
-                self._take_snapshot(data)
+                self._take_snapshot(data, now)
                 self._gossip.served(True, chunk.sender, now)
         except RefusedError as error:
             self._refuse(error, chunk.sender)
             self._gossip.served(False, chunk.sender, now)
-        except StoreError as error:
-            self._store_failed(error, now)
 
     def close(self) -> None:
         """Write what was received to the disk and close the store."""
@@ -321,12 +323,14 @@ class Ledger:
             except RefusedError as error:
                 raise StoreError(f'the stored snapshot is damaged: {error}') from None
 
-    def _take_snapshot(self, data: bytes) -> None:
+    def _take_snapshot(self, data: bytes, now: int) -> None:
         """
         Begin anew with a snapshot from a teammate; own later records and others' are kept.
 
-        :raises RefusedError: if it is not what a third of the weight attests.
-        :raises StoreError: if it cannot be stored; nothing has changed then.
+        If the disk does not take it, nothing has changed, and it is fetched again.
+
+        :raises RefusedError: if it is not what more than a third of the weight attests.
+        :raises StoreError: if it is, and it does not fit what runs here.
         """
         if self._issuer.is_stuck:
             raise RefusedError(Refusal.SNAPSHOT, 'an own record is not on the disk yet')
@@ -335,7 +339,11 @@ class Ledger:
             raise RefusedError(Refusal.SNAPSHOT, f'position {cut.position} is final here already')
         tangle = Tangle(self.fleet, self._config.snapshot_interval)
         tangle.install(cut)  # refuses what does not fit together
-        self._store.save_snapshot(cut.index, data, ())
+        try:
+            self._store.save_snapshot(cut.index, data, ())
+        except StoreError as error:
+            self._store_failed(error, now)
+            return
         self.tangle = Tangle(self.fleet, self._config.snapshot_interval)
         self._issuer.begin(self.tangle)
         self._begin()
