@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+import signal
 from typing import Any
 
 import typer
@@ -41,3 +42,12 @@ def print_pairs(summary: dict[str, Any]) -> None:
             value = f'{value:.4g}'
         table.add_row(key.replace('_', ' '), str(value))
     Console().print(table)
+
+
+def interrupt_on_term() -> None:
+    """Let SIGTERM end a command as Ctrl-C does."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)

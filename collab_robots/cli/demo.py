@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-import signal
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from collab_robots.cli.common import FAILED, OK, plain_errors, print_pairs
+from collab_robots.cli.common import FAILED, interrupt_on_term, OK, plain_errors, print_pairs
 
 demo_app = typer.Typer()
-
-
-def _interrupt_on_term() -> None:
-    def interrupt(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
 
 
 @demo_app.command(
@@ -133,7 +125,7 @@ def demo(
                 f'ROS or the messages are missing ({error}); run: make setup'
             ) from None
 
-        _interrupt_on_term()
+        interrupt_on_term()
         console = Console(stderr=as_json)
         live = console.is_terminal and not headless
         screen = LiveScreen(console, duration) if live else PlainScreen(console)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing, suppress
 from enum import Enum
 import json
 from pathlib import Path
@@ -13,7 +14,13 @@ from typing import Annotated, Any, TYPE_CHECKING
 
 import typer
 
-from collab_robots.cli.common import FAILED, plain_errors, print_pairs
+from collab_robots.cli.common import (
+    FAILED,
+    interrupt_on_term,
+    INTERRUPTED,
+    plain_errors,
+    print_pairs,
+)
 
 if TYPE_CHECKING:
     from collab_robots.sim.protocol.breakage import Breakage
@@ -28,7 +35,8 @@ EPILOG = (
     '  collab-robots ledger sim --seeds 10000 --first-seed 1000 --jobs 2 --json > soak.json\n\n'
     '  collab-robots ledger sim --seeds 1 --first-seed 42 --robots 7\n\n'
     '  collab-robots ledger sim --seeds 50 --break threshold\n\n'
-    'Exit codes: 0 all invariants hold, 1 one does not, 2 wrong input, 130 interrupted.'
+    'Exit codes: 0 all invariants hold, 1 one does not, 2 wrong input, 130 interrupted '
+    '(the summary is of the seeds that were done).'
 )
 
 
@@ -93,12 +101,16 @@ def simulate(
         )
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task('Simulating', total=seeds)
-            for outcome in run_all(range(first_seed, first_seed + seeds), robots, breakage, jobs):
-                done.append(outcome)
-                progress.advance(task)
-                if outcome.violation is not None:
-                    failed = sum(one.violation is not None for one in done)
-                    _tell(console, outcome, robots, breakage, out if failed <= _DRAWN else None)
+            outcomes = run_all(range(first_seed, first_seed + seeds), robots, breakage, jobs)
+            interrupt_on_term()
+            with suppress(KeyboardInterrupt), closing(outcomes):  # what is done counts
+                for outcome in outcomes:
+                    done.append(outcome)
+                    progress.advance(task)
+                    if outcome.violation is not None:
+                        failed = sum(one.violation is not None for one in done)
+                        drawn = out if failed <= _DRAWN else None
+                        _tell(console, outcome, robots, breakage, drawn)
         summary = _summary(done, first_seed, time.monotonic() - started)
         if as_json:
             typer.echo(json.dumps(summary, indent=2))
@@ -106,6 +118,8 @@ def simulate(
             print_pairs(summary | {'failed_seeds': len(summary['failed_seeds'])})
         if summary['failed_seeds']:
             raise typer.Exit(FAILED)
+        if len(done) < seeds:
+            raise typer.Exit(INTERRUPTED)
 
 
 def _tell(

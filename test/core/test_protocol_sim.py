@@ -212,6 +212,19 @@ def test_command_runs_seeds(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_command_sums_up_what_was_done_when_it_is_interrupted(tmp_path):
+    command = [sys.executable, '-m', 'collab_robots.cli', 'ledger', 'sim', '--json']
+    arguments = ('--seeds', '100000', '--robots', '4', '--break', 'threshold', '--jobs', '2')
+    with subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    ) as process:
+        assert process.stderr.readline().startswith(b'seed ')  # the first that fails
+        process.terminate()
+        summary = json.loads(process.communicate(timeout=60)[0])
+    assert process.returncode == 1
+    assert 0 < len(summary['failed_seeds']) <= summary['seeds'] < 100_000
+
+
 def test_command_tells_what_broke_and_how_to_see_it_again(tmp_path):
     arguments = ('--robots', '4', '--break', 'threshold', '--jobs', '2')
     result = command('--seeds', '20', *arguments, '--json', cwd=tmp_path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -26,7 +26,7 @@ def run(seed: int, robots: int | None = None, breakage: Breakage = Breakage.NONE
 
 def run_all(
     seeds: range, robots: int | None = None, breakage: Breakage = Breakage.NONE, jobs: int = 1
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """
     Yield the outcome of each seed, in their order.
 
