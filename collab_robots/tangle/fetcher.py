@@ -24,6 +24,7 @@ class Fetcher:
         self._left = 0  # of what was asked, after the last progress
         self._progress_at = 0
         self._arrived = 0
+        self._turn = 0
         self._window = config.request_records
 
     @property
@@ -115,13 +116,22 @@ class Fetcher:
             ]
             ranges = lacking(own, waiting, claimed, self._window)
             if ranges:  # and some that no range may explain
-                return Request(self._name, name, ranges, tuple(missing)[:IDS_BESIDE])
-        ids = tuple(missing)[: min(self._window, MAX_IDS)]
+                return Request(self._name, name, ranges, self._some(missing, IDS_BESIDE))
+        ids = self._some(missing, min(self._window, MAX_IDS))
         if ids and near:
             names = [name for _, _, name in near]
             brought = missing[ids[0]]
             return Request(self._name, brought if brought in names else names[0], (), ids)
         return None
+
+    def _some(self, missing: Mapping[bytes, str], count: int) -> tuple[bytes, ...]:
+        """Return some of the ids, in turn: a liar's records may name what does not exist."""
+        ids = tuple(missing)
+        if len(ids) <= count:
+            return ids
+        start = self._turn % len(ids)
+        self._turn += count
+        return (ids + ids)[start : start + count]
 
 
 def _count(request: Request) -> int:

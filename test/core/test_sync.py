@@ -340,3 +340,22 @@ def test_liar_about_what_it_has_does_not_stop_the_others():
         network.run(0.2)
     assert network.agree()
     assert network.ledgers[NAMES[0]].dag.heights()[1] > 20
+
+
+def test_ids_that_nobody_has_do_not_keep_out_the_others():
+    """A liar's records may name parents that do not exist."""
+    asking = Asking()
+    asking.own = [4, 4, 4, 4]
+    asking.missing = {bytes([n]) * 32: 'robot_01' for n in range(200)}
+    asked = set()
+    for step in range(80):
+        asking.peers = {name: replace(peer, failures=0) for name, peer in asking.peers.items()}
+        now = step * 3 * SECOND
+        for peer in asking.peers.values():
+            peer.heard_at, peer.not_before = now, 0
+        request = asking.fetcher.poll(
+            now, asking.own, asking.waiting, asking.missing, asking.peers, ()
+        )
+        if request is not None:
+            asked.update(request.ids)
+    assert asked == set(asking.missing)
