@@ -76,10 +76,6 @@ class _File:
         """Equal for files that say the same."""
         return frozenset([*(row.id for row in self.rows), self.begun[1] if self.begun else b''])
 
-    def load(self) -> Iterator[Row]:
-        """Yield all blocks."""
-        yield from self.rows
-
     def proofs(self) -> dict[int, tuple[bytes, bytes]]:
         """Return the proofs of equivocation."""
         return self.pairs
@@ -103,7 +99,8 @@ def _read(path: Path, fleet: Fleet) -> _File:
 def _execute(found: _File, fleet: Fleet) -> tuple[Order, Runner]:
     """Order all blocks, as the robot did, and execute their calls."""
     tangle, runner = Tangle(fleet), Runner(fleet)
-    for _ in tangle.load(found):
+    tangle.begin(found)
+    for _ in tangle.load(found.rows):
         pass
     if tangle.snapshot is not None:
         try:

@@ -38,6 +38,11 @@ class _Made(NamedTuple):
     digest: bytes
 
 
+class _Vote(NamedTuple):
+    digest: bytes
+    record: bytes
+
+
 class Checkpoints:
     """
     The snapshots of one robot.
@@ -50,7 +55,7 @@ class Checkpoints:
         self._store = store
         self._state = state
         self._made: dict[int, _Made] = {}
-        self._votes: dict[tuple[int, bytes], dict[int, bytes]] = {}  # record ids by issuer
+        self._votes: dict[int, dict[int, _Vote]] = {}  # by snapshot, then by issuer
         self._before: Cut | None = None  # of the newest attested snapshot
         self.newest = 0
         """Index of the newest attested snapshot."""
@@ -66,8 +71,9 @@ class Checkpoints:
     def note(self, entry: Entry) -> None:
         """Take note of what a solid record attests."""
         for index, digest in attestations(entry.record):
-            if self.newest < index <= self.newest + _KEPT:
-                self._votes.setdefault((index, digest), {})[entry.issuer] = entry.id
+            if self._oldest <= index <= self._tangle.cut_index + _KEPT:
+                votes = self._votes.setdefault(index, {})
+                votes.setdefault(entry.issuer, _Vote(digest, entry.id))
 
     def make(self) -> list[bytes]:
         """Make the snapshots that are due; return the calls that attest them."""
@@ -81,6 +87,7 @@ class Checkpoints:
             while len(self._made) > _KEPT:
                 del self._made[min(self._made)]
             calls.append(attestation(cut.index, digest))
+        self._forget_votes()
         return calls
 
     def prune(self) -> None:
@@ -91,10 +98,14 @@ class Checkpoints:
         """
         for index in sorted(self._made, reverse=True):
             cut, body, digest = self._made[index]
-            votes = self._votes.get((index, digest), {})
+            votes = {
+                issuer: vote.record
+                for issuer, vote in self._votes.get(index, {}).items()
+                if vote.digest == digest
+            }
             if not self._tangle.dag.quorum.reached(sum(1 << issuer for issuer in votes)):
                 continue
-            rows = [self._store.get(identity) for identity in votes.values()]
+            rows = [self._store.get(record) for record in votes.values()]
             data = Attested(body, tuple(row.raw for row in rows if row is not None)).encode()
             behind = self._tangle.behind(self._before) if self._before is not None else []
             self._store.save_snapshot(index, data, [entry.id for entry in behind])
@@ -102,7 +113,7 @@ class Checkpoints:
                 self._tangle.prune(self._before)
             self._before, self.newest, self._stored = cut, index, data
             self._made = {later: made for later, made in self._made.items() if later > index}
-            self._votes = {key: votes for key, votes in self._votes.items() if key[0] > index}
+            self._forget_votes()
             return
 
     def chunks(self, sender: str, request: Request) -> list[Chunk]:
@@ -126,6 +137,15 @@ class Checkpoints:
             for number in request.chunks
             if number < len(parts)
         ]
+
+    @property
+    def _oldest(self) -> int:
+        """Index of the first snapshot that attestations matter of."""
+        return min(self._made, default=self.newest + 1)
+
+    def _forget_votes(self) -> None:
+        oldest = self._oldest
+        self._votes = {index: votes for index, votes in self._votes.items() if index >= oldest}
 
 
 class Catchup:

@@ -291,14 +291,14 @@ class Ledger:
             self.tangle, self._gossip.peers, self.index, self._config.active_window
         )
         self._calls = Calls(len(self.fleet.robots))
-        for entry, final in self.tangle.load(self._store):
+        self.tangle.begin(self._store)
+        if self.tangle.snapshot is not None:
+            self._restore(self.tangle.snapshot)
+        for entry, final in self.tangle.load(self._store.load()):
             self._calls.note(entry)
             for one in final:
                 self._calls.drop(one)
             self._checkpoints.note(entry)
-        snapshot = self.tangle.snapshot
-        if snapshot is not None:
-            self._restore(snapshot)
         if self._state is not None:
             self._state.follow(self.tangle.order)
         self.dag = self.tangle.dag

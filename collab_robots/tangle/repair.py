@@ -96,7 +96,9 @@ def find_damage(path: Path, fleet: Fleet) -> str:
             )
         try:
             store.check()
-            for _ in Tangle(fleet).load(store):
+            tangle = Tangle(fleet)
+            tangle.begin(store)
+            for _ in tangle.load(store.load()):
                 pass
         except StoreError as error:
             return str(error)
@@ -222,8 +224,7 @@ class _Found:
             tangle, store = Tangle(self._fleet), MemoryStore()
             store.save_snapshot(*self.snapshot, ())
             try:
-                for _ in tangle.load(store):
-                    pass
+                tangle.begin(store)
             except StoreError:
                 self.snapshot = None
             else:

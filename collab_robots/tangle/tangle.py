@@ -7,7 +7,7 @@ entries and the same orders, in whichever sequence they come.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 
 from collab_robots.core.errors import Refusal, RefusedError, StoreError
@@ -34,7 +34,6 @@ from collab_robots.tangle.snapshot import Attested, Snapshot
 class Stored(Protocol):
     """The part of a store that is read here; see BlockStore."""
 
-    def load(self) -> Iterator[Row]: ...
     def proofs(self) -> dict[int, tuple[bytes, bytes]]: ...
     def snapshot(self) -> tuple[int, bytes] | None: ...
 
@@ -61,8 +60,9 @@ class Tangle:
         """Ids of those that the snapshot stands for."""
         self.cuts: list[Cut] = []
         """New ones, oldest first; whoever makes snapshots of them takes them out."""
+        self.cut_index = 0
+        """Of the last cut."""
         self._interval = snapshot_interval
-        self._index = 0
         self._roots: list[Entry] = []  # of the last cut
         self._root_ids: set[bytes] = set()
         self._cut_at = 0
@@ -88,7 +88,7 @@ class Tangle:
             for one in batch:
                 self._count(one)
             final += batch
-            if self.order.final // self._interval > self._index:
+            if self.order.final // self._interval > self.cut_index:
                 self._cut(leader)
         return final
 
@@ -121,12 +121,11 @@ class Tangle:
         """The issuers whose blocks count only in the past of another's record."""
         return {FOREIGN, *self.proofs, *self.dag.forks}
 
-    def load(self, store: Stored) -> Iterator[tuple[Entry, list[Entry]]]:
+    def begin(self, store: Stored) -> None:
         """
-        Take what lies in a store; signatures were checked before it was stored.
+        Take the proofs and the snapshot of a store, before its blocks.
 
-        :returns: each entry with those that it made final.
-        :raises StoreError: if a block does not fit the others.
+        :raises StoreError: if one of them is damaged.
         """
         for issuer, (first, second) in store.proofs().items():
             try:
@@ -140,13 +139,22 @@ class Tangle:
                 self.install(self.snapshot.cut)
             except RefusedError as error:
                 raise StoreError(f'the stored snapshot is damaged: {error}') from None
-        for row in store.load():
+
+    def load(self, rows: Iterable[Row]) -> Iterator[tuple[Entry, list[Entry]]]:
+        """
+        Take the blocks of the store that this tangle began with.
+
+        :param rows: parents first; their signatures were checked before they were stored.
+        :returns: each entry with those that it made final.
+        :raises StoreError: if a block does not fit the others.
+        """
+        for row in rows:
             if self.covers(row.issuer, row.seq) or row.id in self.dag.entries:
                 self.superseded.append(row.id)
                 continue
             try:
                 record = decode(row.raw)
-                if stored is not None and self.dag.missing(record.parents):
+                if self.snapshot is not None and self.dag.missing(record.parents):
                     self.orphans.append(row)
                     continue
                 entry = self.dag.place(row.id, record, row.issuer)
@@ -171,7 +179,7 @@ class Tangle:
         self.order = Order(cut.position, cut.final_digest)
         self.finality.next = cut.slot
         self.dag.digest = int.from_bytes(cut.set_digest, 'big')
-        self._index = cut.index
+        self.cut_index = cut.index
         self._final_set = self.dag.digest
         self._final_heights = list(cut.heights)
         self._cut_at, self.pruned = cut.position, cut.heights
@@ -202,7 +210,7 @@ class Tangle:
     def _cut(self, leader: Entry) -> None:
         """Note what a snapshot at the end of a leader's batch holds."""
         order, position, before = self.order, self.order.final, self._cut_at
-        self._index = position // self._interval
+        self.cut_index = position // self._interval
         held = {entry.id: entry for entry in self._roots}
         held.update((entry.id, entry) for entry in order.entries[: position - order.base])
         slot = self.finality.slot_of(leader) + 1
@@ -216,7 +224,7 @@ class Tangle:
         self._cut_at = position
         self.cuts.append(
             Cut(
-                self._index,
+                self.cut_index,
                 position,
                 order.final_digest,
                 self._final_set.to_bytes(ID_BYTES, 'big'),

@@ -115,7 +115,7 @@ def check_kept(path: Path, team: Team, at_least: int) -> list[Row]:
     with closing(Store(path, team.fleet, 'robot1')) as store:
         assert store.incomplete
         kept = list(store.load())
-        entries = [entry for entry, _ in Tangle(team.fleet).load(store)]
+        entries = list(Tangle(team.fleet).load(kept))
     assert len(entries) == len(kept) >= at_least
     whole = {row.id: row for row in team.rows}
     for row in kept:  # when it came is not part of a block, so that may be lost alone
