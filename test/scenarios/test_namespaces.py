@@ -39,8 +39,18 @@ def running(folder: Path, domain: int, **more: Any) -> Iterator[tuple[Network, P
         yield network, team
 
 
+@pytest.fixture
+def fleet(shared: tuple[Network, Processes]) -> Iterator[tuple[Network, Processes]]:
+    """Four robots that hear one another, whatever the test before left behind."""
+    yield shared
+    network, _ = shared
+    network.heal()
+    for robot in NAMES:
+        network.restore(robot)
+
+
 @pytest.fixture(scope='module')
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Network, Processes]]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Network, Processes]]:
     with running(tmp_path_factory.mktemp('namespaces') / 'fleet', domain=71) as (network, team):
         team.start()
         team.wait(lambda: len(team.statuses) == len(NAMES), START)
@@ -109,8 +119,9 @@ def test_two_halves_decide_nothing_and_lose_nothing(fleet: tuple[Network, Proces
     team.watch(5.0)
     assert final(team) == decided
     assert all(count > issued[robot] for robot, count in own(team).items())
-    heights = [status['heights'] for status in team.statuses.values()]
-    assert heights[0] != heights[2] and heights[1] != heights[3]
+    heights = {robot: status['heights'] for robot, status in team.statuses.items()}
+    for here, there in zip(NAMES[:2], NAMES[2:], strict=True):
+        assert heights[here] != heights[there]
     issued = own(team)
     network.heal()
     settle(team)
