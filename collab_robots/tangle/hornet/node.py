@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from enum import Enum
 import json
 import queue
-import threading
 from typing import Any, NamedTuple, Protocol
 
 import aiohttp
 
 from collab_robots.core.errors import ConfigError, RefusedError
 from collab_robots.tangle.block import block_id, decode_block
+from collab_robots.tangle.loop_thread import LoopThread
 from collab_robots.tangle.rest.api import CORE
 from collab_robots.tangle.rest.block_json import (
     block_to_json,
@@ -113,20 +115,16 @@ class HttpNode:
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 2)
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._only_json = False
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name='hornet', daemon=True)
-        self._loop: asyncio.AbstractEventLoop
+        self._thread = LoopThread('hornet', self._connected)
         self._session: aiohttp.ClientSession
 
     def start(self) -> None:
         """Do jobs from now on."""
-        self._loop = asyncio.new_event_loop()
         self._thread.start()
-        self._ready.wait()
 
     def submit(self, job: Job) -> None:
         """Take a job; returns at once."""
-        asyncio.run_coroutine_threadsafe(self._do(job), self._loop)
+        asyncio.run_coroutine_threadsafe(self._do(job), self._thread.loop)
 
     def take(self) -> list[Answer]:
         """Return the answers that came since the last call."""
@@ -134,30 +132,21 @@ class HttpNode:
 
     def close(self) -> None:
         """Hang up; jobs that are under way are dropped."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+        self._thread.close()
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._open())
-        self._ready.set()
-        try:
-            self._loop.run_forever()
-        finally:
-            tasks = asyncio.all_tasks(self._loop)
-            for task in tasks:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-            self._loop.run_until_complete(self._session.close())
-            self._loop.close()
-
-    async def _open(self) -> None:
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[None]:
         self._session = aiohttp.ClientSession(
             headers=self._headers,
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+        async with self._session:
+            yield
+            jobs = asyncio.all_tasks() - {asyncio.current_task()}
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
 
     async def _do(self, job: Job) -> None:
         try:

@@ -9,16 +9,18 @@ other work (:meth:`RestServer.serve_pending`). So it never waits for a slow or h
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 import logging
 import queue
 import socket
-import threading
 from typing import Any, NamedTuple
 
 from aiohttp import web
 
 from collab_robots.core.errors import ConfigError
+from collab_robots.tangle.loop_thread import LoopThread
 from collab_robots.tangle.rest.api import Api
 from collab_robots.tangle.rest.gate import Gate, too_large
 from collab_robots.tangle.rest.limits import Limits
@@ -53,9 +55,7 @@ class RestServer:
         self._limits = limits or Limits()
         self.port = port
         self._jobs: queue.Queue[_Job] = queue.Queue(self._limits.queue)
-        self._thread = threading.Thread(target=self._run, name='rest', daemon=True)
-        self._server: web.Server
-        self._loop: asyncio.AbstractEventLoop
+        self._thread = LoopThread('rest', self._listening)
 
     def start(self) -> None:
         """
@@ -72,7 +72,6 @@ class RestServer:
             raise ConfigError(f'cannot serve at {self._host}:{self.port}: {error}') from None
         self.port = listener.getsockname()[1]
         self._listener = listener
-        self._loop = asyncio.new_event_loop()
         self._thread.start()
 
     def serve_pending(self, limit: int = MAX_SERVED) -> int:
@@ -98,28 +97,20 @@ class RestServer:
 
     def close(self) -> None:
         """Hang up and free the port."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+        self._thread.close()
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._server = _Server(self._answer, self._limits, self._loop)
-        listening = self._loop.run_until_complete(
-            self._loop.create_server(self._server, sock=self._listener)
-        )
-        try:
-            self._loop.run_forever()
-        finally:
-            listening.close()
-            self._loop.run_until_complete(self._server.shutdown(HANG_UP))
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        server = _Server(self._answer, self._limits, self._thread.loop)
+        listening = await self._thread.loop.create_server(server, sock=self._listener)
+        yield
+        listening.close()
+        await server.shutdown(HANG_UP)
 
     async def _answer(self, incoming: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in incoming.headers.items()}
         request = Request(incoming.method, incoming.path, headers)
-        response = self._gate.refuse(request, incoming.remote or '', self._loop.time())
+        response = self._gate.refuse(request, incoming.remote or '', self._thread.loop.time())
         if response is None:
             response = await self._read_and_ask(incoming, request)
         answer = web.Response(
