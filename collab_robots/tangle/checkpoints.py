@@ -159,12 +159,8 @@ class Catchup:
         self._digest = b''
         self._count = 1
         self._pieces: dict[int, bytes] = {}
+        self._began_at = 0
         self._asked_at = 0
-
-    @property
-    def is_busy(self) -> bool:
-        """Tell whether a snapshot is being fetched."""
-        return bool(self._target)
 
     def poll(
         self, now: int, peers: dict[str, Peer], needs: Callable[[Peer], bool]
@@ -174,17 +170,21 @@ class Catchup:
 
         :param needs: tells whether blocks that are lacking here are pruned at a peer.
         """
+        config = self._config
         peer = peers.get(self._target)
         if peer is not None:
-            if now - self._asked_at < self._config.request_timeout * SECOND:
+            if (
+                now - self._asked_at < config.request_timeout * SECOND
+                and now - self._began_at < config.snapshot_timeout * SECOND
+            ):
                 return None
-            self.fail(peer, now)
+            peer.fail(now, config)
         for name, peer in sorted(peers.items(), key=lambda item: item[1].failures):
-            if peer.snapshot and peer.not_before <= now and needs(peer):
+            if peer.snapshot and peer.may_be_asked(now, config) and needs(peer):
                 if (name, peer.snapshot) != (self._target, self._snapshot):
                     self._pieces.clear()
                     self._count, self._digest = 1, b''
-                self._target, self._snapshot = name, peer.snapshot
+                self._target, self._snapshot, self._began_at = name, peer.snapshot, now
                 return self._ask(now)
         self._target = ''
         return None
@@ -211,12 +211,6 @@ class Catchup:
             return None, self._ask(now)
         self._asked_at = now
         return None, None
-
-    def fail(self, peer: Peer, now: int) -> None:
-        """Leave a robot alone for a while that did not answer, or lied."""
-        backoff = self._config.request_timeout * 2 ** min(peer.failures, 16)
-        peer.failures += 1
-        peer.not_before = now + round(min(backoff, self._config.max_backoff) * SECOND)
 
     def done(self) -> None:
         """Stop."""

@@ -86,12 +86,10 @@ class Fetcher:
             return True
         if now - self._progress_at < self._config.request_timeout * SECOND:
             return False
-        if left == _count(self._asked):  # the link may be slow
-            self._window = max(self._window // 2, MIN_WINDOW)
-        if peer is not None and left == _count(self._asked):
-            backoff = self._config.request_timeout * 2 ** min(peer.failures, 16)
-            peer.failures += 1
-            peer.not_before = now + round(min(backoff, self._config.max_backoff) * SECOND)
+        if left == _count(self._asked):
+            self._window = max(self._window // 2, MIN_WINDOW)  # the link may be slow
+            if peer is not None:
+                peer.fail(now, self._config)
         return True
 
     def _choose(
@@ -106,7 +104,7 @@ class Fetcher:
         near = [
             (peer.failures, order, name)
             for order, (name, peer) in enumerate(peers.items())
-            if peer.not_before <= now and now - peer.heard_at < self._config.silence * SECOND
+            if peer.may_be_asked(now, self._config)
         ]
         near.sort()
         for _, _, name in near:

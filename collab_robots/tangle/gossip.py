@@ -76,11 +76,6 @@ class Gossip:
         """Tell whether blocks were asked for and are still to come."""
         return self._fetcher.is_asking
 
-    @property
-    def is_catching_up(self) -> bool:
-        """Tell whether a snapshot is being fetched."""
-        return self._catchup.is_busy
-
     # What is said
 
     def send(self, identity: bytes, raw: bytes, now: int) -> None:
@@ -203,7 +198,7 @@ class Gossip:
         """Take note whether a snapshot was of use; who sent another is left alone for a while."""
         self._catchup.done()
         if not good and sender in self.peers.known:
-            self._catchup.fail(self.peers.known[sender], now)
+            self.peers.known[sender].fail(now, self._config)
 
     # Inside
 

@@ -357,7 +357,7 @@ class Ledger:
         ):
             return False
         own = self.dag.heights()[self.index]
-        if own < self._signed or self._gossip.is_catching_up:
+        if own < self._signed:
             return False
         peers = self._gossip.peers
         if not self._history.is_complete(
@@ -392,15 +392,15 @@ class Ledger:
         behind = self._gossip.peers.is_behind(self._calls.final, now)
         oldest = self._oldest_to_name(now)
         if self._issuer.is_due(now, self._calls, accepted, bool(self._posted), behind, oldest):
-            self._issue(now)
+            self._issue(now, oldest)
 
-    def _issue(self, now: int) -> None:
+    def _issue(self, now: int, oldest: int) -> None:
         foreign = self._posted.take(self.tangle) if not self._issuer.is_stuck else []
         for item in foreign:
             self._intake.add(item)  # and whoever waits for it
         named = [self.dag.entries[item.id] for item in foreign if item.id in self.dag.entries]
         try:
-            entry, raw = self._issuer.issue(now, named, self._oldest_to_name(now))
+            entry, raw = self._issuer.issue(now, named, oldest)
         except StoreError as error:
             self._store_failed(error, now)
             return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
+from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.sync import Have
 
 
@@ -35,6 +36,16 @@ class Peer:
     announced: bool = False
     failures: int = 0
     not_before: int = 0
+
+    def may_be_asked(self, now: int, config: LedgerConfig) -> bool:
+        """Tell whether it was heard lately and is not left alone at ``now`` (ns)."""
+        return self.not_before <= now and now - self.heard_at < config.silence * SECOND
+
+    def fail(self, now: int, config: LedgerConfig) -> None:
+        """Leave it alone for a while, each time longer: it did not answer, or it lied."""
+        backoff = config.request_timeout * 2 ** min(self.failures, 16)
+        self.failures += 1
+        self.not_before = now + round(min(backoff, config.max_backoff) * SECOND)
 
 
 class Peers:

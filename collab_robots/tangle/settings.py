@@ -27,6 +27,7 @@ class LedgerConfig:
     :param have_min_interval: the same after a teammate's announcement differed.
     :param silence: a robot not heard for this long is away.
     :param request_timeout: without any progress another robot is asked.
+    :param snapshot_timeout: a snapshot that takes longer to fetch is asked of another robot.
     :param max_backoff: the longest that a robot which did not answer is left alone.
     :param resend_interval: a block is not sent again within it; all hear one answer.
     :param request_records: records asked for at a time.
@@ -58,6 +59,7 @@ class LedgerConfig:
     have_min_interval: float = 0.5
     silence: float = 2.5
     request_timeout: float = 0.5
+    snapshot_timeout: float = 60.0
     max_backoff: float = 2.0
     resend_interval: float = 0.3
     request_records: int = 128

@@ -1,0 +1,89 @@
+"""Fetching a snapshot: of whom, for how long, and that nobody is silenced meanwhile."""
+
+from collab_robots.core.clock import SECOND
+from collab_robots.tangle.checkpoints import Catchup
+from collab_robots.tangle.memory import make_team, MemoryNetwork
+from collab_robots.tangle.peers import Peer
+from collab_robots.tangle.settings import LedgerConfig
+from collab_robots.tangle.sync import Chunk, Have, MAX_CHUNK_COUNT, Request
+
+FLEET, KEYS = make_team(4)
+NAMES = [robot.name for robot in FLEET.robots]
+CONFIG = LedgerConfig()
+
+
+def peer(heard_at: int = 0) -> Peer:
+    return Peer(heard_at, (0,) * 4, bases=(9,) * 4, snapshot=5)
+
+
+def poll(catchup: Catchup, now: float, peers: dict[str, Peer]) -> str:
+    """Return who is asked at ``now`` (s), if anybody."""
+    request = catchup.poll(round(now * SECOND), peers, lambda peer: True)
+    return request.target if request is not None else ''
+
+
+def test_only_who_was_heard_lately_is_asked_for_a_snapshot() -> None:
+    peers = {NAMES[1]: peer(), NAMES[2]: peer(heard_at=5 * SECOND)}
+    catchup = Catchup(NAMES[0], CONFIG)
+    assert poll(catchup, 6.0, peers) == NAMES[2]
+    assert not poll(Catchup(NAMES[0], CONFIG), 8.0, peers)
+
+
+def test_who_sends_for_too_long_is_left_for_another() -> None:
+    peers = {NAMES[1]: peer()}
+    catchup = Catchup(NAMES[0], CONFIG)
+    assert poll(catchup, 0.0, peers) == NAMES[1]
+    step = CONFIG.request_timeout / 2
+    for number in range(MAX_CHUNK_COUNT - 1):
+        now = number * step
+        peers[NAMES[1]].heard_at = round(now * SECOND)
+        peers[NAMES[2]] = peer(heard_at=round(now * SECOND))
+        target = poll(catchup, now, peers)
+        if target:
+            break
+        chunk = Chunk(NAMES[1], 5, number, MAX_CHUNK_COUNT, bytes(32), b'piece')
+        catchup.take(chunk, round(now * SECOND))
+    assert target == NAMES[2]
+    assert CONFIG.snapshot_timeout <= now < CONFIG.snapshot_timeout + 2 * step
+
+
+class Trickler:
+    """Claims to have pruned everything, and sends its snapshot as slowly as anybody waits for."""
+
+    def __init__(self, name: str, network: MemoryNetwork) -> None:
+        self._name = name
+        self._transport = network.transport(name)
+        self._number = 0
+        self.asked = 0
+
+    def tick(self) -> None:
+        bases = (1_000_000,) * 4
+        self._transport.broadcast_have(
+            Have(self._name, FLEET.id, bases, bytes(32), bases, (), 9, snapshot=5)
+        )
+        chunk = Chunk(self._name, 5, self._number, MAX_CHUNK_COUNT, bytes(32), b'piece')
+        self._transport.broadcast_chunk(chunk)
+        self._number = (self._number + 1) % MAX_CHUNK_COUNT
+
+    def receive_block(self, raw: bytes, sender: str) -> None: ...
+    def receive_have(self, have: Have) -> None: ...
+    def receive_chunk(self, chunk: Chunk) -> None: ...
+
+    def receive_request(self, request: Request) -> None:
+        self.asked += bool(request.snapshot and request.target == self._name)
+
+
+def test_a_liar_who_claims_to_have_pruned_all_silences_nobody() -> None:
+    network = MemoryNetwork(FLEET, 1)
+    for key in KEYS[:3]:
+        network.start(key)
+    liar = Trickler(NAMES[3], network)
+    network.join(NAMES[3], liar)
+    network.run(5)
+    assert liar.asked
+    ledger = network.ledgers[NAMES[0]]
+    ledger.submit(b'a call')
+    network.run(10)
+    assert ledger.dag.heights()[0]
+    assert all(one.order.final for one in network.ledgers.values())
+    assert not ledger.status().alarm
