@@ -49,22 +49,27 @@ def solcjs() -> Path:
     return script
 
 
-def compile_contract(name: str) -> str:
+def compile_contracts() -> dict[str, str]:
     """
-    Compile one contract.
+    Compile the contracts that lie in contracts/, with what they import from contracts/lib/.
 
-    :param name: of the file and of the contract in it.
-    :returns: the artifact, JSON text.
+    :returns: by name, of the file and of the contract in it: the artifact, JSON text.
     :raises CompileError: on errors, and on warnings too.
     """
     script = solcjs()
-    source = f'{name}.sol'
+    paths = [*CONTRACTS.glob('*.sol'), *CONTRACTS.glob('lib/*.sol')]
     request = {
         'language': 'Solidity',
-        'sources': {source: {'content': (CONTRACTS / source).read_text(encoding='utf-8')}},
+        'sources': {
+            path.relative_to(CONTRACTS).as_posix(): {'content': path.read_text(encoding='utf-8')}
+            for path in sorted(paths)
+        },
         'settings': {
             **SETTINGS,
-            'outputSelection': {source: {name: ['abi', 'evm.bytecode.object', 'metadata']}},
+            'outputSelection': {
+                path.name: {path.stem: ['abi', 'evm.bytecode.object', 'metadata']}
+                for path in CONTRACTS.glob('*.sol')
+            },
         },
     }
     done = subprocess.run(
@@ -81,7 +86,14 @@ def compile_contract(name: str) -> str:
     answer = json.loads(done.stdout[start:])
     if answer.get('errors'):
         raise CompileError('\n'.join(item['formattedMessage'] for item in answer['errors']))
-    contract = answer['contracts'][source][name]
+    return {
+        name: _artifact(name, contract)
+        for found in answer['contracts'].values()
+        for name, contract in found.items()
+    }
+
+
+def _artifact(name: str, contract: dict[str, Any]) -> str:
     version = json.loads(contract['metadata'])['compiler']['version']
     artifact = {
         'contract': name,
@@ -95,16 +107,17 @@ def compile_contract(name: str) -> str:
 
 def main() -> int:
     """Compile every contract and write its artifact."""
-    for path in sorted(CONTRACTS.glob('*.sol')):
-        try:
-            text = compile_contract(path.stem)
-        except CompileError as error:
-            print(error, file=sys.stderr)
-            return 1
-        target = CONTRACTS / 'build' / f'{path.stem}.json'
+    try:
+        artifacts = compile_contracts()
+    except CompileError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for name, text in sorted(artifacts.items()):
+        target = CONTRACTS / 'build' / f'{name}.json'
         target.parent.mkdir(exist_ok=True)
         target.write_text(text, encoding='utf-8')
-        print(f'{path.name} -> {target.relative_to(CONTRACTS.parent)}: {len(text)} bytes')
+        code = len(json.loads(text)['bytecode']) // 2
+        print(f'{name}.sol -> {target.relative_to(CONTRACTS.parent)}: {code} bytes of code')
     return 0
 
 
