@@ -12,6 +12,7 @@ from typing import Protocol
 
 from collab_robots.core.errors import Refusal, RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
+from collab_robots.tangle import roots
 from collab_robots.tangle.block import decode_block, ID_BYTES
 from collab_robots.tangle.block_store import Row
 from collab_robots.tangle.cut import Cut
@@ -26,7 +27,6 @@ from collab_robots.tangle.record import (
     Record,
     RECORD_TAG,
 )
-from collab_robots.tangle.roots import choose_roots, describe, install, ROOT_WINDOW
 from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
 from collab_robots.tangle.snapshot import Attested, Snapshot
 
@@ -188,7 +188,7 @@ class Tangle:
         for root in cut.roots:
             if root.round > first:
                 raise RefusedError(Refusal.SNAPSHOT, f'a root of round {root.round}, not final')
-            entry = install(self.dag, root)
+            entry = roots.install(self.dag, root)
             self._roots.append(entry)
             if entry.round >= first:
                 self.finality.add(entry)
@@ -202,10 +202,10 @@ class Tangle:
 
     def prune(self, cut: Cut) -> None:
         """Drop what is final at a cut and no root of it."""
-        roots = {root.id for root in cut.roots}
+        kept = {root.id for root in cut.roots}
         self.pruned = cut.heights
         self.order.prune(cut.position)
-        self.dag.prune([entry for entry in self.behind(cut) if entry.id not in roots])
+        self.dag.prune([entry for entry in self.behind(cut) if entry.id not in kept])
 
     def _cut(self, leader: Entry) -> None:
         """Note what a snapshot at the end of a leader's batch holds."""
@@ -214,7 +214,7 @@ class Tangle:
         held = {entry.id: entry for entry in self._roots}
         held.update((entry.id, entry) for entry in order.entries[: position - order.base])
         slot = self.finality.slot_of(leader) + 1
-        self._roots = choose_roots(
+        self._roots = roots.choose_roots(
             sorted(held.values(), key=lambda entry: entry.position),
             (before, position),
             slot // self.finality.leaders,
@@ -230,7 +230,7 @@ class Tangle:
                 self._final_set.to_bytes(ID_BYTES, 'big'),
                 slot,
                 tuple(self._final_heights),
-                describe(self.dag, self._roots, self._final_forks),
+                roots.describe(self.dag, self._roots, self._final_forks),
             )
         )
 
@@ -243,7 +243,7 @@ class Tangle:
         previous = entry.previous
         if previous is not None and previous.stale:
             return True
-        floor = min(self._cut_at, self.order.final - ROOT_WINDOW)
+        floor = min(self._cut_at, self.order.final - roots.ROOT_WINDOW)
         if floor <= 0 or entry.issuer == FOREIGN:
             return False
         held = self.dag.entries

@@ -24,7 +24,7 @@ from collab_robots.sim.protocol.liars import (
 )
 from collab_robots.sim.protocol.memo import quiet_ledgers, remember_checks, replaced
 from collab_robots.sim.protocol.scenario import Crash, Fault, name, Phase, Scenario
-from collab_robots.tangle import tangle
+from collab_robots.tangle import roots
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.finality import Finality
 from collab_robots.tangle.issuer import matters
@@ -120,7 +120,7 @@ class Run:
             with (
                 quiet_ledgers(),
                 remember_checks(),
-                replaced(tangle, ROOT_WINDOW=self.scenario.root_window),
+                replaced(roots, ROOT_WINDOW=self.scenario.root_window),
                 self._breakage.applied(),
             ):
                 self._happen()
