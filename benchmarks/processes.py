@@ -23,7 +23,6 @@ import json
 from pathlib import Path
 import sys
 import time
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import psutil
@@ -36,7 +35,7 @@ from collab_robots.explorer.processes import Children, environment
 from collab_robots.nodes.topics import direct_remappings
 from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
 
-POLL_S = 0.05
+POLL_S = 0.05  # between two looks at the logs: of files that grow the system tells nobody
 SILENT_S = 0.6  # until nobody says anything any more and has reported it
 GRACE_S = 5.0  # for the robots to end by themselves
 
@@ -118,12 +117,7 @@ class Processes:
         """Return it."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End all processes."""
         self._children.stop(GRACE_S)
 
