@@ -29,7 +29,6 @@ from collab_robots.tangle.memory import make_team
 
 WARM_UP = 5.0  # s together before the cut
 PATIENCE = 120.0  # s after the heal
-REAL_CUT = 30.0  # s
 LIMIT = 1.5  # bytes exchanged, times the least that could be
 
 
@@ -341,30 +340,8 @@ def main(
     report.note(NOTES)
     report.keep('split', figures)
     if real if real is not None else not quick:
-        _real(report, rate, first_seed)
+        split_real.show(report, rate, first_seed)
     report.write(out)
-
-
-def _real(report: Report, rate: float, seed: int) -> None:
-    """Measure and print the cut of real processes."""
-    with report.console.status('four real processes'):
-        found = split_real.measure(REAL_CUT, rate, seed)
-    report.keep('real', found)
-    title = f'4 real processes in network namespaces (DDS), 2/2, cut for {REAL_CUT:g} s'
-    if 'missing' in found:
-        report.note(f'{title}: not measured: {found["missing"]}')
-        return
-    sides = ('issued_in_cut', 'final_in_cut')
-    rows = [
-        ['records', found['records']],
-        *([f'{key.replace("_", " ")}, per side', '/'.join(map(str, found[key]))] for key in sides),
-        ['records of before the heal lost', found['lost']],
-        ['equal sets after the heal, s', found['sets_after']],
-        ['all final everywhere after the heal, s', found['equal_after']],
-        ['bytes exchanged, of the least', f'{found["exchanged"] / found["least"]:.2f}x'],
-        ['bytes on the cables, DDS included, of the least', found['on_the_wire'] / found['least']],
-    ]
-    report.table('real', title, ('', 'measured'), rows)
 
 
 NOTES = f"""\
