@@ -6,7 +6,7 @@ A team of real ledger processes, one a robot, to start, watch, kill and measure 
     with Processes(folder, ('robot1', 'robot2'), domain=71) as team:
         team.start()
         team.say(1.0)                                   # calls per second and robot, from now on
-        team.wait(lambda: team.highest() > 20, 30.0)
+        team.wait(lambda: min(team.heights()) > 20, 30.0)
         team.settle(10.0)                               # nothing new; all is final everywhere
         print(team.statuses['robot1']['final'], team.usage('robot1'))
 
