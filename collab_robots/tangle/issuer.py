@@ -21,7 +21,7 @@ from collab_robots.tangle.record import (
     sign_record,
 )
 from collab_robots.tangle.settings import LedgerConfig
-from collab_robots.tangle.tangle import Tangle
+from collab_robots.tangle.tangle import Added, Tangle
 
 
 class Calls:
@@ -37,23 +37,29 @@ class Calls:
         self.newest_at = -(1 << 63)
         """Issue time of the newest record with calls, ns."""
         self.unfinal = 0
-        """How many records with calls, and foreign blocks, are not final."""
+        """How many records with calls, and foreign blocks, are not final, and not stale."""
         self.final = 0
         """How long the final order is up to the last of them."""
 
-    def note(self, entry: Entry) -> None:
-        """Take note of a solid record."""
+    def take(self, added: Added) -> None:
+        """Take note of what came of a new record."""
+        for entry in added.vouched:
+            self._note(entry)
+        for entry in added.final:
+            self.drop(entry)
+
+    def drop(self, entry: Entry) -> None:
+        """Take note that a record became final, or was taken out of the DAG."""
+        if matters(entry):
+            self.unfinal -= not entry.stale
+            self.final = max(self.final, entry.position + 1)
+
+    def _note(self, entry: Entry) -> None:
         if entry.issuer != FOREIGN and matters(entry):
             height = entry.record.seq + 1
             self.heights[entry.issuer] = max(height, self.heights[entry.issuer])
             self.newest_at = max(entry.record.issued_at, self.newest_at)
         self.unfinal += matters(entry)
-
-    def drop(self, entry: Entry) -> None:
-        """Take note that a record became final, or was taken out of the DAG."""
-        if matters(entry):
-            self.unfinal -= 1
-            self.final = max(self.final, entry.position + 1)
 
 
 def matters(entry: Entry) -> bool:

@@ -294,10 +294,8 @@ class Ledger:
         self.tangle.begin(self._store)
         if self.tangle.snapshot is not None:
             self._restore(self.tangle.snapshot)
-        for entry, final in self.tangle.load(self._store.load()):
-            self._calls.note(entry)
-            for one in final:
-                self._calls.drop(one)
+        for entry, added in self.tangle.load(self._store.load()):
+            self._calls.take(added)
             self._checkpoints.note(entry)
         if self._state is not None:
             self._state.follow(self.tangle.order)
@@ -458,18 +456,17 @@ class Ledger:
 
     def _note(self, entry: Entry) -> None:
         self._approval.forget()
-        self._calls.note(entry)
         now = self._clock.now_ns()
         if entry.record.issued_at < now - self._config.active_window * SECOND:
             self._old_at = now
         self._checkpoints.note(entry)
         if entry.issuer == self.index:
             self._signed = max(self._signed, entry.record.seq + 1)
-        final = self.tangle.add(entry)
+        added = self.tangle.add(entry)
+        self._calls.take(added)
         for listener in self._listeners:
             listener(entry)
-        for one in final:
-            self._calls.drop(one)
+        for one in added.final:
             for listener in self._final_listeners:
                 listener(one)
         if entry.issuer in self.dag.forks and entry.issuer not in self.proofs:

@@ -8,7 +8,7 @@ entries and the same orders, in whichever sequence they come.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from collab_robots.core.errors import Refusal, RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
@@ -36,6 +36,19 @@ class Stored(Protocol):
 
     def proofs(self) -> dict[int, tuple[bytes, bytes]]: ...
     def snapshot(self) -> tuple[int, bytes] | None: ...
+
+
+class Added(NamedTuple):
+    """
+    What came of a new record.
+
+    :param vouched: what others may build on from now on: itself unless it is stale, and what was
+        stale in its past.
+    :param final: what it makes final, in order.
+    """
+
+    vouched: list[Entry]
+    final: list[Entry]
 
 
 class Tangle:
@@ -72,13 +85,10 @@ class Tangle:
         self.pruned: tuple[int, ...] = (0,) * self.dag.members
         """Per roster index: the first seq that is still held in full."""
 
-    def add(self, entry: Entry) -> list[Entry]:
-        """
-        Attach a placed entry.
-
-        :returns: the entries that it makes final, in order.
-        """
+    def add(self, entry: Entry) -> Added:
+        """Attach a placed entry."""
         entry.stale = self._is_stale(entry)
+        vouched = [] if entry.stale else self._vouch(entry)
         self.dag.attach(entry)
         self.order.insert(entry)
         final: list[Entry] = []
@@ -90,7 +100,7 @@ class Tangle:
             final += batch
             if self.order.final // self._interval > self.cut_index:
                 self._cut(leader)
-        return final
+        return Added(vouched, final)
 
     def _count(self, entry: Entry) -> None:
         """Take a new final record into account for the next cut."""
@@ -140,12 +150,12 @@ class Tangle:
             except RefusedError as error:
                 raise StoreError(f'the stored snapshot is damaged: {error}') from None
 
-    def load(self, rows: Iterable[Row]) -> Iterator[tuple[Entry, list[Entry]]]:
+    def load(self, rows: Iterable[Row]) -> Iterator[tuple[Entry, Added]]:
         """
         Take the blocks of the store that this tangle began with.
 
         :param rows: parents first; their signatures were checked before they were stored.
-        :returns: each entry with those that it made final.
+        :returns: each entry with what came of it.
         :raises StoreError: if a block does not fit the others.
         """
         for row in rows:
@@ -238,7 +248,8 @@ class Tangle:
         """
         Tell whether a record names final ones so old that others may have pruned them.
 
-        Nobody honest does so. Who vouches for it may become unreadable to those others.
+        Nobody honest does so. Who vouches for it may become unreadable to those others. It is not
+        stale any more when somebody did, to whom it came sooner.
         """
         previous = entry.previous
         if previous is not None and previous.stale:
@@ -254,6 +265,17 @@ class Tangle:
             for parent_id in entry.record.parents
             if (parent := held.get(parent_id)) is not None
         )
+
+    def _vouch(self, entry: Entry) -> list[Entry]:
+        """Return an entry that is not stale, and what was stale in its past."""
+        held, found = self.dag.entries, [entry]
+        for one in found:
+            for parent_id in one.record.parents:
+                parent = held.get(parent_id)
+                if parent is not None and parent.stale:
+                    parent.stale = False
+                    found.append(parent)
+        return found
 
     def _past(self, leader: Entry) -> list[Entry]:
         """Return what is in a leader's past, itself included, and not final, in order."""
