@@ -8,22 +8,20 @@ dropped then. So whoever is less than one interval behind still gets blocks.
 from __future__ import annotations
 
 from collections.abc import Callable
-import hashlib
 from typing import NamedTuple
 
 from collab_robots.core.clock import SECOND
-from collab_robots.tangle.block import ID_BYTES
+from collab_robots.tangle.attestation import attestation, attestations, digest
 from collab_robots.tangle.block_store import BlockStore
 from collab_robots.tangle.cut import Cut
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.peers import Peer
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.snapshot import (
-    attestation,
-    attestations,
     Attested,
     pieces,
     Snapshot,
+    snapshot_digest,
     State,
 )
 from collab_robots.tangle.sync import Chunk, MAX_CHUNKS, Request
@@ -50,10 +48,10 @@ class Checkpoints:
     :param state: gives the contract's state; without it snapshots have an empty one.
     """
 
-    def __init__(self, tangle: Tangle, store: BlockStore, state: State | None) -> None:
-        self._tangle = tangle
+    def __init__(self, store: BlockStore, state: State | None) -> None:
         self._store = store
         self._state = state
+        self._tangle: Tangle
         self._made: dict[int, _Made] = {}
         self._votes: dict[int, dict[int, _Vote]] = {}  # by snapshot, then by issuer
         self._before: Cut | None = None  # of the newest attested snapshot
@@ -61,32 +59,38 @@ class Checkpoints:
         """Index of the newest attested snapshot."""
         self._stored: bytes | None = None
 
-    def begin(self, tangle: Tangle, index: int, cut: Cut | None) -> None:
-        """Go on with another tangle, which began with a stored snapshot."""
+    def begin(self, tangle: Tangle) -> None:
+        """Go on with a tangle, before its records."""
         self._tangle = tangle
         self._made.clear()
         self._votes.clear()
-        self._before, self.newest, self._stored = cut, index, None
+        self._stored = None
+        self._before = tangle.snapshot.cut if tangle.snapshot is not None else None
+        self.newest = self._before.index if self._before is not None else 0
+
+    @property
+    def is_attested(self) -> bool:
+        """Tell whether the snapshot of the tangle's last cut is attested."""
+        return self.newest == self._tangle.cut_index
 
     def note(self, entry: Entry) -> None:
         """Take note of what a solid record attests."""
-        for index, digest in attestations(entry.record):
+        for index, what in attestations(entry.record):
             if self._oldest <= index <= self._tangle.cut_index + _KEPT:
                 votes = self._votes.setdefault(index, {})
-                votes.setdefault(entry.issuer, _Vote(digest, entry.id))
+                votes.setdefault(entry.issuer, _Vote(what, entry.id))
 
     def make(self) -> list[bytes]:
         """Make the snapshots that are due; return the calls that attest them."""
         calls = []
         while self._tangle.cuts:
-            cut = self._tangle.cuts.pop(0)
+            fleet, cut = self._tangle.cuts.pop(0)
             state = self._state.state_at(cut.position) if self._state is not None else b''
-            body = Snapshot(cut, state).encode(self._tangle.fleet)
-            digest = hashlib.blake2b(body, digest_size=ID_BYTES).digest()
-            self._made[cut.index] = _Made(cut, body, digest)
+            body = Snapshot(fleet, cut, state).encode()
+            made = self._made[cut.index] = _Made(cut, body, snapshot_digest(body))
             while len(self._made) > _KEPT:
                 del self._made[min(self._made)]
-            calls.append(attestation(cut.index, digest))
+            calls.append(attestation(cut.index, made.digest))
         self._forget_votes()
         return calls
 
@@ -97,16 +101,17 @@ class Checkpoints:
         :raises StoreError: if it cannot be stored; the next call tries again.
         """
         for index in sorted(self._made, reverse=True):
-            cut, body, digest = self._made[index]
+            cut, body, wanted = self._made[index]
             votes = {
                 issuer: vote.record
                 for issuer, vote in self._votes.get(index, {}).items()
-                if vote.digest == digest
+                if vote.digest == wanted
             }
             if not self._tangle.dag.quorum.reached(sum(1 << issuer for issuer in votes)):
                 continue
             rows = [self._store.get(record) for record in votes.values()]
-            data = Attested(body, tuple(row.raw for row in rows if row is not None)).encode()
+            blocks = tuple(row.raw for row in rows if row is not None)
+            data = Attested(body, blocks, self._tangle.handovers).encode()
             behind = self._tangle.behind(self._before) if self._before is not None else []
             self._store.save_snapshot(index, data, [entry.id for entry in behind])
             if self._before is not None:
@@ -130,10 +135,9 @@ class Checkpoints:
                 return []
             self._stored = stored[1]
         data = self._stored
-        digest = hashlib.blake2b(data, digest_size=ID_BYTES).digest()
         parts = pieces(data)
         return [
-            Chunk(sender, self.newest, number, len(parts), digest, parts[number])
+            Chunk(sender, self.newest, number, len(parts), digest(data), parts[number])
             for number in request.chunks
             if number < len(parts)
         ]
@@ -220,7 +224,7 @@ class Catchup:
 
     def check(self, data: bytes) -> bool:
         """Tell whether the whole is what its pieces said."""
-        return hashlib.blake2b(data, digest_size=ID_BYTES).digest() == self._digest
+        return digest(data) == self._digest
 
     def _ask(self, now: int) -> Request:
         self._asked_at = now

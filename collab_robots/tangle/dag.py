@@ -80,6 +80,7 @@ class Dag:
 
     def __init__(self, weights: Sequence[int]) -> None:
         self.members = len(weights)
+        self.weights = tuple(weights)
         self.quorum = Quorum(weights)
         self.entries: dict[bytes, Entry] = {}
         self.tips: dict[bytes, Entry] = {}
@@ -102,8 +103,8 @@ class Dag:
         )
 
     def newest(self, issuer: int) -> Entry | None:
-        """Return the last record of an issuer's chain."""
-        chain = self.chains[issuer]
+        """Return the last record of an issuer's chain; foreign blocks are in none."""
+        chain = self.chains[issuer] if issuer != FOREIGN else []
         return chain[-1] if chain else None
 
     def at(self, issuer: int, seq: int) -> Entry | None:

@@ -45,6 +45,11 @@ LEADERS = 4  # slots of a round, at most
 WAVE = 3  # rounds from a slot to the first that can decide it
 
 
+def slots_of(weights: Sequence[int], leaders: int = LEADERS) -> int:
+    """Return how many slots a round has: robots without weight do not lead."""
+    return min(leaders, sum(weight > 0 for weight in weights))
+
+
 @dataclass(eq=False, slots=True)
 class Candidate:
     """
@@ -74,7 +79,9 @@ class Finality:
     def __init__(self, dag: Dag, leaders: int = LEADERS) -> None:
         self._dag = dag
         self._quorum = dag.quorum
-        self.leaders = min(leaders, dag.members)
+        self._turns = [issuer for issuer, weight in enumerate(dag.weights) if weight]
+        self._turn = {issuer: turn for turn, issuer in enumerate(self._turns)}
+        self.leaders = slots_of(dag.weights, leaders)
         self.next = 0
         """The first slot, in order, that is not decided; ``round * leaders + rank``."""
         self.on_decided: Callable[[int, Entry | None], None] = lambda slot, leader: None
@@ -88,11 +95,12 @@ class Finality:
     def issuer_of(self, slot: int) -> int:
         """Return the roster index of the robot that leads in a slot."""
         round_, rank = divmod(slot, self.leaders)
-        return (round_ + rank) % self._dag.members
+        return self._turns[(round_ + rank) % len(self._turns)]
 
     def slot_of(self, witness: Entry) -> int:
         """Return the slot that a witness would lead in; the round may have fewer slots."""
-        rank = (witness.issuer - witness.round) % self._dag.members
+        turn = self._turn.get(witness.issuer)
+        rank = self.leaders if turn is None else (turn - witness.round) % len(self._turns)
         return witness.round * self.leaders + rank
 
     def add(self, entry: Entry) -> list[Entry]:

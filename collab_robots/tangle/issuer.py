@@ -81,27 +81,23 @@ class Issuer:
     very same record is tried again, and nothing else is issued before.
     """
 
-    def __init__(
-        self, tangle: Tangle, key: PrivateKey, store: BlockStore, config: LedgerConfig
-    ) -> None:
-        self._fleet = tangle.fleet
+    def __init__(self, key: PrivateKey, store: BlockStore, config: LedgerConfig) -> None:
         self._key = key
-        self._me = tangle.fleet.index_by_key[key.public]
-        self._tangle = tangle
-        self._dag = tangle.dag
         self._store = store
         self._config = config
-        # A large fleet shares the radio: together its heartbeats come no more often than those
-        # of four robots.
-        self._pace = config.heartbeat_interval * max(1.0, tangle.dag.members / 4)
         self._queue: deque[bytes] = deque()
         self._issued_at: int | None = None  # local clock
         self._signed: tuple[Entry, bytes] | None = None  # not durable yet
 
     def begin(self, tangle: Tangle) -> None:
-        """Go on with another tangle; nothing may be signed that the disk did not take."""
+        """Go on with a tangle; nothing may be signed that the disk did not take."""
+        self._fleet = tangle.fleet
+        self._me = tangle.fleet.index_by_key.get(self._key.public, FOREIGN)
         self._tangle = tangle
         self._dag = tangle.dag
+        # A large fleet shares the radio: together its heartbeats come no more often than those
+        # of four robots.
+        self._pace = self._config.heartbeat_interval * max(1.0, tangle.dag.members / 4)
 
     def submit(self, call: bytes) -> None:
         """

@@ -57,7 +57,8 @@ class Ledger:
     :param fresh: this robot never issued anything, so an empty store is no sign of a lost one. A
         robot with an empty store that is not fresh says nothing until it heard all others.
     :param state: what executes the records, for snapshots; without it theirs is empty.
-    :raises ConfigError: if the key is not in the roster.
+    :param name: of a robot that is not in the fleet file, because it joined later or is to join.
+    :raises ConfigError: if the key is not in the roster and no name is given.
     :raises StoreError: if the store is damaged.
     """
 
@@ -71,17 +72,17 @@ class Ledger:
         config: LedgerConfig | None = None,
         fresh: bool = False,
         state: State | None = None,
+        name: str = '',
     ) -> None:
-        if key.public not in fleet.index_by_key:
+        config = config or LedgerConfig()
+        if key.public in fleet.index_by_key:
+            name = fleet.robots[fleet.index_by_key[key.public]].name
+        elif not name:
             raise ConfigError(
                 f'key {key.public.hex()} is not in fleet {fleet.fleet!r}; '
                 f'it has: {", ".join(fleet.index_by_name)}'
             )
-        config = config or LedgerConfig()
-        self.fleet = fleet
-        self.index = fleet.index_by_key[key.public]
-        self.name = fleet.robots[self.index].name
-        self.tangle = tangle = Tangle(fleet, config.snapshot_interval)
+        self.name = name
         self.hold = False
         """True: issue nothing, so that the fleet falls silent; all else goes on."""
         self._config = config
@@ -90,9 +91,11 @@ class Ledger:
         self._transport = transport
         self._refused: Counter[Refusal] = Counter()
         self._state = state
-        self._checkpoints = Checkpoints(tangle, store, state)
-        self._gossip = Gossip(fleet, self.index, config, store, transport, self._checkpoints)
-        self._issuer = Issuer(tangle, key, store, config)
+        self._genesis = fleet
+        self._key = key
+        self._checkpoints = Checkpoints(store, state)
+        self._gossip = Gossip(name, config, store, transport, self._checkpoints)
+        self._issuer = Issuer(key, store, config)
         self._posted = Postbox(self.name, config)
         self._listeners: list[Callable[[Entry], None]] = []
         self._final_listeners: list[Callable[[Entry], None]] = []
@@ -277,49 +280,62 @@ class Ledger:
 
     def _begin(self) -> None:
         """Take what lies in the store."""
+        self.tangle = tangle = Tangle(self._genesis, self._config.snapshot_interval, self._state)
+        tangle.begin(self._store)
+        self.fleet = fleet = tangle.fleet
+        """With the roster of the present epoch."""
+        self.index = fleet.index_by_key.get(self._key.public, FOREIGN)
+        """Roster index of the robot; ``FOREIGN`` while it is not in the fleet."""
+        self.dag = tangle.dag
+        self.order = tangle.order
+        self.finality = tangle.finality
+        self.proofs = tangle.proofs
         self._intake = Intake(
-            self.fleet,
-            self.tangle,
+            fleet,
+            tangle,
             self._config,
             self._refused,
             self._attach,
             self._prove,
             self._raw_of,
         )
-        self._gossip.begin(self.tangle, self._intake)
+        self._checkpoints.begin(tangle)
+        self._issuer.begin(tangle)
+        self._gossip.begin(tangle, self._intake)
         self._approval = Approval(
-            self.tangle, self._gossip.peers, self.index, self._config.active_window
+            tangle, self._gossip.peers, self.index, self._config.active_window
         )
-        self._calls = Calls(len(self.fleet.robots))
-        self.tangle.begin(self._store)
-        if self.tangle.snapshot is not None:
-            self._restore(self.tangle.snapshot)
-        for entry, added in self.tangle.load(self._store.load()):
-            self._calls.take(added)
+        self._calls = Calls(len(fleet.robots))
+        self._execute_from(tangle.snapshot)
+        for entry, final in tangle.load(self._store.load()):
+            self._calls.note(entry)
+            for one in final:
+                self._calls.drop(one)
             self._checkpoints.note(entry)
-        if self._state is not None:
-            self._state.follow(self.tangle.order)
-        self.dag = self.tangle.dag
-        self.order = self.tangle.order
-        self.finality = self.tangle.finality
-        self.proofs = self.tangle.proofs
-        self._store.remove(self.tangle.superseded)
+        self._store.remove(tangle.superseded)
         now = self._clock.now_ns()
-        for row in self.tangle.orphans:
+        for row in tangle.orphans:
             with suppress(RefusedError):
                 self._intake.take(row.raw, self.name, now, asked=True)
-        own = [row.seq + 1 for row in self.tangle.orphans if row.issuer == self.index]
-        self._signed = max([self._signed, self.dag.heights()[self.index], *own])
+        own = [row.seq + 1 for row in tangle.orphans if row.issuer == self.index]
+        self._signed = max([self._signed, self._height, *own])
         self._detach()
 
-    def _restore(self, snapshot: Snapshot) -> None:
-        cut = snapshot.cut
-        self._checkpoints.begin(self.tangle, cut.index, cut)
-        if self._state is not None:
+    def _execute_from(self, snapshot: Snapshot | None) -> None:
+        """Let the state go on from the snapshot that the tangle began with."""
+        if self._state is None:
+            return
+        if snapshot is not None:
             try:
-                self._state.restore(cut.position, snapshot.state)
+                self._state.restore(snapshot.cut.position, snapshot.state, snapshot.fleet)
             except RefusedError as error:
                 raise StoreError(f'the stored snapshot is damaged: {error}') from None
+        self._state.follow(self.order)
+
+    @property
+    def _height(self) -> int:
+        """How many own records are solid here."""
+        return 0 if self.index == FOREIGN else self.dag.heights()[self.index]
 
     def _take_snapshot(self, data: bytes, now: int) -> None:
         """
@@ -332,18 +348,16 @@ class Ledger:
         """
         if self._issuer.is_stuck:
             raise RefusedError(Refusal.SNAPSHOT, 'an own record is not on the disk yet')
-        cut = Attested.decode(data, self.fleet)[1].cut
-        if cut.position <= self.order.final:
+        attested, snapshot = Attested.decode(data, self.fleet)
+        cut = snapshot.cut
+        if cut.position <= self.order.final and snapshot.fleet.epoch == self.fleet.epoch:
             raise RefusedError(Refusal.SNAPSHOT, f'position {cut.position} is final here already')
-        tangle = Tangle(self.fleet, self._config.snapshot_interval)
-        tangle.install(cut)  # refuses what does not fit together
+        Tangle(self.fleet).install(attested, snapshot)  # refuses what does not fit together
         try:
             self._store.save_snapshot(cut.index, data, ())
         except StoreError as error:
             self._store_failed(error, now)
             return
-        self.tangle = Tangle(self.fleet, self._config.snapshot_interval)
-        self._issuer.begin(self.tangle)
         self._begin()
         log.info('%s: goes on from snapshot %d, record %d', self.name, cut.index, cut.position)
 
@@ -354,7 +368,7 @@ class Ledger:
             or (self._store_alarm and now < self._commit_due)
         ):
             return False
-        own = self.dag.heights()[self.index]
+        own = self._height
         if own < self._signed:
             return False
         peers = self._gossip.peers
@@ -382,6 +396,9 @@ class Ledger:
             self._checkpoints.prune()
         except StoreError as error:
             self._store_failed(error, now)
+        if self.tangle.is_over and self._checkpoints.is_attested and not self._issuer.is_stuck:
+            self._begin()
+            log.info('%s: epoch %d begins', self.name, self.fleet.epoch)
 
     def _issue_if_due(self, now: int) -> None:
         if not self._may_issue(now):
@@ -529,7 +546,7 @@ class Ledger:
                 f'not issuing: two records {self.proofs[self.index].seq} are signed with this '
                 "robot's key: another process uses it, or its disk was lost; give it a new key"
             )
-        elif self.dag.heights()[self.index] < self._signed:
+        elif self._height < self._signed:
             alarms.append('not issuing: own records wait for parents that are fetched')
         elif self._history.is_missing:
             alarms.append('own records are missing here and are fetched from teammates')

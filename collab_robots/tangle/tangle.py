@@ -7,7 +7,7 @@ entries and the same orders, in whichever sequence they come.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from collab_robots.core.errors import Refusal, RefusedError, StoreError
@@ -15,10 +15,11 @@ from collab_robots.core.fleet import Fleet
 from collab_robots.tangle import roots
 from collab_robots.tangle.block import decode_block, ID_BYTES
 from collab_robots.tangle.block_store import Row
-from collab_robots.tangle.cut import Cut
+from collab_robots.tangle.cut import Cut, Root
 from collab_robots.tangle.dag import Dag, Entry, FOREIGN
 from collab_robots.tangle.equivocation import Proof
-from collab_robots.tangle.finality import Finality
+from collab_robots.tangle.finality import Finality, slots_of
+from collab_robots.tangle.handover import Handover, Roster
 from collab_robots.tangle.order import key_of, Order
 from collab_robots.tangle.record import (
     decode_record,
@@ -28,7 +29,7 @@ from collab_robots.tangle.record import (
     RECORD_TAG,
 )
 from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
-from collab_robots.tangle.snapshot import Attested, Snapshot
+from collab_robots.tangle.snapshot import Attested, Snapshot, State
 
 
 class Stored(Protocol):
@@ -56,26 +57,41 @@ class Tangle:
     All that is solid.
 
     :param fleet: the roster.
+    :param state: says when the final records change the roster; without it they never do.
     """
 
-    def __init__(self, fleet: Fleet, snapshot_interval: int = SNAPSHOT_INTERVAL) -> None:
-        self.fleet = fleet
-        self.dag = Dag([robot.weight for robot in fleet.robots])
-        self.finality = Finality(self.dag)
-        self.order = Order()
+    def __init__(
+        self,
+        fleet: Fleet,
+        snapshot_interval: int = SNAPSHOT_INTERVAL,
+        state: State | None = None,
+    ) -> None:
         self.proofs: dict[int, Proof] = {}
         """Per roster index of a proven equivocator, the proof."""
         self.snapshot: Snapshot | None = None
         """What a store's content began with."""
+        self.handovers: tuple[Handover, ...] = ()
+        """Those that lead from the fleet file to the roster."""
         self.orphans: list[Row] = []
         """Blocks of a store whose parents are not here."""
         self.superseded: list[bytes] = []
         """Ids of those that the snapshot stands for."""
-        self.cuts: list[Cut] = []
+        self.cuts: list[tuple[Fleet, Cut]] = []
         """New ones, oldest first; whoever makes snapshots of them takes them out."""
         self.cut_index = 0
         """Of the last cut."""
+        self.is_over = False
+        """The fleet has another roster after the last cut: nothing more becomes final here."""
         self._interval = snapshot_interval
+        self._state = state
+        self._enrol(fleet)
+
+    def _enrol(self, fleet: Fleet) -> None:
+        """Begin with a roster."""
+        self.fleet = fleet
+        self.dag = Dag([robot.weight for robot in fleet.robots])
+        self.finality = Finality(self.dag)
+        self.order = Order()
         self._roots: list[Entry] = []  # of the last cut
         self._root_ids: set[bytes] = set()
         self._cut_at = 0
@@ -129,26 +145,26 @@ class Tangle:
     @property
     def unvouched(self) -> Collection[int]:
         """The issuers whose blocks count only in the past of another's record."""
-        return {FOREIGN, *self.proofs, *self.dag.forks}
+        return {FOREIGN, *self.proofs, *self.dag.forks, *self.fleet.left}
 
     def begin(self, store: Stored) -> None:
         """
-        Take the proofs and the snapshot of a store, before its blocks.
+        Take the snapshot and the proofs of a store, before its blocks.
 
         :raises StoreError: if one of them is damaged.
         """
+        stored = store.snapshot()
+        if stored is not None:
+            try:
+                attested, self.snapshot = Attested.decode(stored[1], self.fleet)
+                self.install(attested, self.snapshot)
+            except RefusedError as error:
+                raise StoreError(f'the stored snapshot is damaged: {error}') from None
         for issuer, (first, second) in store.proofs().items():
             try:
                 self.proofs[issuer] = Proof.of(first, second, self.fleet)
             except RefusedError as error:
                 raise StoreError(f'a stored proof of equivocation is damaged: {error}') from None
-        stored = store.snapshot()
-        if stored is not None:
-            try:
-                self.snapshot = Attested.decode(stored[1], self.fleet)[1]
-                self.install(self.snapshot.cut)
-            except RefusedError as error:
-                raise StoreError(f'the stored snapshot is damaged: {error}') from None
 
     def load(self, rows: Iterable[Row]) -> Iterator[tuple[Entry, Added]]:
         """
@@ -180,12 +196,15 @@ class Tangle:
             return False
         return seq < min(self.pruned[issuer], self.dag.forks.get(issuer, MAX_SEQ) - 1)
 
-    def install(self, cut: Cut) -> None:
+    def install(self, attested: Attested, snapshot: Snapshot) -> None:
         """
         Begin with a snapshot, before anything else is added.
 
         :raises RefusedError: SNAPSHOT if its roots do not fit together.
         """
+        cut = snapshot.cut
+        self._enrol(snapshot.fleet)
+        self.handovers = attested.chain(snapshot.fleet)
         self.order = Order(cut.position, cut.final_digest)
         self.finality.next = cut.slot
         self.dag.digest = int.from_bytes(cut.set_digest, 'big')
@@ -219,30 +238,64 @@ class Tangle:
 
     def _cut(self, leader: Entry) -> None:
         """Note what a snapshot at the end of a leader's batch holds."""
-        order, position, before = self.order, self.order.final, self._cut_at
-        self.cut_index = position // self._interval
+        slot = self.finality.slot_of(leader) + 1
+        self._note_cut(self.fleet, slot, self._choose_roots(slot // self.finality.leaders))
+
+    def _hand_over(self, leader: Entry, roster: Roster) -> None:
+        """
+        End the epoch with a leader's batch: the next one begins there, a round later.
+
+        What is final then counts as having passed the rounds before; the new roster's rounds are
+        those of the records after it. So what is not final here is not lost: it becomes final by
+        the votes of the new roster.
+        """
+        self.is_over = True
+        round_ = leader.round + 1
+        fleet = self.fleet.later(self.fleet.epoch + 1, roster)
+        joined = len(fleet.robots) - self.dag.members
+        roots = [
+            root._replace(
+                round=leader.round,
+                support=(1 << len(fleet.robots)) - 1,
+                witness=False,
+                seen=(*root.seen, *(0,) * joined),
+            )
+            for root in self._choose_roots(round_)
+        ]
+        self._final_heights += [0] * joined
+        self._note_cut(fleet, round_ * slots_of([weight for *_, weight in roster]), roots)
+
+    def _choose_roots(self, round_: int) -> list[Root]:
+        """
+        Choose what is kept of the final records.
+
+        :param round_: of the slot that is decided next.
+        """
+        order, position = self.order, self.order.final
         held = {entry.id: entry for entry in self._roots}
         held.update((entry.id, entry) for entry in order.entries[: position - order.base])
-        slot = self.finality.slot_of(leader) + 1
         self._roots = roots.choose_roots(
             sorted(held.values(), key=lambda entry: entry.position),
-            (before, position),
-            slot // self.finality.leaders,
+            (self._cut_at, position),
+            round_,
             self._final_forks,
         )
         self._root_ids = {entry.id for entry in self._roots}
         self._cut_at = position
-        self.cuts.append(
-            Cut(
-                self.cut_index,
-                position,
-                order.final_digest,
-                self._final_set.to_bytes(ID_BYTES, 'big'),
-                slot,
-                tuple(self._final_heights),
-                roots.describe(self.dag, self._roots, self._final_forks),
-            )
+        return list(roots.describe(self.dag, self._roots, self._final_forks))
+
+    def _note_cut(self, fleet: Fleet, slot: int, kept: Sequence[Root]) -> None:
+        self.cut_index += 1
+        cut = Cut(
+            self.cut_index,
+            self.order.final,
+            self.order.final_digest,
+            self._final_set.to_bytes(ID_BYTES, 'big'),
+            slot,
+            tuple(self._final_heights),
+            tuple(kept),
         )
+        self.cuts.append((fleet, cut))
 
     def _is_stale(self, entry: Entry) -> bool:
         """
