@@ -143,8 +143,8 @@ def snapshot(data: bytes) -> None:
         assert attested.encode() == data
     elif kind == b'\1':
         found = Snapshot.decode(data, FLEET)
-        assert found.encode(FLEET) == data
-        Tangle(FLEET).install(found.cut)
+        assert found.encode() == data
+        Tangle(FLEET).install(Attested(data, ()), found)
     else:
         assert encode_state(decode_state(data, FLEET), FLEET) == data
 

@@ -176,7 +176,10 @@ class Runner:
             self._dumped = (position, encode_state(self._cut(position), self.fleet))
         return self._dumped[1]
 
-    def restore(self, position: int, state: bytes) -> None:
+    def next_roster(self, position: int) -> None:
+        """Return the roster from there on, if the first final records changed it."""
+
+    def restore(self, position: int, state: bytes, fleet: Fleet) -> None:
         """
         Take over a state instead of executing what led to it.
 

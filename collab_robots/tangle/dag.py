@@ -129,19 +129,16 @@ class Dag:
         """
         parents = [self.entries[parent] for parent in record.parents if parent != GENESIS]
         past = self._merge(parents)
-        youngest = max((parent.record.issued_at for parent in parents), default=0)
-        if issuer == FOREIGN:
-            record = replace(record, issued_at=youngest)
-        elif youngest > record.issued_at:
-            raise RefusedError(Refusal.TIME, f'issued at {record.issued_at} ns, before a parent')
-        depth, round_, support = 1, 0, 0
+        youngest, depth, round_, support = 0, 1, 0, 0
         for parent in parents:
+            youngest = max(youngest, parent.record.issued_at)
             depth = max(depth, parent.depth + 1)
             if parent.round > round_:
                 round_, support = parent.round, parent.support
             elif parent.round == round_:
                 support |= parent.support
         if issuer == FOREIGN:
+            record = replace(record, issued_at=youngest)
             if any(parent.issuer == FOREIGN for parent in parents):
                 raise RefusedError(Refusal.PARENTS, 'a foreign block goes on with another one')
             return Entry(
@@ -156,6 +153,8 @@ class Dag:
                 False,
                 None,
             )
+        if youngest > record.issued_at:
+            raise RefusedError(Refusal.TIME, f'issued at {record.issued_at} ns, before a parent')
         previous = self._previous(record, issuer, parents, past)
         self._check_parents(issuer, previous, parents)
         branch = previous.branch if previous is not None else issuer

@@ -20,7 +20,8 @@ from collab_robots.tangle.approval import Approval, Status
 from collab_robots.tangle.block import decode_block, GENESIS, ID_BYTES, MAX_PARENTS
 from collab_robots.tangle.block_store import BlockStore, Row
 from collab_robots.tangle.checkpoints import Checkpoints
-from collab_robots.tangle.dag import Entry
+from collab_robots.tangle.dag import Entry, FOREIGN
+from collab_robots.tangle.disk import Disk
 from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.gossip import Gossip
 from collab_robots.tangle.intake import Intake
@@ -87,6 +88,7 @@ class Ledger:
         """True: issue nothing, so that the fleet falls silent; all else goes on."""
         self._config = config
         self._store = store
+        self._disk = Disk(store, config)
         self._clock = clock
         self._transport = transport
         self._refused: Counter[Refusal] = Counter()
@@ -99,9 +101,7 @@ class Ledger:
         self._posted = Postbox(self.name, config)
         self._listeners: list[Callable[[Entry], None]] = []
         self._final_listeners: list[Callable[[Entry], None]] = []
-        self._commit_due = _NEVER
         self._strangers: set[str] = set()
-        self._store_alarm = ''
         self._old_at = _NEVER  # when a record arrived that was issued long before
         self._signed = 0  # own records in the store
         self._begin()
@@ -142,8 +142,7 @@ class Ledger:
         now = self._clock.now_ns()
         self._approval.forget()
         self._intake.release(now)
-        if now >= self._commit_due:
-            self._commit(now)
+        self._disk.commit_if_due(now)
         self._detach()
         self._checkpoint(now)
         self._issue_if_due(now)
@@ -161,7 +160,7 @@ class Ledger:
         now = self._clock.now_ns()
         self._gossip.bytes_received += len(raw)
         try:
-            if self._store.uncommitted >= self._config.max_uncommitted:
+            if self._disk.is_full:
                 raise RefusedError(Refusal.FLOOD, 'the disk takes nothing and memory is full')
             new = self._intake.take(raw, sender, now, self._gossip.is_asking)
         except RefusedError as error:
@@ -193,7 +192,7 @@ class Ledger:
         except RefusedError as error:
             self._refuse(error, request.sender)
         except StoreError as error:
-            self._store_failed(error, now)
+            self._disk.failed(error, now)
 
     def receive_chunk(self, chunk: Chunk) -> None:
         """
@@ -213,7 +212,7 @@ class Ledger:
 
     def close(self) -> None:
         """Write what was received to the disk and close the store."""
-        self._commit(self._clock.now_ns())
+        self._disk.commit(self._clock.now_ns())
         self._store.close()
 
     # What is known
@@ -356,17 +355,13 @@ class Ledger:
         try:
             self._store.save_snapshot(cut.index, data, ())
         except StoreError as error:
-            self._store_failed(error, now)
+            self._disk.failed(error, now)
             return
         self._begin()
         log.info('%s: goes on from snapshot %d, record %d', self.name, cut.index, cut.position)
 
     def _may_issue(self, now: int) -> bool:
-        if (
-            self.hold
-            or self.index in self.tangle.unvouched
-            or (self._store_alarm and now < self._commit_due)
-        ):
+        if self.hold or self.index in self.tangle.unvouched or self._disk.is_resting(now):
             return False
         own = self._height
         if own < self._signed:
@@ -384,7 +379,7 @@ class Ledger:
             try:
                 self._store.mark_complete()
             except StoreError as error:
-                self._store_failed(error, now)
+                self._disk.failed(error, now)
                 return False
         return True
 
@@ -395,7 +390,7 @@ class Ledger:
         try:
             self._checkpoints.prune()
         except StoreError as error:
-            self._store_failed(error, now)
+            self._disk.failed(error, now)
         if self.tangle.is_over and self._checkpoints.is_attested and not self._issuer.is_stuck:
             self._begin()
             log.info('%s: epoch %d begins', self.name, self.fleet.epoch)
@@ -417,9 +412,9 @@ class Ledger:
         try:
             entry, raw = self._issuer.issue(now, named, oldest)
         except StoreError as error:
-            self._store_failed(error, now)
+            self._disk.failed(error, now)
             return
-        self._stored(now)
+        self._disk.worked(now)
         self._history.spoke()
         self._note(entry)
         for item in foreign:
@@ -438,22 +433,6 @@ class Ledger:
         if is_behind or now < self._old_at + round(self._config.silence * SECOND):
             return lately
         return 0
-
-    def _commit(self, now: int) -> None:
-        try:
-            self._store.commit()
-        except StoreError as error:
-            self._store_failed(error, now)
-        else:
-            self._stored(now)
-
-    def _stored(self, now: int) -> None:
-        self._store_alarm = ''
-        self._commit_due = now + round(self._config.commit_interval * SECOND)
-
-    def _store_failed(self, error: StoreError, now: int) -> None:
-        self._store_alarm = str(error)
-        self._commit_due = now + round(self._config.commit_retry * SECOND)
 
     def _attach(self, item: Item, entry: Entry) -> None:
         """Take a record that became solid."""
@@ -523,12 +502,7 @@ class Ledger:
 
     def _raw_of(self, identity: bytes) -> bytes | None:
         """Return the bytes of a block; None if the disk does not give them."""
-        try:
-            row = self._store.get(identity)
-        except StoreError as error:
-            self._store_failed(error, self._clock.now_ns())
-            return None
-        return row.raw if row is not None else None
+        return self._disk.raw(identity, self._clock.now_ns())
 
     def _refuse(self, error: RefusedError, sender: str) -> None:
         self._refused[error.reason] += 1
@@ -539,7 +513,7 @@ class Ledger:
             log.warning('%s: not our fleet, nothing of it is taken: %s', self.name, error)
 
     def _alarm(self, now: int) -> str:
-        alarms = [self._store_alarm and f'not issuing: {self._store_alarm}']
+        alarms = [self._disk.alarm and f'not issuing: {self._disk.alarm}']
         own = self.dag.newest(self.index)
         if self.index in self.proofs:
             alarms.append(
