@@ -49,7 +49,7 @@ class Fleet(Strict):
     """
     The roster of one epoch.
 
-    Robots of the fleet file are kept sorted by name, and robots that join later come after them, so
+    Robots of the fleet file are sorted by name, and robots that join later come after them, so
     an index means the same on every robot and for ever. Who has left keeps its index and has
     weight 0; a robot with a new key has a new index.
     """

@@ -15,7 +15,7 @@ from collab_robots.contract.calls import KEY_BYTES, SELECTOR_BYTES
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.view import BIDDING_S, View
 from collab_robots.core.clock import SECOND
-from collab_robots.core.errors import ConfigError, RefusedError, StoreError
+from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import ADDRESS_BYTES
 from collab_robots.explorer.agreement import Act, BlockRow
@@ -98,15 +98,11 @@ def _read(path: Path, fleet: Fleet) -> _File:
 
 def _execute(found: _File, fleet: Fleet) -> tuple[Order, Runner]:
     """Order all blocks, as the robot did, and execute their calls."""
-    tangle, runner = Tangle(fleet), Runner(fleet)
+    runner = Runner(fleet)
+    tangle = Tangle(fleet, state=runner)
     tangle.begin(found)
     for _ in tangle.load(found.rows):
         pass
-    if tangle.snapshot is not None:
-        try:
-            runner.restore(tangle.snapshot.cut.position, tangle.snapshot.state)
-        except RefusedError as error:
-            raise StoreError(f'the stored snapshot cannot be read: {error}') from None
     runner.update(tangle.order)
     return tangle.order, runner
 

@@ -8,7 +8,7 @@ calls.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 import logging
 
@@ -30,7 +30,7 @@ from collab_robots.tangle.own_history import OwnHistory
 from collab_robots.tangle.postbox import Postbox
 from collab_robots.tangle.record import RECORD_TAG
 from collab_robots.tangle.settings import LedgerConfig
-from collab_robots.tangle.snapshot import Attested, Snapshot, State
+from collab_robots.tangle.snapshot import Attested, State
 from collab_robots.tangle.solidifier import Item
 from collab_robots.tangle.status import LedgerStatus
 from collab_robots.tangle.sync import (
@@ -305,12 +305,11 @@ class Ledger:
             tangle, self._gossip.peers, self.index, self._config.active_window
         )
         self._calls = Calls(len(fleet.robots))
-        self._execute_from(tangle.snapshot)
-        for entry, final in tangle.load(self._store.load()):
-            self._calls.note(entry)
-            for one in final:
-                self._calls.drop(one)
+        final: list[Entry] = []
+        for entry, added in tangle.load(self._store.load()):
+            self._calls.take(added)
             self._checkpoints.note(entry)
+            final += added.final
         self._store.remove(tangle.superseded)
         now = self._clock.now_ns()
         for row in tangle.orphans:
@@ -319,17 +318,7 @@ class Ledger:
         own = [row.seq + 1 for row in tangle.orphans if row.issuer == self.index]
         self._signed = max([self._signed, self._height, *own])
         self._detach()
-
-    def _execute_from(self, snapshot: Snapshot | None) -> None:
-        """Let the state go on from the snapshot that the tangle began with."""
-        if self._state is None:
-            return
-        if snapshot is not None:
-            try:
-                self._state.restore(snapshot.cut.position, snapshot.state, snapshot.fleet)
-            except RefusedError as error:
-                raise StoreError(f'the stored snapshot is damaged: {error}') from None
-        self._state.follow(self.order)
+        self._tell_final(final)
 
     @property
     def _height(self) -> int:
@@ -462,11 +451,14 @@ class Ledger:
         self._calls.take(added)
         for listener in self._listeners:
             listener(entry)
-        for one in added.final:
-            for listener in self._final_listeners:
-                listener(one)
+        self._tell_final(added.final)
         if entry.issuer in self.dag.forks and entry.issuer not in self.proofs:
             self._prove_fork(entry)
+
+    def _tell_final(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            for listener in self._final_listeners:
+                listener(entry)
 
     def _prove_fork(self, entry: Entry) -> None:
         """Prove an equivocation that came to light when the second branch became solid."""

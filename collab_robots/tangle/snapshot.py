@@ -165,7 +165,7 @@ class Attested(NamedTuple):
             fleet = handover.follow(fleet)
         snapshot = Snapshot.decode(body, fleet)
         attested = cls(body, blocks_of(blocks), handovers)
-        check_attested(snapshotdigest(body), snapshot.cut.index, attested.blocks, fleet)
+        check_attested(snapshot_digest(body), snapshot.cut.index, attested.blocks, fleet)
         return attested, snapshot
 
     def chain(self, fleet: Fleet) -> tuple[Handover, ...]:
@@ -180,7 +180,7 @@ class Attested(NamedTuple):
         return (*self.handovers, Handover(head, digest(rest), self.blocks))
 
 
-def snapshotdigest(body: bytes) -> bytes:
+def snapshot_digest(body: bytes) -> bytes:
     """
     Return what is attested of a snapshot, 32 bytes.
 

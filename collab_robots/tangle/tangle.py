@@ -109,12 +109,17 @@ class Tangle:
         self.order.insert(entry)
         final: list[Entry] = []
         for leader in self.finality.add(entry):
+            if self.is_over:
+                break
             batch = self._past(leader)
             self.order.finalise(batch)
             for one in batch:
                 self._count(one)
             final += batch
-            if self.order.final // self._interval > self.cut_index:
+            roster = self._state.next_roster(self.order.final) if self._state else None
+            if roster is not None:
+                self._hand_over(leader, roster)
+            elif self.order.final // self._interval > self._cut_at // self._interval:
                 self._cut(leader)
         return Added(vouched, final)
 
@@ -158,6 +163,10 @@ class Tangle:
             try:
                 attested, self.snapshot = Attested.decode(stored[1], self.fleet)
                 self.install(attested, self.snapshot)
+                if self._state is not None:
+                    self._state.restore(
+                        self.snapshot.cut.position, self.snapshot.state, self.snapshot.fleet
+                    )
             except RefusedError as error:
                 raise StoreError(f'the stored snapshot is damaged: {error}') from None
         for issuer, (first, second) in store.proofs().items():
@@ -165,6 +174,8 @@ class Tangle:
                 self.proofs[issuer] = Proof.of(first, second, self.fleet)
             except RefusedError as error:
                 raise StoreError(f'a stored proof of equivocation is damaged: {error}') from None
+        if self._state is not None:
+            self._state.follow(self.order)
 
     def load(self, rows: Iterable[Row]) -> Iterator[tuple[Entry, Added]]:
         """
