@@ -97,6 +97,10 @@ class Finality:
         round_, rank = divmod(slot, self.leaders)
         return self._turns[(round_ + rank) % len(self._turns)]
 
+    def slots(self, round_: int) -> range:
+        """Return the leader slots of a round."""
+        return range(round_ * self.leaders, (round_ + 1) * self.leaders)
+
     def slot_of(self, witness: Entry) -> int:
         """Return the slot that a witness would lead in; the round may have fewer slots."""
         turn = self._turn.get(witness.issuer)

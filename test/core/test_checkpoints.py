@@ -1,10 +1,10 @@
 """Attestations of snapshots: which are counted, and that a restart forgets none."""
 
+from collab_robots.tangle.attestation import attestation
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.memory import make_team, MemoryNetwork
 from collab_robots.tangle.memory_store import MemoryStore
 from collab_robots.tangle.settings import LedgerConfig
-from collab_robots.tangle.attestation import attestation
 
 FLEET, KEYS = make_team(4)
 NAMES = [robot.name for robot in FLEET.robots]
