@@ -104,7 +104,7 @@ class Gossip:
             tangle.pruned,
             tuple(sorted(tangle.proofs)),
             tangle.order.final,
-            self._checkpoints.newest,
+            self._checkpoints.stored,
         )
         self._have_at = now
         # Robots take turns, so that after a silence somebody is heard soon.

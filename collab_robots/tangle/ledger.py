@@ -263,7 +263,7 @@ class Ledger:
             final_digest=self.order.final_digest,
             round=max((tip.round for tip in self.dag.tips.values()), default=0),
             pruned=self.order.base,
-            snapshot=self._checkpoints.newest,
+            snapshot=self._checkpoints.stored,
             peers=self._gossip.peers.near(now),
             refused=dict(self._refused),
             forked=tuple(self.fleet.robots[issuer].name for issuer in sorted(self.proofs)),
@@ -313,7 +313,7 @@ class Ledger:
 
     def _restore(self, snapshot: Snapshot) -> None:
         cut = snapshot.cut
-        self._checkpoints.begin(self.tangle, cut.index, cut)
+        self._checkpoints.begin(self.tangle, cut.index)
         if self._state is not None:
             try:
                 self._state.restore(cut.position, snapshot.state)
