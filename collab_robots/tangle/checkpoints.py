@@ -1,8 +1,9 @@
 """
 Makes snapshots, has them attested, prunes behind them, and fetches one where blocks are pruned.
 
-A snapshot that a quorum attests is kept, and served; what is final before the one before it is
-dropped then. So whoever is less than one interval behind still gets blocks.
+When a quorum attests a snapshot, the one before it is stored and served, and what is final there
+is dropped. So each robot holds all that came after its stored snapshot, also when it starts again,
+and whoever is less than one interval behind still gets blocks.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ class _Made(NamedTuple):
     digest: bytes
 
 
+class _Next(NamedTuple):
+    cut: Cut
+    data: bytes
+
+
 class _Vote(NamedTuple):
     digest: bytes
     record: bytes
@@ -54,24 +60,18 @@ class Checkpoints:
         self._tangle: Tangle
         self._made: dict[int, _Made] = {}
         self._votes: dict[int, dict[int, _Vote]] = {}  # by snapshot, then by issuer
-        self._before: Cut | None = None  # of the newest attested snapshot
-        self.newest = 0
-        """Index of the newest attested snapshot."""
-        self._stored: bytes | None = None
+        self._next: _Next | None = None  # the newest attested one
+        self.stored = 0
+        """Index of the stored snapshot, 0 if there is none."""
+        self._data: bytes | None = None  # its bytes, once they were asked for
 
     def begin(self, tangle: Tangle) -> None:
         """Go on with a tangle, before its records."""
         self._tangle = tangle
         self._made.clear()
         self._votes.clear()
-        self._stored = None
-        self._before = tangle.snapshot.cut if tangle.snapshot is not None else None
-        self.newest = self._before.index if self._before is not None else 0
-
-    @property
-    def is_attested(self) -> bool:
-        """Tell whether the snapshot of the tangle's last cut is attested."""
-        return self.newest == self._tangle.cut_index
+        self._next, self._data = None, None
+        self.stored = tangle.cut_index
 
     def note(self, entry: Entry) -> None:
         """Take note of what a solid record attests."""
@@ -96,7 +96,7 @@ class Checkpoints:
 
     def prune(self) -> None:
         """
-        Keep the newest snapshot that a quorum attests, and drop what is behind the one before.
+        If a quorum attests a newer snapshot, store the one before it and drop what is behind that.
 
         :raises StoreError: if it cannot be stored; the next call tries again.
         """
@@ -112,11 +112,11 @@ class Checkpoints:
             rows = [self._store.get(record) for record in votes.values()]
             blocks = tuple(row.raw for row in rows if row is not None)
             data = Attested(body, blocks, self._tangle.handovers).encode()
-            behind = self._tangle.behind(self._before) if self._before is not None else []
-            self._store.save_snapshot(index, data, [entry.id for entry in behind])
-            if self._before is not None:
-                self._tangle.prune(self._before)
-            self._before, self.newest, self._stored = cut, index, data
+            if self._next is not None:
+                self._keep(self._next)
+            self._next = _Next(cut, data)
+            if self.ends_epoch:  # the next one begins with it
+                self._keep(self._next)
             self._made = {later: made for later, made in self._made.items() if later > index}
             self._forget_votes()
             return
@@ -127,25 +127,39 @@ class Checkpoints:
 
         :raises StoreError: if the snapshot cannot be read.
         """
-        if not request.snapshot or request.snapshot != self.newest:
+        if not request.snapshot or request.snapshot != self.stored:
             return []
-        if self._stored is None:
+        if self._data is None:
             stored = self._store.snapshot()
             if stored is None:
                 return []
-            self._stored = stored[1]
-        data = self._stored
+            self._data = stored[1]
+        data = self._data
         parts = pieces(data)
         return [
-            Chunk(sender, self.newest, number, len(parts), digest(data), parts[number])
+            Chunk(sender, self.stored, number, len(parts), digest(data), parts[number])
             for number in request.chunks
             if number < len(parts)
         ]
 
     @property
+    def ends_epoch(self) -> bool:
+        """Tell whether the epoch is over, and the snapshot that ends it is attested."""
+        last = self._next.cut.index if self._next is not None else 0
+        return self._tangle.is_over and last == self._tangle.cut_index
+
+    @property
     def _oldest(self) -> int:
         """Index of the first snapshot that attestations matter of."""
-        return min(self._made, default=self.newest + 1)
+        newest = self._next.cut.index if self._next is not None else self.stored
+        return min(self._made, default=newest + 1)
+
+    def _keep(self, snapshot: _Next) -> None:
+        cut, data = snapshot
+        behind = [entry.id for entry in self._tangle.behind(cut)]
+        self._store.save_snapshot(cut.index, data, behind)
+        self._tangle.prune(cut)
+        self.stored, self._data = cut.index, data
 
     def _forget_votes(self) -> None:
         oldest = self._oldest

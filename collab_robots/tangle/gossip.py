@@ -105,7 +105,7 @@ class Gossip:
             tangle.pruned,
             tuple(sorted(tangle.proofs)),
             tangle.order.final,
-            self._checkpoints.newest,
+            self._checkpoints.stored,
         )
         self._have_at = now
         # Robots take turns, so that after a silence somebody is heard soon.
@@ -208,8 +208,10 @@ class Gossip:
         self._transport.send_request(request.target, request)
 
     def _is_beyond(self, peer: Peer) -> bool:
-        """Tell whether a teammate pruned records that are not here."""
+        """Tell whether a teammate is in a later epoch, or pruned records that are not here."""
         heights = self._tangle.dag.heights()
+        if self._tangle.is_over and peer.snapshot >= self._tangle.cut_index:
+            return True
         return any(
             base > height
             for issuer, (base, height) in enumerate(zip(peer.bases, heights, strict=False))

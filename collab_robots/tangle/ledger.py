@@ -266,7 +266,7 @@ class Ledger:
             final_digest=self.order.final_digest,
             round=max((tip.round for tip in self.dag.tips.values()), default=0),
             pruned=self.order.base,
-            snapshot=self._checkpoints.newest,
+            snapshot=self._checkpoints.stored,
             peers=self._gossip.peers.near(now),
             refused=dict(self._refused),
             forked=tuple(self.fleet.robots[issuer].name for issuer in sorted(self.proofs)),
@@ -380,7 +380,7 @@ class Ledger:
             self._checkpoints.prune()
         except StoreError as error:
             self._disk.failed(error, now)
-        if self.tangle.is_over and self._checkpoints.is_attested and not self._issuer.is_stuck:
+        if self._checkpoints.ends_epoch and not self._issuer.is_stuck:
             self._begin()
             log.info('%s: epoch %d begins', self.name, self.fleet.epoch)
 

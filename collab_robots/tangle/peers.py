@@ -21,7 +21,7 @@ class Peer:
     :param bases: the same: what it still holds begins there.
     :param forked: the same: whose equivocation it knows to be proven.
     :param final: the same: how many records are final there.
-    :param snapshot: the same: its newest attested snapshot.
+    :param snapshot: the same: the snapshot that it serves.
     :param announced: it announced at all.
     :param failures: requests in a row that brought nothing.
     :param not_before: ns, local clock: it is not asked before.

@@ -24,8 +24,9 @@ def choose_roots(
     """
     Return the final records that others may still name, or that decide later slots.
 
-    Where a robot is away since a while, its next record names what it knew then: so, for each
-    robot, what was final shortly before its newest final record, or issued shortly after.
+    A record names tips, which are in the past of nothing that its issuer knew. Where a robot is
+    away since a while, its next record names what it knew then: so, for each robot, what its
+    newest final record has not in its past and was issued shortly after it, at the latest.
 
     :param held: the roots of the cut before and what became final since, in final order.
     :param span: positions of the cut before and of this one.
@@ -33,11 +34,7 @@ def choose_roots(
     :param forks: lowest final seq that an issuer used twice, for those who did.
     """
     newest = {entry.issuer: entry for entry in held if entry.issuer != FOREIGN}
-    away = [
-        (last.position - ROOT_WINDOW, last.record.issued_at + ROOT_LAG)
-        for issuer, last in newest.items()
-        if issuer not in forks
-    ]
+    away = [last for issuer, last in newest.items() if issuer not in forks]
 
     def is_root(entry: Entry) -> bool:
         record = entry.record
@@ -47,7 +44,10 @@ def choose_roots(
             or (entry.issuer == FOREIGN and entry.position >= span[0])
             or newest.get(entry.issuer) is entry
             or (entry.issuer in forks and record.seq >= forks[entry.issuer] - 1)
-            or any(entry.position >= first and record.issued_at <= until for first, until in away)
+            or any(
+                record.issued_at <= last.record.issued_at + ROOT_LAG and not last.sees(entry)
+                for last in away
+            )
         )
 
     return [entry for entry in held if is_root(entry)]

@@ -41,7 +41,7 @@ class Have:
     :param bases: per roster index: the first seq that is still held; those before are pruned.
     :param forked: roster indexes of those whose proof of equivocation is here.
     :param final: how many records are final there.
-    :param snapshot: index of the newest attested snapshot, 0 if there is none.
+    :param snapshot: index of the snapshot that is served, 0 if there is none.
     """
 
     sender: str

@@ -250,7 +250,13 @@ class Tangle:
     def _cut(self, leader: Entry) -> None:
         """Note what a snapshot at the end of a leader's batch holds."""
         slot = self.finality.slot_of(leader) + 1
-        self._note_cut(self.fleet, slot, self._choose_roots(slot // self.finality.leaders))
+        kept = roots.choose_roots(
+            self._held(),
+            (self._cut_at, self.order.final),
+            slot // self.finality.leaders,
+            self._final_forks,
+        )
+        self._note_cut(self.fleet, slot, kept, self._describe(kept))
 
     def _hand_over(self, leader: Entry, roster: Roster) -> None:
         """
@@ -261,42 +267,43 @@ class Tangle:
         the votes of the new roster.
         """
         self.is_over = True
-        round_ = leader.round + 1
         fleet = self.fleet.later(self.fleet.epoch + 1, roster)
         joined = len(fleet.robots) - self.dag.members
-        roots = [
+        kept = self._held()  # all of it: blocks of before are dropped at once
+        described = [
             root._replace(
                 round=leader.round,
                 support=(1 << len(fleet.robots)) - 1,
                 witness=False,
                 seen=(*root.seen, *(0,) * joined),
             )
-            for root in self._choose_roots(round_)
+            for root in self._describe(kept)
         ]
         self._final_heights += [0] * joined
-        self._note_cut(fleet, round_ * slots_of([weight for *_, weight in roster]), roots)
+        slot = (leader.round + 1) * slots_of([weight for *_, weight in roster])
+        self._note_cut(fleet, slot, kept, described)
 
-    def _choose_roots(self, round_: int) -> list[Root]:
+    def _held(self) -> list[Entry]:
+        """Return the roots of the last cut and what became final since, in final order."""
+        order = self.order
+        return [*self._roots, *order.entries[self._cut_at - order.base : order.final - order.base]]
+
+    def _describe(self, kept: Sequence[Entry]) -> Sequence[Root]:
+        return roots.describe(self.dag, kept, self._final_forks)
+
+    def _note_cut(
+        self, fleet: Fleet, slot: int, kept: list[Entry], described: Sequence[Root]
+    ) -> None:
         """
-        Choose what is kept of the final records.
+        Note a cut at the end of the final order.
 
-        :param round_: of the slot that is decided next.
+        :param fleet: from there on.
+        :param slot: that is decided next.
+        :param kept: the final records that are roots.
         """
-        order, position = self.order, self.order.final
-        held = {entry.id: entry for entry in self._roots}
-        held.update((entry.id, entry) for entry in order.entries[: position - order.base])
-        self._roots = roots.choose_roots(
-            sorted(held.values(), key=lambda entry: entry.position),
-            (self._cut_at, position),
-            round_,
-            self._final_forks,
-        )
-        self._root_ids = {entry.id for entry in self._roots}
-        self._cut_at = position
-        return list(roots.describe(self.dag, self._roots, self._final_forks))
-
-    def _note_cut(self, fleet: Fleet, slot: int, kept: Sequence[Root]) -> None:
         self.cut_index += 1
+        self._roots, self._root_ids = kept, {entry.id for entry in kept}
+        self._cut_at = self.order.final
         cut = Cut(
             self.cut_index,
             self.order.final,
@@ -304,7 +311,7 @@ class Tangle:
             self._final_set.to_bytes(ID_BYTES, 'big'),
             slot,
             tuple(self._final_heights),
-            tuple(kept),
+            tuple(described),
         )
         self.cuts.append((fleet, cut))
 

@@ -61,7 +61,7 @@ class Team:
 def snapshot():
     """Return the bytes of a snapshot that a team attested."""
     team = Team()
-    team.talk(90)
+    team.talk(150)
     stored = {team.stores[name].snapshot() for name in NAMES}
     assert len({index for index, _ in stored}) == 1
     bodies = {Attested.decode(data, FLEET)[0].body for _, data in stored}

@@ -283,6 +283,8 @@ class Run:
             if robot in self.scenario.liars:
                 self.network.stop(name(robot))
             else:
+                for number in self._changes:  # a vote may have been lost in a crash
+                    self._submit(robot, vote(number))
                 self._submit(robot)
 
     def _submit(self, robot: int, call: bytes = b'') -> None:
