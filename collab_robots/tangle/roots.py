@@ -142,12 +142,15 @@ def _heads(
         for branch, height in enumerate(entry.seen)
         if dag.branches[branch][0] == issuer and (branch, height - 1) in branches
     ]
-    if entry.issuer == issuer:  # itself is named by its id anyway
-        found = [one for one in found if one is not entry]
+    if entry in found:  # it is named by its id anyway, but not what it went on from
+        found.remove(entry)
+        previous = entry.previous
+        if previous is not None and (previous.branch, previous.record.seq) in branches:
+            found.append(previous)
     return tuple(
         sorted(
             one.id
-            for one in found
+            for one in {*found}
             if not any(other.sees(one) for other in found if other is not one)
         )
     )

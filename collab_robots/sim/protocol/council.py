@@ -44,7 +44,7 @@ class Council:
         roster = list(roster_of(self._fleet))
         for number in self._decided(self._count(position)):
             change, name, key = self._changes[number]
-            if change.joins:
+            if change.joins and key not in self._fleet.index_by_key:
                 roster.append((name, key, 1))
             if change.leaves is not None:
                 roster[change.leaves] = (*roster[change.leaves][:2], 0)
