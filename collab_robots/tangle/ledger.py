@@ -512,6 +512,10 @@ class Ledger:
                 f'not issuing: two records {self.proofs[self.index].seq} are signed with this '
                 "robot's key: another process uses it, or its disk was lost; give it a new key"
             )
+        elif self.index == FOREIGN:
+            alarms.append('not issuing: the fleet has not let this robot in yet')
+        elif self.index in self.fleet.left:
+            alarms.append('not issuing: the fleet has let this robot go')
         elif self._height < self._signed:
             alarms.append('not issuing: own records wait for parents that are fetched')
         elif self._history.is_missing:
