@@ -96,13 +96,15 @@ class Checkpoints:
         self._forget_votes()
         return calls
 
-    def prune(self) -> None:
+    def prune(self) -> bool:
         """
         If a quorum attests a newer snapshot, store the one before it and drop what is behind that.
 
+        :returns: whether it dropped anything.
         :raises StoreError: if it cannot be stored; the next call tries again.
         """
-        for index in sorted(self._made, reverse=True):
+        before = self.stored
+        for index in sorted(self._made):
             cut, body, digest = self._made[index]
             votes = {
                 issuer: vote.record
@@ -118,7 +120,7 @@ class Checkpoints:
             self._next = _Next(cut, data)
             self._made = {later: made for later, made in self._made.items() if later > index}
             self._forget_votes()
-            return
+        return self.stored != before
 
     def chunks(self, sender: str, request: Request) -> list[Chunk]:
         """
