@@ -94,13 +94,15 @@ class Checkpoints:
         self._forget_votes()
         return calls
 
-    def prune(self) -> None:
+    def prune(self) -> bool:
         """
         If a quorum attests a newer snapshot, store the one before it and drop what is behind that.
 
+        :returns: whether it dropped anything.
         :raises StoreError: if it cannot be stored; the next call tries again.
         """
-        for index in sorted(self._made, reverse=True):
+        before = self.stored
+        for index in sorted(self._made):
             cut, body, wanted = self._made[index]
             votes = {
                 issuer: vote.record
@@ -115,11 +117,11 @@ class Checkpoints:
             if self._next is not None:
                 self._keep(self._next)
             self._next = _Next(cut, data)
-            if self.ends_epoch:  # the next one begins with it
+            if self._tangle.is_over and index == self._tangle.cut_index:  # the next begins with it
                 self._keep(self._next)
             self._made = {later: made for later, made in self._made.items() if later > index}
             self._forget_votes()
-            return
+        return self.stored != before
 
     def chunks(self, sender: str, request: Request) -> list[Chunk]:
         """
@@ -144,9 +146,8 @@ class Checkpoints:
 
     @property
     def ends_epoch(self) -> bool:
-        """Tell whether the epoch is over, and the snapshot that ends it is attested."""
-        last = self._next.cut.index if self._next is not None else 0
-        return self._tangle.is_over and last == self._tangle.cut_index
+        """Tell whether the epoch is over, and the snapshot that ends it is attested and stored."""
+        return self._tangle.is_over and self.stored == self._tangle.cut_index
 
     @property
     def _oldest(self) -> int:

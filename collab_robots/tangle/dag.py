@@ -9,7 +9,7 @@ a function of its past, so it is the same on every robot.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
@@ -84,7 +84,7 @@ class Dag:
         self.quorum = Quorum(weights)
         self.entries: dict[bytes, Entry] = {}
         self.tips: dict[bytes, Entry] = {}
-        """Entries that no entry names as parent."""
+        """Entries that no entry names as parent but stale ones."""
         self.chains: tuple[list[Entry], ...] = tuple([] for _ in weights)
         """Per issuer, its entries from ``bases`` on; of several with one seq the first."""
         self.bases = [0] * self.members
@@ -194,32 +194,30 @@ class Dag:
             parent = self.entries.get(parent_id)
             if parent is not None:
                 parent.children += 1
-                self.tips.pop(parent_id, None)
+                if not entry.stale:
+                    self.tips.pop(parent_id, None)
         self.tips[entry.id] = entry
         self.digest ^= int.from_bytes(entry.id, 'big')
         if entry.issuer != FOREIGN:
             self._extend(entry)
 
-    def detach_tips(self, issuers: Collection[int]) -> list[Entry]:
+    def detach_tips(self, unwanted: Callable[[Entry], bool]) -> list[Entry]:
         """
-        Take out what only these issuers stand for: tips of theirs, again and again.
+        Take out what nobody names and nobody wants, again and again.
 
         What is final stays.
 
         :returns: the entries taken out, children first.
         """
         out = []
-        stack = [tip for tip in self.tips.values() if tip.issuer in issuers]
+        stack = list(self.tips)
         while stack:
-            entry = stack.pop()
-            if entry.position >= 0:
+            entry = self.entries.get(stack.pop())
+            if entry is None or entry.children or entry.position >= 0 or not unwanted(entry):
                 continue
             self._detach(entry)
             out.append(entry)
-            for parent_id in entry.record.parents:
-                parent = self.entries.get(parent_id)
-                if parent is not None and not parent.children and parent.issuer in issuers:
-                    stack.append(parent)
+            stack += entry.record.parents
         return out
 
     def prune(self, entries: Iterable[Entry]) -> None:

@@ -143,7 +143,7 @@ class Ledger:
         self._approval.forget()
         self._intake.release(now)
         self._disk.commit_if_due(now)
-        self._detach()
+        self._detach(self._is_unvouched)
         self._checkpoint(now)
         self._issue_if_due(now)
         self._gossip.announce_if_due(now)
@@ -317,7 +317,7 @@ class Ledger:
                 self._intake.take(row.raw, self.name, now, asked=True)
         own = [row.seq + 1 for row in tangle.orphans if row.issuer == self.index]
         self._signed = max([self._signed, self._height, *own])
-        self._detach()
+        self._detach(self._is_unvouched)
         self._tell_final(final)
 
     @property
@@ -377,7 +377,8 @@ class Ledger:
             with suppress(CallError):  # the queue is full: others attest
                 self._issuer.submit(call)
         try:
-            self._checkpoints.prune()
+            if self._checkpoints.prune():
+                self._detach(self._is_unreadable)
         except StoreError as error:
             self._disk.failed(error, now)
         if self._checkpoints.ends_epoch and not self._issuer.is_stuck:
@@ -480,11 +481,17 @@ class Ledger:
         )
         self._gossip.send_proof(proof, self._clock.now_ns())
 
-    def _detach(self) -> None:
-        """Take out tips that nobody vouches for; not while something becomes solid on them."""
+    def _is_unvouched(self, entry: Entry) -> bool:
+        return entry.issuer in self.tangle.unvouched
+
+    def _is_unreadable(self, entry: Entry) -> bool:
+        return entry.stale and entry.issuer != self.index
+
+    def _detach(self, unwanted: Callable[[Entry], bool]) -> None:
+        """Take out what nobody names and nobody wants; not while something becomes solid on it."""
         if self._issuer.is_stuck:  # the signed record that the disk did not take names some
             return
-        out = self.tangle.detach(self.tangle.unvouched)
+        out = self.tangle.detach(unwanted)
         for entry in out:
             self._calls.drop(entry)
         if out:

@@ -7,7 +7,7 @@ entries and the same orders, in whichever sequence they come.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from collab_robots.core.errors import Refusal, RefusedError, StoreError
@@ -134,13 +134,13 @@ class Tangle:
         else:
             self._final_heights[issuer] = seq + 1
 
-    def detach(self, issuers: Collection[int]) -> list[Entry]:
+    def detach(self, unwanted: Callable[[Entry], bool]) -> list[Entry]:
         """
-        Take out what only these issuers stand for.
+        Take out what nobody names and nobody wants.
 
         :returns: the entries taken out.
         """
-        out = self.dag.detach_tips(issuers)
+        out = self.dag.detach_tips(unwanted)
         for entry in out:
             self.order.remove(entry)
         if out:
@@ -342,6 +342,7 @@ class Tangle:
         held, found = self.dag.entries, [entry]
         for one in found:
             for parent_id in one.record.parents:
+                self.dag.tips.pop(parent_id, None)
                 parent = held.get(parent_id)
                 if parent is not None and parent.stale:
                     parent.stale = False

@@ -16,6 +16,16 @@ WINDOW = 20  # final records
 CONFIG = LedgerConfig(snapshot_interval=60)
 
 
+def talk(network: MemoryNetwork, until: int) -> None:
+    """Go on until so many records are final, then rest."""
+    ledger = network.ledgers[NAMES[0]]
+    while ledger.order.final < until:
+        ledger.submit(b'a call')
+        network.run(0.5)
+    network.run(10)
+    assert network.agree()
+
+
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> MemoryNetwork:
     """Return three robots of four that made many records final and rest."""
@@ -23,12 +33,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> MemoryNetwork:
     network = MemoryNetwork(FLEET, 1)
     for key in KEYS[:3]:
         network.start(key, config=CONFIG)
-    ledger = network.ledgers[NAMES[0]]
-    while ledger.order.final < 100:
-        ledger.submit(b'a call')
-        network.run(0.5)
-    network.run(10)
-    assert network.agree()
+    talk(network, until=100)
     return network
 
 
@@ -80,3 +85,31 @@ def test_what_is_stale_to_one_counts_when_another_builds_on_it(network) -> None:
     network.run(10)
     assert late.dag.entries[identity].position >= 0
     assert is_silent(network)
+
+
+def test_what_is_stale_is_dropped_when_others_could_not_read_it_any_more(network) -> None:
+    identity = speak(network, [old_record(network).id])
+    network.run(1)
+    assert all(identity in ledger.dag.entries for ledger in network.ledgers.values())
+    talk(network, until=200)
+    assert all(ledger.order.base for ledger in network.ledgers.values())
+    assert not any(identity in ledger.dag.entries for ledger in network.ledgers.values())
+    assert not any(ledger.raw_block(identity) for ledger in network.ledgers.values())
+
+
+def test_a_stale_record_does_not_hide_what_it_names(network) -> None:
+    first, _, third = network.ledgers.values()
+    for ledger in network.ledgers.values():
+        ledger.hold = ledger is not third
+    old = old_record(network).id
+    third.submit(b'a call')
+    network.run(0.3)
+    said = third.dag.newest(2)
+    assert said is not None and said.id in first.dag.tips
+    speak(network, [said.id, old])
+    network.run(0.5)
+    assert said.children
+    first.hold = False
+    network.run(1)
+    newest = first.dag.newest(0)
+    assert newest is not None and newest.sees(said)
