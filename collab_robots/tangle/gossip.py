@@ -97,12 +97,13 @@ class Gossip:
         if now < self._have_due or index is None:
             return
         tangle = self._tangle
+        heights = tangle.dag.heights()
         have = Have(
             self.name,
             self._fleet.id,
-            tangle.dag.heights(),
+            heights,
             self._digest(),
-            tangle.pruned,
+            tuple(map(min, tangle.pruned, heights)),  # an equivocator's other branch may be longer
             tuple(sorted(tangle.proofs)),
             tangle.order.final,
             self._checkpoints.stored,

@@ -202,8 +202,8 @@ class Tangle:
             yield entry, self.add(entry)
 
     def covers(self, issuer: int, seq: int) -> bool:
-        """Tell whether a record is final and pruned."""
-        if issuer == FOREIGN:
+        """Tell whether a record is final and pruned; one beside a held one is an equivocation."""
+        if issuer == FOREIGN or self.dag.at(issuer, seq) is not None:
             return False
         return seq < min(self.pruned[issuer], self.dag.forks.get(issuer, MAX_SEQ) - 1)
 
