@@ -144,7 +144,7 @@ def snapshot(data: bytes) -> None:
     elif kind == b'\1':
         found = Snapshot.decode(data, FLEET)
         assert found.encode() == data
-        Tangle(FLEET).install(Attested(data, ()), found)
+        Tangle(FLEET).install(found)
     else:
         assert encode_state(decode_state(data, FLEET), FLEET) == data
 

@@ -54,8 +54,9 @@ class Checkpoints:
     :param state: gives the contract's state; without it snapshots have an empty one.
     """
 
-    def __init__(self, store: BlockStore, state: State | None) -> None:
+    def __init__(self, store: BlockStore, state: State | None, config: LedgerConfig) -> None:
         self._store = store
+        self._config = config
         self._state = state
         self._tangle: Tangle
         self._made: dict[int, _Made] = {}
@@ -157,8 +158,8 @@ class Checkpoints:
 
     def _keep(self, snapshot: _Next) -> None:
         cut, data = snapshot
-        behind = [entry.id for entry in self._tangle.behind(cut)]
-        self._store.save_snapshot(cut.index, data, behind)
+        behind = [] if self._config.archive else self._tangle.behind(cut)
+        self._store.save_snapshot(cut.index, data, [entry.id for entry in behind])
         self._tangle.prune(cut)
         self.stored, self._data = cut.index, data
 

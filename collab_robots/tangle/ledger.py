@@ -95,7 +95,7 @@ class Ledger:
         self._state = state
         self._genesis = fleet
         self._key = key
-        self._checkpoints = Checkpoints(store, state)
+        self._checkpoints = Checkpoints(store, state, config)
         self._gossip = Gossip(name, config, store, transport, self._checkpoints)
         self._issuer = Issuer(key, store, config)
         self._posted = Postbox(self.name, config)
@@ -310,7 +310,8 @@ class Ledger:
             self._calls.take(added)
             self._checkpoints.note(entry)
             final += added.final
-        self._store.remove(tangle.superseded)
+        if not self._config.archive:
+            self._store.remove(tangle.superseded)
         now = self._clock.now_ns()
         for row in tangle.orphans:
             with suppress(RefusedError):
@@ -336,11 +337,11 @@ class Ledger:
         """
         if self._issuer.is_stuck:
             raise RefusedError(Refusal.SNAPSHOT, 'an own record is not on the disk yet')
-        attested, snapshot = Attested.decode(data, self.fleet)
+        snapshot = Attested.decode(data, self.fleet)[1]
         cut = snapshot.cut
         if cut.position <= self.order.final and snapshot.fleet.epoch == self.fleet.epoch:
             raise RefusedError(Refusal.SNAPSHOT, f'position {cut.position} is final here already')
-        Tangle(self.fleet).install(attested, snapshot)  # refuses what does not fit together
+        Tangle(self.fleet).install(snapshot)  # refuses what does not fit together
         try:
             self._store.save_snapshot(cut.index, data, ())
         except StoreError as error:

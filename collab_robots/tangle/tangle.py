@@ -73,7 +73,7 @@ class Tangle:
         self.handovers: tuple[Handover, ...] = ()
         """Those that lead from the fleet file to the roster."""
         self.orphans: list[Row] = []
-        """Blocks of a store whose parents are not here."""
+        """Blocks of a store whose parents are not here, or whose issuer has yet to join."""
         self.superseded: list[bytes] = []
         """Ids of those that the snapshot stands for."""
         self.cuts: list[tuple[Fleet, Cut]] = []
@@ -162,7 +162,7 @@ class Tangle:
         if stored is not None:
             try:
                 attested, self.snapshot = Attested.decode(stored[1], self.fleet)
-                self.install(attested, self.snapshot)
+                self.install(self.snapshot, attested.chain(self.snapshot.fleet))
                 if self._state is not None:
                     self._state.restore(
                         self.snapshot.cut.position, self.snapshot.state, self.snapshot.fleet
@@ -186,12 +186,16 @@ class Tangle:
         :raises StoreError: if a block does not fit the others.
         """
         for row in rows:
+            if row.issuer >= self.dag.members:
+                self.orphans.append(row)
+                continue
             if self.covers(row.issuer, row.seq) or row.id in self.dag.entries:
                 self.superseded.append(row.id)
                 continue
             try:
                 record = decode(row.raw)
-                if self.snapshot is not None and self.dag.missing(record.parents):
+                may_lack = self.snapshot is not None or self.orphans
+                if may_lack and self.dag.missing(record.parents):
                     self.orphans.append(row)
                     continue
                 entry = self.dag.place(row.id, record, row.issuer)
@@ -207,15 +211,16 @@ class Tangle:
             return False
         return seq < min(self.pruned[issuer], self.dag.forks.get(issuer, MAX_SEQ) - 1)
 
-    def install(self, attested: Attested, snapshot: Snapshot) -> None:
+    def install(self, snapshot: Snapshot, handovers: tuple[Handover, ...] = ()) -> None:
         """
         Begin with a snapshot, before anything else is added.
 
+        :param handovers: that lead from the fleet file to its roster.
         :raises RefusedError: SNAPSHOT if its roots do not fit together.
         """
         cut = snapshot.cut
         self._enrol(snapshot.fleet)
-        self.handovers = attested.chain(snapshot.fleet)
+        self.handovers = handovers
         self.order = Order(cut.position, cut.final_digest)
         self.finality.next = cut.slot
         self.dag.digest = int.from_bytes(cut.set_digest, 'big')

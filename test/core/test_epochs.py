@@ -1,6 +1,6 @@
 """Robots join and leave: the roster changes at one final position, and nothing is lost."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import random
 
 import cbor2
@@ -9,8 +9,10 @@ import pytest
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.identity import PrivateKey
 from collab_robots.tangle.handover import roster_of
+from collab_robots.tangle.issuer import matters
 from collab_robots.tangle.memory import make_team, MemoryNetwork
 from collab_robots.tangle.memory_store import MemoryStore
+from collab_robots.tangle.replay import Replay
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.snapshot import Attested
 from collab_robots.tangle.tangle import Tangle
@@ -80,6 +82,7 @@ class Council:
 @dataclass
 class Team:
     seed: int = 1
+    archive: bool = False
     stores: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -96,7 +99,8 @@ class Team:
 
     def start(self, name, key, **options):
         store = self.stores.setdefault(name, MemoryStore())
-        return self.network.start(key, store, CONFIG, state=Council(FLEET), name=name, **options)
+        config = replace(CONFIG, archive=self.archive)
+        return self.network.start(key, store, config, state=Council(FLEET), name=name, **options)
 
     def talk(self, seconds, *names):
         for _ in range(seconds):
@@ -120,7 +124,7 @@ class Team:
             for ledger in self.ledgers.values()
         }
         return len(seen) == 1 and not any(
-            entry.record.calls
+            matters(entry)
             for ledger in self.ledgers.values()
             for entry in ledger.order.tentative
         )
@@ -274,4 +278,46 @@ def test_handovers_of_others_are_refused():
         with pytest.raises(RefusedError) as caught:
             bad.follow(FLEET)
         assert caught.value.reason is Refusal.SNAPSHOT
-    Tangle(FLEET).install(attested, snapshot)
+    Tangle(FLEET).install(snapshot)
+
+
+@dataclass
+class File:
+    """What a store holds, with some of its blocks left out."""
+
+    store: MemoryStore
+    without: set = field(default_factory=set)
+
+    @property
+    def rows(self):
+        return [row for row in self.store.load() if (row.issuer, row.seq) not in self.without]
+
+    def snapshot(self):
+        return self.store.snapshot()
+
+    def proofs(self):
+        return self.store.proofs()
+
+
+def test_the_whole_order_is_found_again_in_an_archive():
+    team = Team(archive=True)
+    final = watch(team)
+    team.start('robot5', NEW)
+    team.talk(3, *NAMES)
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(8)
+    team.vote(LEAVE + b'\0', *NAMES[1:], 'robot5')
+    team.talk(8)
+    team.settle()
+    ledger, store = team.ledgers[NAMES[1]], team.stores[NAMES[1]]
+    assert ledger.order.base > 0 and ledger.fleet.epoch == 2
+    ends = []
+    replay = Replay(FLEET, File(store), Council(FLEET), lambda: ends.append(1))
+    assert (replay.base, replay.final, len(ends)) == (0, ledger.order.final, 2)
+    assert [entry.id for entry in replay.entries[: replay.final]] == [
+        entry.id for entry in final[NAMES[1]]
+    ]
+    assert replay.tangle.order.final_digest == ledger.order.final_digest
+    later = Replay(FLEET, File(store, {(2, 0)}), Council(FLEET))
+    assert (later.base, later.final) == (ledger.order.base, ledger.order.final)
+    assert later.tangle.order.final_digest == ledger.order.final_digest

@@ -9,6 +9,7 @@ import pytest
 from collab_robots.contract.calls import Kind, propose
 from collab_robots.contract.runner import Runner
 from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.tangle.issuer import matters
 from collab_robots.tangle.memory import make_team, MemoryNetwork
 from collab_robots.tangle.memory_store import MemoryStore
 from collab_robots.tangle.settings import LedgerConfig
@@ -51,7 +52,7 @@ class Team:
             for ledger in self.network.ledgers.values()
         }
         return len(digests) == 1 and not any(
-            entry.record.calls
+            matters(entry)
             for ledger in self.network.ledgers.values()
             for entry in ledger.order.tentative
         )
