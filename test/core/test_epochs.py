@@ -9,9 +9,11 @@ from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.identity import PrivateKey
 from collab_robots.sim.protocol.council import Council, vote
 from collab_robots.sim.protocol.scenario import Change
+from collab_robots.tangle.block import GENESIS
 from collab_robots.tangle.issuer import matters
 from collab_robots.tangle.memory import make_team, MemoryNetwork
 from collab_robots.tangle.memory_store import MemoryStore
+from collab_robots.tangle.record import encode_record, sign_record
 from collab_robots.tangle.replay import Replay
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.snapshot import Attested
@@ -219,6 +221,23 @@ def test_a_crash_between_the_end_of_an_epoch_and_the_next_is_survived():
     team.talk(10)
     team.settle()
     assert set(team.epochs().values()) == {1}
+
+
+def test_who_joins_learns_of_equivocations_whose_blocks_are_gone():
+    team = Team()
+    team.talk(3)
+    record = sign_record(KEYS[3], FLEET.id, 0, [GENESIS], team.network.clock.now_ns())
+    team.network.transport('anybody').broadcast_block(encode_record(record))
+    team.talk(3)
+    assert all(set(ledger.proofs) == {3} for ledger in team.ledgers.values())
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(10)
+    first = team.ledgers[NAMES[0]].dag.at(3, 0)
+    assert first is not None and team.stores[NAMES[0]].get(first.id) is None
+    newcomer = team.start('robot5', NEW)
+    team.network.run(10)
+    assert newcomer.fleet.epoch == 1
+    assert set(newcomer.proofs) == {3}
 
 
 def test_handovers_of_others_are_refused():
