@@ -71,6 +71,12 @@ class Intake:
         return len(self._solidifier) + len(self._early)
 
     @property
+    def items(self) -> list[Item]:
+        """All blocks that are not solid."""
+        early, aside = self._early.values(), self._unvouched.values()
+        return [*self._solidifier.items, *early, *aside]
+
+    @property
     def waiting(self) -> tuple[set[int], ...]:
         """Per issuer, the seqs of what waits for its parents."""
         return self._solidifier.seqs

@@ -277,8 +277,12 @@ class Ledger:
 
     # Inside
 
-    def _begin(self) -> None:
-        """Take what lies in the store."""
+    def _begin(self, unsolid: Sequence[Item] = ()) -> None:
+        """
+        Take what lies in the store.
+
+        :param unsolid: what is not there, because its parents are not here.
+        """
         self.tangle = tangle = Tangle(self._genesis, self._config.snapshot_interval, self._state)
         tangle.begin(self._store)
         self.fleet = fleet = tangle.fleet
@@ -312,14 +316,18 @@ class Ledger:
             final += added.final
         if not self._config.archive:
             self._store.remove(tangle.superseded)
+        self._tell_final(final)
         now = self._clock.now_ns()
         for row in tangle.orphans:
             with suppress(RefusedError):
                 self._intake.take(row.raw, self.name, now, asked=True)
+        for item in unsolid:
+            if not tangle.covers(item.issuer, item.record.seq):
+                with suppress(RefusedError):
+                    self._intake.take(item.raw, item.sender, now, asked=True)
         own = [row.seq + 1 for row in tangle.orphans if row.issuer == self.index]
         self._signed = max([self._signed, self._height, *own])
         self._detach(self._is_unvouched)
-        self._tell_final(final)
 
     @property
     def _height(self) -> int:
@@ -347,7 +355,7 @@ class Ledger:
         except StoreError as error:
             self._disk.failed(error, now)
             return
-        self._begin()
+        self._begin(self._intake.items)
         log.info('%s: goes on from snapshot %d, record %d', self.name, cut.index, cut.position)
 
     def _may_issue(self, now: int) -> bool:
@@ -383,7 +391,7 @@ class Ledger:
         except StoreError as error:
             self._disk.failed(error, now)
         if self._checkpoints.ends_epoch and not self._issuer.is_stuck:
-            self._begin()
+            self._begin(self._intake.items)
             log.info('%s: epoch %d begins', self.name, self.fleet.epoch)
 
     def _issue_if_due(self, now: int) -> None:

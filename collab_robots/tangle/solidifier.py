@@ -67,6 +67,11 @@ class Solidifier:
         """Tell whether a record waits here, or was refused: either way it need not come again."""
         return block_id in self._all or block_id in self._bad
 
+    @property
+    def items(self) -> Collection[Item]:
+        """The records that wait."""
+        return self._all.values()
+
     def missing(self) -> dict[bytes, str]:
         """Return the ids that somebody waits for and nobody brought, each with whom to ask."""
         return {

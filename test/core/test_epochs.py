@@ -189,6 +189,19 @@ def test_nothing_is_lost_where_a_split_meets_a_handover(seed):
     assert not any(ledger.proofs for ledger in team.ledgers.values())
 
 
+def test_what_waits_for_its_parents_waits_on_in_the_next_epoch():
+    team = Team()
+    team.talk(3)
+    record = sign_record(KEYS[2], FLEET.id, 1_000, [b'x' * 32], team.network.clock.now_ns())
+    ledger = team.ledgers[NAMES[0]]
+    ledger.receive_block(encode_record(record), NAMES[2])
+    assert ledger.status().waiting == 1
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(10)
+    assert ledger.fleet.epoch == 1
+    assert ledger.status().waiting == 1
+
+
 def test_a_robot_that_slept_through_epochs_follows_the_handovers():
     team = Team()
     team.talk(3)
