@@ -13,6 +13,7 @@ from pathlib import Path
 import shutil
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 CONTRACTS = Path(__file__).resolve().parents[1] / 'contracts'
@@ -72,18 +73,22 @@ def compile_contracts() -> dict[str, str]:
             },
         },
     }
-    done = subprocess.run(
-        ['node', str(script), '--standard-json'],
-        cwd=CONTRACTS,
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    start = done.stdout.find('{')  # solcjs may print a line about SMT first
+    with tempfile.TemporaryFile('w+', encoding='utf-8') as told:  # solcjs would cut off a pipe
+        done = subprocess.run(
+            ['node', str(script), '--standard-json'],
+            cwd=CONTRACTS,
+            input=json.dumps(request),
+            stdout=told,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+        told.seek(0)
+        output = told.read()
+    start = output.find('{')  # solcjs may print a line about SMT first
     if done.returncode != 0 or start < 0:
-        raise CompileError(f'solc failed: {(done.stderr or done.stdout).strip()[-500:]}')
-    answer = json.loads(done.stdout[start:])
+        raise CompileError(f'solc failed: {(done.stderr or output).strip()[-500:]}')
+    answer = json.loads(output[start:])
     if answer.get('errors'):
         raise CompileError('\n'.join(item['formattedMessage'] for item in answer['errors']))
     return {
