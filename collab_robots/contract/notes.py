@@ -7,15 +7,19 @@ of the same kind, so that both go back together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from collab_robots.contract.artifact import suite
+from collab_robots.contract.calls import tasks
+from collab_robots.contract.calls.words import say
+from collab_robots.contract.evm import Log
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
+from collab_robots.core.identity import ADDRESS_BYTES
 from collab_robots.tangle.dag import Entry
 
-LEASE_S = 10  # Fleet.LEASE
-LEASE_CALLS = ('award', 'renew', 'release')
+LEASE_S = 10  # Tasks.LEASE
 
 
 class Head(NamedTuple):
@@ -61,6 +65,18 @@ class Notes:
         self.heads = dict.fromkeys(range(len(fleet.robots)), Head())
         """By roster index."""
         self.leases: dict[LeaseKey, Lease] = {}
+        self._index = {robot.address: index for index, robot in enumerate(fleet.robots)}
+        learners: Mapping[str, Callable[[Log, Entry], None]] = {
+            'Proposed': self._name,
+            'Awarded': self._award,
+            'Renewed': self._renew,
+            'Released': self._release,
+        }
+        self._learners = {
+            topic: learners[event.name]
+            for topic, event in suite().events.items()
+            if event.name in learners
+        }
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []  # table, key, value before
         self._forgotten = 0
 
@@ -108,24 +124,43 @@ class Notes:
         )
         return counts
 
-    def lease(self, call: str, key: bytes, robot: int, entry: Entry) -> None:
+    def learn(self, logs: Sequence[Log], entry: Entry) -> None:
         """
-        Note a successful award, renewal or release.
+        Note what is told by the events of a successful call.
 
-        :param robot: roster index of who was awarded, renewed or released.
+        :param entry: the record that the call is in.
         """
-        known = self.leases.get((key, robot))
+        for log in logs:
+            learn = self._learners.get(log.topics[0])
+            if learn is not None:
+                learn(log, entry)
+
+    def _award(self, log: Log, entry: Entry) -> None:
+        self._lease(log, entry, renewed=False)
+
+    def _renew(self, log: Log, entry: Entry) -> None:
+        self._lease(log, entry, renewed=True)
+
+    def _lease(self, log: Log, entry: Entry, renewed: bool) -> None:
+        lease = self._lease_key(log)
+        known = self.leases.get(lease)
         at = entry.record.issued_at
-        if call == 'release':
-            self._put(self.leases, (key, robot), None)
-            return
-        unbroken = known is not None and (call == 'renew' or at < known.until)
+        unbroken = known is not None and (renewed or at < known.until)
         record = known.record if known is not None and unbroken else entry.id
-        self._put(self.leases, (key, robot), Lease(record, at + LEASE_S * SECOND))
+        self._put(self.leases, lease, Lease(record, at + LEASE_S * SECOND))
 
-    def name(self, key: bytes, words: str) -> None:
-        """Note what a task is called."""
-        self._put(self.names, key, words)
+    def _release(self, log: Log, _: Entry) -> None:
+        self._put(self.leases, self._lease_key(log), None)
+
+    def _lease_key(self, log: Log) -> LeaseKey:
+        return log.topics[1], self._index[log.topics[2][-ADDRESS_BYTES:]]
+
+    def _name(self, log: Log, _: Entry) -> None:
+        key = log.topics[1]
+        if key not in self.names:
+            event = suite().events[log.topics[0]]
+            values = event.told(log.topics[1:], log.data)
+            self._put(self.names, key, say(tasks.NAME, event, values, {}))
 
     def restart(
         self,

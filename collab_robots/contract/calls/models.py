@@ -1,0 +1,9 @@
+"""Calls of the contract Models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CALLS: Mapping[str, str] = {}
+ERRORS: Mapping[str, str] = {}
+EVENTS: Mapping[str, str] = {}
