@@ -167,7 +167,7 @@ contract Fleet {
     event RobotChanged(bytes32 indexed id, address indexed robot, uint32 revision);
     /// @notice A robot was convicted, and is expelled.
     event Expulsion(bytes32 indexed id, address indexed robot);
-    /// @notice An epoch was closed; this is the new one.
+    /// @notice An epoch began, by closing the one before if there was one.
     event EpochBegan(bytes32 indexed id, uint32 epoch);
     /// @notice What a robot can do.
     event CapabilitiesSet(bytes32 indexed id, address indexed robot, uint32 capabilities);
@@ -195,6 +195,7 @@ contract Fleet {
             if (!_isWeight(weights_[i])) revert BadGenesisWeight(robots[i], weights_[i]);
             _enter(robots[i], weights_[i], 0, 0);
         }
+        emit EpochBegan(FLEET_ID, 0);
     }
 
     /// @notice Refuses calls that the contract does not have.
