@@ -28,10 +28,13 @@ from eth_abi import decode, encode
 from eth_utils import keccak
 import pyrevm
 
+from collab_robots.contract import evm
+from collab_robots.contract.evm import DEPLOYER, GAS_LIMIT, PyrevmEvm
+from collab_robots.contract.pyevm import PyEvm
+from collab_robots.core.errors import CallError
+
 ROOT = Path(__file__).resolve().parents[2]
-SYSTEM = bytes.fromhex('ff' * 19 + 'fe')
-DEPLOYER = bytes(19) + b'\1'
-GAS_LIMIT = 4_000_000  # per call, as on a robot
+SYSTEM = evm.SYSTEM
 _BUILT_IN = [
     {'type': 'error', 'name': 'Error', 'inputs': [{'name': 'reason', 'type': 'string'}]},
     {'type': 'error', 'name': 'Panic', 'inputs': [{'name': 'code', 'type': 'uint256'}]},
@@ -145,7 +148,8 @@ class Chain:
 
     def __init__(self, at: int = 100) -> None:
         self.time = at
-        self._evm = pyrevm.EVM(spec_id='CANCUN')
+        self._machine = PyrevmEvm()
+        self._evm = self._machine._evm
         self._known = list(_BUILT_IN)
 
     def deploy(self, artifact: str | Artifact, *arguments: Any) -> Contract:
@@ -161,12 +165,10 @@ class Chain:
         items = [item for item in artifact.abi if item['type'] == 'constructor']
         inputs = items[0]['inputs'] if items else []
         try:
-            where = self._evm.deploy(
-                _hex(DEPLOYER), artifact.bytecode + _encode(inputs, arguments)
-            )
-        except RuntimeError as error:
-            raise RevertedError(self._error(_revert(error))) from None
-        return Contract(artifact.name, bytes.fromhex(where[2:]), artifact.abi)
+            where = self._machine.deploy(artifact.bytecode + _encode(inputs, arguments))
+        except CallError as error:
+            raise RevertedError(self._error(_revert(error.__context__))) from None
+        return Contract(artifact.name, where, artifact.abi)
 
     def call(
         self,
@@ -207,6 +209,21 @@ class Chain:
         result = self._evm.result
         events = [self._event(log) for log in result.logs]
         return Outcome(True, _values(outputs, raw), None, '', events, result.gas_used)
+
+    def cold_gas(self, sender: bytes, contract: Contract, function: str, *arguments: Any) -> int:
+        """
+        Return what a call that succeeds takes where nothing was touched before; it is not kept.
+
+        What :meth:`call` says is less: its machine has everything warm that was touched once.
+        """
+        cold = PyEvm()
+        for address in self._machine._loaded:
+            cold._state.codes[address] = self._evm.get_code(_hex(address))
+        cold = cold.with_storage(self._machine.dump())
+        data = calldata(_item(contract, function, len(arguments)), arguments)
+        result = cold.call(sender, contract.address, data, self.time)
+        assert result.ok, f'{function}: {result}'
+        return result.gas
 
     def view(
         self, contract: Contract, function: str, *arguments: Any, at: int | None = None
