@@ -123,14 +123,14 @@ contract Fleet {
     /// @notice A change that somebody votes for.
     /// @param voters Who does, without the convicted.
     /// @param weight Of these voters.
-    /// @param passes Whether that is 2/3.
+    /// @param needed What is enough: 2/3 of the roster.
     /// @param obstacle Why it would not be applied nevertheless.
     struct Pending {
         bytes32 id;
         Change change;
         uint64 voters;
         uint256 weight;
-        bool passes;
+        uint256 needed;
         Obstacle obstacle;
     }
 
@@ -367,12 +367,19 @@ contract Fleet {
 
     // ------------------------------------------------------------------ views: who is enough
 
+    /// @notice The weight that is enough.
+    /// @return 2/3 of the weight of this epoch, rounded up.
+    function quorum() external view returns (uint256) {
+        (, uint256 total) = weights();
+        return _quorum(total);
+    }
+
     /// @notice Whether robots have 2/3 of the weight of this epoch.
     /// @param mask Bit i is index i.
     /// @return Any two such sets share an honest robot.
     function reachesQuorum(uint64 mask) external view returns (bool) {
         (uint32[] memory weights_, uint256 total) = weights();
-        return 3 * _weigh(mask, weights_) >= 2 * total;
+        return _weigh(mask, weights_) >= _quorum(total);
     }
 
     /// @notice Whether at least one of these robots is honest, as those that are not have less than a third.
@@ -425,13 +432,14 @@ contract Fleet {
     function pending(uint64 convicted) external view returns (Pending[] memory changes) {
         (uint32[] memory weights_, uint256 total) = weights();
         bytes32[] memory ids = _voted(convicted, weights_, 0);
+        uint256 needed = _quorum(total);
         changes = new Pending[](ids.length);
         for (uint256 i = 0; i < ids.length; i++) {
             ChangeFact memory entry = changeOf[ids[i]];
             uint64 voters = entry.voters & ~convicted;
-            uint256 weight = _weigh(voters, weights_);
-            changes[i] =
-                Pending(ids[i], entry.change, voters, weight, 3 * weight >= 2 * total, obstacle(entry.change));
+            changes[i] = Pending(
+                ids[i], entry.change, voters, _weigh(voters, weights_), needed, obstacle(entry.change)
+            );
         }
     }
 
@@ -542,7 +550,7 @@ contract Fleet {
     /// @dev Changes that closing the epoch makes, as far as they do not hinder one another; sorted.
     function _passed(uint64 convicted) private view returns (bytes32[] memory ids) {
         (uint32[] memory weights_, uint256 total) = weights();
-        ids = _voted(convicted, weights_, (2 * total + 2) / 3);
+        ids = _voted(convicted, weights_, _quorum(total));
         uint256 count = 0;
         for (uint256 i = 0; i < ids.length; i++) {
             if (obstacle(changeOf[ids[i]].change) == Obstacle.None) ids[count++] = ids[i];
@@ -587,6 +595,10 @@ contract Fleet {
             for (; mask & 0xff == 0; mask >>= 8) i += 8; // most sets are small
             if (mask & 1 != 0 && i < weights_.length) sum += weights_[i];
         }
+    }
+
+    function _quorum(uint256 total) private pure returns (uint256) {
+        return (2 * total + 2) / 3;
     }
 
     function _isWeight(uint32 weight) private pure returns (bool) {

@@ -84,11 +84,11 @@ contract Models {
     /// @notice What the robots say about a part.
     /// @param words By index.
     /// @param weights Of those who permit it to each robot, by index.
-    /// @param total Of the roster; 2/3 of it is enough.
+    /// @param needed What is enough: 2/3 of the roster.
     struct Support {
         Word[] words;
         uint256[] weights;
-        uint256 total;
+        uint256 needed;
     }
 
     /// @notice Failures of a robot in its present generation.
@@ -216,7 +216,7 @@ contract Models {
         Support memory support = supportOf(id, convicted);
         uint64 able = fleet.active() & ~convicted;
         for (uint256 i = 0; i < support.words.length; i++) {
-            if (3 * support.weights[i] >= 2 * support.total) allowed |= _bit(i) & able;
+            if (support.weights[i] >= support.needed) allowed |= _bit(i) & able;
             if (support.words[i].serves) offering |= _bit(i) & able;
         }
     }
@@ -226,8 +226,8 @@ contract Models {
     /// @param convicted Whose words do not count: bit i is index i.
     /// @return support By index; words that do not count are zero.
     function supportOf(bytes32 id, uint64 convicted) public view returns (Support memory support) {
-        uint32[] memory weights;
-        (weights, support.total) = fleet.weights();
+        (uint32[] memory weights,) = fleet.weights();
+        support.needed = fleet.quorum();
         uint256 size = weights.length;
         (support.words, support.weights) = (new Word[](size), new uint256[](size));
         uint64 speakers = entryOf[id].speakers & fleet.active() & ~convicted;

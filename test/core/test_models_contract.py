@@ -76,7 +76,7 @@ def test_two_thirds_decide_who_may_serve(fleet):
     fleet.say(C, 'permit', PART, 0b0010)
     assert fleet('servers', part, 0) == (0b0010, 0)  # a proposal alone permits nobody
     support = fleet('supportOf', part, 0)
-    assert (support.weights, support.total) == ([0, 3, 1, 0], 4)
+    assert (support.weights, support.needed) == ([0, 3, 1, 0], 3)
     assert support.words == [
         (0b0110, 0, False),
         (0b0010, 0, False),

@@ -136,6 +136,7 @@ def test_a_bad_roster_cannot_begin(robots, weights, error):
 
 def test_who_is_enough():
     roster = Roster((3, 1, 2, 1))  # 7 in all: 2/3 is 5, a third is 3
+    assert roster('quorum') == 5
     masks = range(16)
     weight = {mask: sum(w for i, w in enumerate((3, 1, 2, 1)) if mask >> i & 1) for mask in masks}
     for mask in masks:
@@ -156,9 +157,9 @@ def test_a_robot_joins_with_two_thirds_of_the_votes(roster):
     key = roster.vote(change, A, B)
     assert not roster('due', 0) and roster.close() == [('EpochBegan', FLEET_ID, 1)]
     (pending,) = roster('pending', 0)
-    assert pending == (key, change, 0b0011, 2, False, 0)
+    assert pending == (key, change, 0b0011, 2, 3, 0)
     roster.vote(change, C)
-    assert roster('due', 0) and roster('pending', 0)[0].passes
+    assert roster('due', 0) and roster('pending', 0)[0].weight == 3
     assert roster.index(robot) == 'NotMember'  # until the epoch is closed
     assert roster.close() == [
         ('Applied', key, JOIN, 2),
@@ -246,14 +247,14 @@ def test_votes_of_the_convicted_do_not_count(roster):
     key = roster.vote(join(), A, B, C)
     assert roster('due', 0) and roster('pending', 0)[0].voters == 0b0111
     (pending,) = roster('pending', 0b0100)
-    assert (pending.voters, pending.weight, pending.passes) == (0b0011, 2, False)
+    assert (pending.voters, pending.weight, pending.needed) == (0b0011, 2, 3)
     assert [event[0] for event in roster.close(0b0100)] == [
         'Expulsion',
         'RobotChanged',
         'EpochBegan',
     ]
     (pending,) = roster('pending', 0)
-    assert (pending.id, pending.voters, pending.passes) == (key, 0b0011, True)  # 2 of 3
+    assert (pending.id, pending.weight, pending.needed) == (key, 2, 2)  # of 3
     roster.close()
     assert roster('size') == 5
 
