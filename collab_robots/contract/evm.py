@@ -86,7 +86,11 @@ class Evm(Protocol):
         """Execute a call; bad calldata, reverts and gas end in the result, never in an error."""
 
     def logs(self) -> tuple[Log, ...]:
-        """Return the events of the last call or creation, which was successful."""
+        """
+        Return the events of the last call or creation, which was successful.
+
+        They are there until something else is called or read.
+        """
 
     def read(self, to: bytes, data: bytes, gas: int = VIEW_GAS) -> bytes:
         """
@@ -141,6 +145,7 @@ class PyrevmEvm:
         self._evm = pyrevm.EVM(spec_id=SPEC)
         self._loaded: dict[bytes, bytes] = {}  # storage by contract
         self._timestamp = -1
+        self._set_time(0)
 
     def deploy(self, code: bytes) -> bytes:
         """Create a contract; see :meth:`Evm.deploy`."""
@@ -156,9 +161,7 @@ class PyrevmEvm:
     ) -> Result:
         """Execute a call; see :meth:`Evm.call`."""
         evm = self._evm
-        if timestamp != self._timestamp:
-            evm.set_block_env(pyrevm.BlockEnv(number=BLOCK_NUMBER, timestamp=timestamp))
-            self._timestamp = timestamp
+        self._set_time(timestamp)
         try:
             output = evm.message_call(_hex(sender), _hex(to), data, gas=gas)
         except RuntimeError as error:
@@ -225,6 +228,11 @@ class PyrevmEvm:
                     name, int.from_bytes(slot, 'big'), int.from_bytes(value, 'big')
                 )
         return other
+
+    def _set_time(self, timestamp: int) -> None:
+        if timestamp != self._timestamp:
+            self._evm.set_block_env(pyrevm.BlockEnv(number=BLOCK_NUMBER, timestamp=timestamp))
+            self._timestamp = timestamp
 
 
 def rows(storage: bytes) -> Iterator[tuple[bytes, bytes]]:

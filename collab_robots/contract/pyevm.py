@@ -87,10 +87,9 @@ class PyEvm:
 
     def read(self, to: bytes, data: bytes, gas: int = VIEW_GAS) -> bytes:
         """Ask a view; see :meth:`.evm.Evm.read`."""
-        before, logs = self._state.snapshot(), self._logs
+        before = self._state.snapshot()
         result = self._run(DEPLOYER, to, data, gas, True)
         self._state.revert(before)
-        self._logs = logs
         if not result.ok:
             raise CallError(f'the view reverted: {result.halt or result.output.hex()[:200]}')
         return result.output
@@ -257,6 +256,9 @@ class _State(CancunState):
 
     def account_exists(self, address: bytes) -> bool:
         return address in self.codes
+
+    def account_is_empty(self, address: bytes) -> bool:
+        return not self.get_code(address)
 
     def touch_account(self, address: bytes) -> None:
         pass
