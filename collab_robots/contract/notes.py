@@ -1,5 +1,5 @@
 """
-What a runner remembers beside the machine: chains, leases and names, each with a way back.
+What a runner remembers beside the machine: chains and leases, each with a way back.
 
 The machine undoes its storage by its own journal; these tables keep one of their own, with marks
 of the same kind, so that both go back together.
@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from collab_robots.contract.artifact import suite
-from collab_robots.contract.calls import tasks
-from collab_robots.contract.calls.words import say
 from collab_robots.contract.evm import Log
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
@@ -59,15 +57,13 @@ class Notes:
     """
 
     def __init__(self, fleet: Fleet) -> None:
-        self._robots = fleet.name_by_address
-        self.names: dict[bytes, str] = self._robots.copy()
-        """Of robots by address and of proposed tasks by key."""
+        self.names = fleet.name_by_address.copy()
+        """Of robots by address."""
         self.heads = dict.fromkeys(range(len(fleet.robots)), Head())
         """By roster index."""
         self.leases: dict[LeaseKey, Lease] = {}
         self._index = {robot.address: index for index, robot in enumerate(fleet.robots)}
         learners: Mapping[str, Callable[[Log, Entry], None]] = {
-            'Proposed': self._name,
             'Awarded': self._award,
             'Renewed': self._renew,
             'Released': self._release,
@@ -155,29 +151,10 @@ class Notes:
     def _lease_key(self, log: Log) -> LeaseKey:
         return log.topics[1], self._index[log.topics[2][-ADDRESS_BYTES:]]
 
-    def _name(self, log: Log, _: Entry) -> None:
-        key = log.topics[1]
-        if key not in self.names:
-            event = suite().events[log.topics[0]]
-            values = event.told(log.topics[1:], log.data)
-            self._put(self.names, key, say(tasks.NAME, event, values, {}))
-
-    def restart(
-        self,
-        heads: Sequence[Head],
-        leases: dict[LeaseKey, Lease],
-        tasks: dict[bytes, str],
-    ) -> None:
-        """
-        Take over other tables, without a way back.
-
-        :param tasks: names of tasks by key.
-        """
+    def restart(self, heads: Sequence[Head], leases: dict[LeaseKey, Lease]) -> None:
+        """Take over other tables, without a way back."""
         self.heads = dict(enumerate(heads))
         self.leases = leases
-        self.names.clear()
-        self.names.update(self._robots)
-        self.names.update(tasks)
         self._forgotten = self.mark()
         self._undo.clear()
 

@@ -20,7 +20,6 @@ from typing import Any
 
 from collab_robots.contract import receipt
 from collab_robots.contract.artifact import SELECTOR_BYTES, suite
-from collab_robots.contract.calls import tasks
 from collab_robots.contract.calls.words import call_name, LEDGER
 from collab_robots.contract.deployment import Deployment, FactId
 from collab_robots.contract.evm import Evm, make_evm, ROW_BYTES
@@ -220,7 +219,7 @@ class Runner:
             raise RefusedError(Refusal.SNAPSHOT, 'state of the contract: it has empty facts')
         self._deployment, self._facts, self._final_facts = deployment, facts, facts.copy()
         self._ids = set(found.ids)
-        self._notes.restart(found.heads, found.leases, tasks.names_in(facts.of('Tasks')))
+        self._notes.restart(found.heads, found.leases)
         self._closed.clear()
         self._steps.clear()
         self._order, self._epochs = None, ()

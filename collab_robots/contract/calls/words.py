@@ -7,12 +7,13 @@ by name. They name arguments in braces, as the ABI does, with what to make of th
     CALLS = {'bid': 'bid {cost:m} on {key}'}
 
 ===========  ==========================================  ===================
-nothing      robots and tasks by name, other bytes cut   ``0x0a1b2c3d``
+nothing      robots by name, other bytes cut             ``0x0a1b2c3d``
 ``m``        mm                                          ``1.5 m``
 ``percent``  per mille                                   ``90 %``
 ``count``    of a list or of bytes                       ``3``
 ``robots``   roster indices of a mask                    ``0, 2``
 ``kind``     of a task                                   ``inspect``
+``task``     its key                                     ``inspect (3, -1) round 0``
 ===========  ==========================================  ===================
 
 Events that only repeat their call have empty words.
@@ -23,8 +24,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
-
-from eth_utils.crypto import keccak
 
 from collab_robots.contract.artifact import SELECTOR_BYTES, Signature, suite, WORD
 from collab_robots.contract.calls import fleet, maps, models, tasks
@@ -42,7 +41,7 @@ CALLS = {name: words for module in _MODULES for name, words in module.CALLS.item
 ERRORS = {name: words for module in _MODULES for name, words in module.ERRORS.items()}
 EVENTS = {name: words for module in _MODULES for name, words in module.EVENTS.items()}
 
-_TASK_WORDS = 4  # of propose: kind, x, y and round name the task
+_TASK_FIELDS = 4  # of propose: kind, x, y and round name the task
 
 
 def call_name(data: bytes) -> str:
@@ -59,8 +58,11 @@ def key_of(data: bytes) -> bytes | None:
     arguments = data[SELECTOR_BYTES:]
     if signature is None:
         return None
-    if signature.name == 'propose' and len(arguments) >= _TASK_WORDS * WORD:
-        return keccak(arguments[: _TASK_WORDS * WORD])
+    if signature.name == 'propose':
+        try:
+            return tasks.task_key(*signature.decode(data)[:_TASK_FIELDS])
+        except CallError:
+            return None
     if signature.names[:1] == ('key',) and len(arguments) >= WORD:
         return arguments[:WORD]
     return None
@@ -70,7 +72,7 @@ def describe(data: bytes, names: Mapping[bytes, str] = NO_NAMES) -> str:
     """
     Say in words what a call does, whatever its bytes are.
 
-    :param names: of tasks by key and of robots by address; what it lacks is shown in hex.
+    :param names: of robots by address; what it lacks is shown in hex.
     """
     signature = suite().calls.get(data[:SELECTOR_BYTES])
     if signature is None:
@@ -149,4 +151,5 @@ _FORMS: Mapping[str, Callable[[Any], str]] = {
     'count': lambda values: str(len(values)),
     'robots': _robots,
     'kind': _kind,
+    'task': tasks.task_words,
 }
