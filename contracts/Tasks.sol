@@ -2,20 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Fleet} from './Fleet.sol';
+import {Maps} from './Maps.sol';
 import {Assignment} from './lib/Assignment.sol';
-
-/// @title What Tasks asks of Maps.sol
-interface IVerdicts {
-    /// @notice The robots that are convicted of a wrong map.
-    /// @return Bit i is roster index i.
-    function convicted() external view returns (uint64);
-
-    /// @notice Since when a region is disputed.
-    /// @param x Of the region.
-    /// @param y Of the region.
-    /// @return Seconds; 0 if it is not.
-    function disputedSince(int16 x, int16 y) external view returns (uint40);
-}
 
 /// @title What there is to do, who offers to do it, and who does it
 /// @notice Robots propose tasks, bid on them, award them and report them done. An award is a lease
@@ -77,6 +65,7 @@ contract Tasks {
         Incapable, // it lacks a capability that the task needs
         Convicted, // of a wrong map
         Inactive, // left the fleet, or was expelled
+        Party, // it has mapped the region that is to be verified: another robot has to look
         HasDone, // its completion counts
         Closed // it could have the task if anybody could
     }
@@ -174,6 +163,7 @@ contract Tasks {
         bool open;
         uint64 convicted;
         uint64 active;
+        uint64 parties; // to what is to be verified
         Task task;
     }
 
@@ -276,7 +266,7 @@ contract Tasks {
     event Superseded(bytes32 indexed key, address indexed loser, address indexed winner);
 
     Fleet private immutable fleet;
-    IVerdicts private immutable maps;
+    Maps private immutable maps;
     mapping(bytes32 => Task) private taskOf;
     mapping(bytes32 => mapping(uint256 => Part)) private partOf;
     mapping(bytes32 => mapping(uint256 => Own)) private ownOf;
@@ -284,7 +274,7 @@ contract Tasks {
     /// @notice Begin without tasks.
     /// @param fleet_ Who the robots are.
     /// @param maps_ Who is convicted, and what is disputed.
-    constructor(Fleet fleet_, IVerdicts maps_) {
+    constructor(Fleet fleet_, Maps maps_) {
         (fleet, maps) = (fleet_, maps_);
     }
 
@@ -540,7 +530,11 @@ contract Tasks {
         if (kind == 0 || kind > KINDS) revert UnknownKind(kind);
         if (kind != VERIFY) return;
         (int32 x, int32 y, uint32 round) = _place(key);
-        if (x != int16(x) || y != int16(y) || round != 0) revert NoSuchRegion(x, y, round);
+        if (!_isRegion(x, y, round)) revert NoSuchRegion(x, y, round);
+    }
+
+    function _isRegion(int32 x, int32 y, uint32 round) private pure returns (bool) {
+        return x == int16(x) && y == int16(y) && round == 0;
     }
 
     function _place(bytes32 key) private pure returns (int32 x, int32 y, uint32 round) {
@@ -645,7 +639,12 @@ contract Tasks {
     /// Where a task stands apart from bids and leases.
     function _stand(Case memory c, Judgement memory it) private view {
         (int32 x, int32 y, uint32 round) = _place(c.key);
-        it.since = c.verify ? maps.disputedSince(int16(x), int16(y)) : c.task.firstProposed;
+        if (!c.verify) {
+            it.since = c.task.firstProposed;
+        } else if (_isRegion(x, y, round)) {
+            it.since = maps.disputedSince(int16(x), int16(y));
+            c.parties = maps.mappedBy(int16(x), int16(y));
+        }
         bool open = c.verify ? it.since != 0 : c.task.proposers != 0;
         bytes32 before = bytes32(uint256(c.key) - 1);
         if (!(c.verify && open) && _isDone(c.key, c.task)) {
@@ -694,17 +693,16 @@ contract Tasks {
         if (o.reason == Reason.HasDone) o.completedAt = part.completedAt;
         uint40 last = part.awardedAt > part.renewedAt ? part.awardedAt : part.renewedAt;
         bool awarded = part.awardedAt != 0 && part.awardedAt >= it.awardFrom;
-        bool released = part.releasedAt >= last;
-        if (awarded && released) o.leaseUntil = part.releasedAt;
+        bool leased = awarded && part.releasedAt < last;
+        if (awarded) o.leaseUntil = leased ? last + LEASE : part.releasedAt;
         if (o.reason != Reason.NotAwarded) return;
-        if (awarded && !released) {
-            o.leaseUntil = last + LEASE;
-            if (o.leaseUntil > c.time) {
-                o.reason = Reason.Outbid;
-                if (o.leaseUntil < it.until) it.until = o.leaseUntil;
-            } else if (part.bidAt < o.leaseUntil) {
-                o.reason = Reason.Lapsed;
-            }
+        if (leased && o.leaseUntil > c.time) {
+            o.reason = Reason.Outbid;
+            if (o.leaseUntil < it.until) it.until = o.leaseUntil;
+        } else if (leased && part.bidAt < o.leaseUntil) {
+            o.reason = Reason.Lapsed;
+        } else if (c.parties & _bit(robot) != 0) {
+            o.reason = Reason.Party;
         } else if (part.awardedAt != 0 && !awarded) {
             o.reason = Reason.AwardedTooEarly;
         } else if (c.time < it.awardFrom) {
@@ -760,8 +758,10 @@ contract Tasks {
         return fleet.addressOf(one.robot) < fleet.addressOf(other.robot);
     }
 
-    /// Events are for people and indexers; they are no facts and may differ between orders.
+    /// Events are for people and indexers; they are no facts and may differ between orders. What it
+    /// takes to judge whether a region is disputed is too much for a call.
     function _tellLosers(bytes32 key) private {
+        if (uint256(key) >> 96 == VERIFY) return;
         Judgement memory it = _judge(key, _now());
         for (uint256 i = 0; i < it.opinions.length; i++) {
             if (it.opinions[i].reason != Reason.Outbid) continue;
