@@ -177,10 +177,10 @@ contract Maps {
     /// @notice A robot's camera recognised something.
     event Sighted(bytes32 indexed id, address indexed by, uint16 classId, uint16 confidence, int32 x, int32 y);
     /// @notice A robot mapped a region.
-    /// @param against Who of the others is against it for this sketch: bit i is index i.
-    event SketchSubmitted(
-        bytes32 indexed id, address indexed by, int16 x, int16 y, uint256 free, uint256 occupied, uint64 against
-    );
+    event SketchSubmitted(bytes32 indexed id, address indexed by, int16 x, int16 y, uint256 free, uint256 occupied);
+    /// @notice A robot's new sketch conflicts with those of others.
+    /// @param robots The others: bit i is index i.
+    event Contradicted(bytes32 indexed id, address indexed by, int16 x, int16 y, uint64 robots);
     /// @notice A robot was convicted for what it said about a region.
     /// @param against Who is against it there, at this moment: bit i is index i.
     event Convicted(bytes32 indexed id, address indexed robot, int16 x, int16 y, uint64 against);
@@ -258,8 +258,9 @@ contract Maps {
         if (sketch.known() < LEAST_KNOWN) revert TooLittleKnown(sketch.known(), LEAST_KNOWN);
         bytes32 id = regionId(x, y);
         bool isFirst = _add(id, x, y, me, sketch);
-        uint64 against = _compare(id, me, sketch, isFirst);
-        emit SketchSubmitted(id, msg.sender, x, y, free, occupied, against);
+        emit SketchSubmitted(id, msg.sender, x, y, free, occupied);
+        uint64 others = _compare(id, me, sketch, isFirst);
+        if (others != 0) emit Contradicted(id, msg.sender, x, y, others);
     }
 
     // ------------------------------------------------------------------ views: decisions
@@ -316,7 +317,7 @@ contract Maps {
     {
         Region storage region = regionOf[regionId(x, y)];
         uint64 valid = _valid(region);
-        if (robot > 63 || valid & _bit(robot) == 0) return (false, conflicts);
+        if (valid & _bit(robot) == 0) return (false, conflicts);
         uint64 against = region.recordOf[robot].against & valid;
         suffices = fleet.hasHonest(against);
         conflicts = new Conflict[](MAX_SKETCHES * MAX_SKETCHES * 64);
