@@ -7,7 +7,7 @@ of the same kind, so that both go back together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from collab_robots.contract.artifact import suite
@@ -46,33 +46,24 @@ class Lease(NamedTuple):
     until: int
 
 
-LeaseKey = tuple[bytes, int]  # task key, roster index
+LeaseKey = tuple[bytes, bytes]  # task key, address of the robot
 
 
 class Notes:
     """
     Tables that a rollback takes back; change them by the methods only.
 
-    :param fleet: whose robots the names begin with.
+    :param fleet: whose chains they are about.
     """
 
     def __init__(self, fleet: Fleet) -> None:
-        self.names = fleet.name_by_address.copy()
-        """Of robots by address."""
         self.heads = dict.fromkeys(range(len(fleet.robots)), Head())
         """By roster index."""
         self.leases: dict[LeaseKey, Lease] = {}
-        self._index = {robot.address: index for index, robot in enumerate(fleet.robots)}
-        learners: Mapping[str, Callable[[Log, Entry], None]] = {
-            'Awarded': self._award,
-            'Renewed': self._renew,
-            'Released': self._release,
-        }
-        self._learners = {
-            topic: learners[event.name]
-            for topic, event in suite().events.items()
-            if event.name in learners
-        }
+        named = {event.name: topic for topic, event in suite().events.items()}
+        self._awarded, self._renewed, self._released = (
+            named[name] for name in ('Awarded', 'Renewed', 'Released')
+        )
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []  # table, key, value before
         self._forgotten = 0
 
@@ -120,36 +111,26 @@ class Notes:
         )
         return counts
 
-    def learn(self, logs: Sequence[Log], entry: Entry) -> None:
+    def learn(self, logs: Iterable[Log], entry: Entry) -> None:
         """
-        Note what is told by the events of a successful call.
+        Note what awards, renewals and releases the events of a successful call tell.
 
         :param entry: the record that the call is in.
         """
         for log in logs:
-            learn = self._learners.get(log.topics[0])
-            if learn is not None:
-                learn(log, entry)
-
-    def _award(self, log: Log, entry: Entry) -> None:
-        self._lease(log, entry, renewed=False)
-
-    def _renew(self, log: Log, entry: Entry) -> None:
-        self._lease(log, entry, renewed=True)
+            event = log.topics[0]
+            if event in (self._awarded, self._renewed):
+                self._lease(log, entry, event == self._renewed)
+            elif event == self._released:
+                self._put(self.leases, _lease_key(log), None)
 
     def _lease(self, log: Log, entry: Entry, renewed: bool) -> None:
-        lease = self._lease_key(log)
+        lease = _lease_key(log)
         known = self.leases.get(lease)
-        at = entry.record.issued_at
-        unbroken = known is not None and (renewed or at < known.until)
+        now = entry.record.issued_at
+        unbroken = known is not None and (renewed or now < known.until)
         record = known.record if known is not None and unbroken else entry.id
-        self._put(self.leases, lease, Lease(record, at + LEASE_S * SECOND))
-
-    def _release(self, log: Log, _: Entry) -> None:
-        self._put(self.leases, self._lease_key(log), None)
-
-    def _lease_key(self, log: Log) -> LeaseKey:
-        return log.topics[1], self._index[log.topics[2][-ADDRESS_BYTES:]]
+        self._put(self.leases, lease, Lease(record, now + LEASE_S * SECOND))
 
     def restart(self, heads: Sequence[Head], leases: dict[LeaseKey, Lease]) -> None:
         """Take over other tables, without a way back."""
@@ -161,6 +142,10 @@ class Notes:
     def _put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         self._undo.append((table, key, table.get(key)))
         _restore(table, key, value)
+
+
+def _lease_key(log: Log) -> LeaseKey:
+    return log.topics[1], log.topics[2][-ADDRESS_BYTES:]
 
 
 def _restore(table: dict[Any, Any], key: Any, value: Any) -> None:

@@ -76,7 +76,8 @@ class Runner:
         """The same for the final state."""
         self._addresses = [robot.address for robot in fleet.robots]
         self._notes = Notes(fleet)
-        self.names = self._notes.names
+        self.names = fleet.name_by_address
+        """Of robots by address."""
         self._deployment = Deployment(suite(), fleet, evm or make_evm())
         self._facts = Facts()
         self._facts.touch(self._deployment.genesis)
@@ -135,7 +136,9 @@ class Runner:
         """
         Return the contracts after all records, to ask them.
 
-        It is good until the next update. Inside :meth:`final` there is no tentative state.
+        It is good until the next update.
+
+        :raises RuntimeError: inside :meth:`final`, where there is no tentative state.
         """
         if self._away:
             raise RuntimeError('the machine is at the final state')
@@ -175,7 +178,7 @@ class Runner:
 
         :returns: block id; None if the robot was not awarded the task or has released it.
         """
-        lease = self._notes.leases.get((key, self.fleet.index_of(robot)))
+        lease = self._notes.leases.get((key, self._addresses[self.fleet.index_of(robot)]))
         return lease.record if lease else None
 
     def state_at(self, position: int) -> bytes:
@@ -232,6 +235,7 @@ class Runner:
         self._final_read = self.final_version
 
     def _catch_up(self, order: Order) -> None:
+        self.tentative()  # or it must not be called
         epochs = {position for position in self._epochs if position > self._start}
         first = min([order.changed_from(), *(at - 1 for at in epochs ^ self._closed)])
         if first < self._end:

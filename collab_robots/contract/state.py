@@ -24,6 +24,7 @@ from collab_robots.contract.notes import Head, Lease, LEASE_S, LeaseKey
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
+from collab_robots.core.identity import ADDRESS_BYTES
 from collab_robots.tangle.block import ID_BYTES
 from collab_robots.tangle.record import MAX_SEQ, MAX_TIME
 
@@ -97,7 +98,7 @@ def decode_state(data: bytes, fleet: Fleet) -> State:
         storages,
         facts,
         [_head(row) for row in heads],
-        dict(_lease(row, len(fleet.robots)) for row in leases),
+        dict(map(_lease, leases)),
     )
     if len(set(facts)) != len(facts) or encode_state(state, fleet) != data:
         raise _refused('not canonical, or its ids or leases are not in order')
@@ -132,15 +133,15 @@ def _head(row: Any) -> Head:
     raise _refused(f'not a chain: {row!r:.100}')
 
 
-def _lease(row: Any, members: int) -> tuple[LeaseKey, Lease]:
+def _lease(row: Any) -> tuple[LeaseKey, Lease]:
     match row:
-        case [bytes(key), int(robot), bytes(record), int(until)] if (
+        case [bytes(key), bytes(robot), bytes(record), int(until)] if (
             len(key) == KEY_BYTES
             and len(record) == ID_BYTES
-            and 0 <= robot < members
+            and len(robot) == ADDRESS_BYTES
             and 0 <= until <= MAX_TIME + LEASE_S * SECOND
         ):
-            return (key, int(robot)), Lease(record, int(until))
+            return (key, robot), Lease(record, int(until))
     raise _refused(f'not a lease: {row!r:.100}')
 
 

@@ -38,7 +38,10 @@ NO_NAMES: Mapping[bytes, str] = {}
 
 _MODULES = (fleet, maps, models, tasks)
 CALLS = {name: words for module in _MODULES for name, words in module.CALLS.items()}
-ERRORS = {name: words for module in _MODULES for name, words in module.ERRORS.items()}
+ERRORS = {
+    'NoSuchCall': 'no contract has a call {selector}',
+    **{name: words for module in _MODULES for name, words in module.ERRORS.items()},
+}
 EVENTS = {name: words for module in _MODULES for name, words in module.EVENTS.items()}
 
 _TASK_FIELDS = 4  # of propose: kind, x, y and round name the task
@@ -80,7 +83,7 @@ def describe(data: bytes, names: Mapping[bytes, str] = NO_NAMES) -> str:
             return f'for the ledger, {len(data) - len(LEDGER_CALL)} bytes'
         return f'unknown call 0x{data[:SELECTOR_BYTES].hex()}'
     try:
-        return say(CALLS[signature.name], signature, signature.decode(data), names)
+        return say(CALLS.get(signature.name, signature.name), signature, signature.decode(data), names)
     except CallError:
         return f'{signature.name} with malformed arguments'
 
@@ -91,7 +94,7 @@ def describe_error(output: bytes, names: Mapping[bytes, str] = NO_NAMES) -> str:
     if signature is None:
         return 'malformed arguments' if not output else f'reverted: 0x{output[:36].hex()}'
     try:
-        return say(ERRORS[signature.name], signature, signature.decode(output), names)
+        return say(ERRORS.get(signature.name, signature.name), signature, signature.decode(output), names)
     except CallError:
         return signature.name
 
@@ -116,7 +119,7 @@ def say(
 
 @lru_cache(maxsize=1)
 def _telling() -> frozenset[bytes]:
-    return frozenset(topic for topic, event in suite().events.items() if EVENTS[event.name])
+    return frozenset(topic for topic, event in suite().events.items() if EVENTS.get(event.name))
 
 
 class _Value:
