@@ -37,7 +37,7 @@ contract Anchor {
     bytes32 private constant ANCHOR_TYPE =
         keccak256("Anchor(bytes32 fleet,uint32 epoch,uint64 height,bytes32 orderDigest,bytes32 stateRoot)");
     bytes32 private constant SIGNERS_TYPE =
-        keccak256("Signers(bytes32 fleet,uint64 version,address[] signers,uint32[] weights)");
+        keccak256("Signers(bytes32 fleet,uint64 height,uint64 total,address[] signers,uint32[] weights)");
     bytes32 private constant DOMAIN_TYPE =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
     bytes32 private constant NAME = keccak256("collab-robots anchor");
@@ -47,15 +47,19 @@ contract Anchor {
 
     /// @notice Id of the fleet: of its name and first roster.
     bytes32 public fleet;
-    /// @notice How often the signers changed; what is signed for a change names the version that it makes.
-    uint64 public version;
-    /// @notice Weight of all signers.
-    uint256 public totalWeight;
+    /// @notice Height of the fleet's final order that the present signers are of.
+    uint64 public signersHeight;
+    /// @notice Weight of the whole fleet, robots that do not sign included.
+    uint64 public totalWeight;
 
     address[] private present;
-    mapping(uint64 => mapping(address => uint32)) private weightAt; // by version; 0: no signer
+    mapping(uint64 => mapping(address => uint32)) private weightAt; // by the height of the signers; 0: no signer
     Entry[] private entries; // in ascending order of height
 
+    /// @notice Signers cannot weigh more than the fleet.
+    /// @param weight Of all signers.
+    /// @param total That was given as the fleet's.
+    error TooHeavy(uint256 weight, uint256 total);
     /// @notice Lists of different lengths, empty, or longer than a fleet can be.
     /// @param signers How many addresses.
     /// @param weights How many weights.
@@ -80,13 +84,13 @@ contract Anchor {
     /// @notice Somebody signed who is no signer now; or a signer signed something else than was sent.
     /// @param recovered Whose signature it would be.
     error NotASigner(address recovered);
-    /// @notice Less than two thirds of the weight signed.
-    /// @param weight That signed.
-    /// @param total Of all signers.
+    /// @notice Less than two thirds of the fleet's weight signed, or could ever sign.
+    /// @param weight Of the signers.
+    /// @param total Of the fleet.
     error NoQuorum(uint256 weight, uint256 total);
-    /// @notice Anchors only go up.
+    /// @notice Anchors only go up, and so do signers.
     /// @param height That was sent.
-    /// @param latest Height of the newest anchor.
+    /// @param latest Height of the newest anchor, or of the present signers.
     error HeightNotAbove(uint64 height, uint64 latest);
     /// @notice There is no such anchor.
     /// @param index That was asked for.
@@ -103,17 +107,20 @@ contract Anchor {
         uint64 indexed height, uint32 indexed epoch, bytes32 orderDigest, bytes32 stateRoot, uint256 weight
     );
     /// @notice Others sign from now on.
-    /// @param version Counts the changes; 0 are the first signers.
+    /// @param height Of the fleet's final order that they are of.
+    /// @param total Weight of the fleet.
     /// @param signers In ascending order.
     /// @param weights Of the signers.
-    event SignersChanged(uint64 indexed version, address[] signers, uint32[] weights);
+    event SignersChanged(uint64 indexed height, uint64 total, address[] signers, uint32[] weights);
 
-    /// @param fleet_ Id of the fleet.
+    /// @param fleetId Id of the fleet.
+    /// @param height Of its final order that the signers are of; 0 for those of its fleet file.
+    /// @param total Weight of the whole fleet.
     /// @param signers Addresses of the robots' keys for anchors, in ascending order.
-    /// @param weights Of the robots, each at least 1.
-    constructor(bytes32 fleet_, address[] memory signers, uint32[] memory weights) {
-        fleet = fleet_;
-        _set(signers, weights);
+    /// @param weights Of these robots, each at least 1.
+    constructor(bytes32 fleetId, uint64 height, uint64 total, address[] memory signers, uint32[] memory weights) {
+        fleet = fleetId;
+        _set(height, total, signers, weights);
     }
 
     /// @notice Put what the fleet agreed on at a height on the chain.
@@ -138,22 +145,31 @@ contract Anchor {
     }
 
     /// @notice Let others sign from now on, as two thirds of the present signers want it.
+    /// @param height Of the fleet's final order that the new signers are of: above that of the present ones.
+    /// @param total Weight of the whole fleet there.
     /// @param signers All that sign from now on, in ascending order.
     /// @param weights Of them.
-    /// @param signatures By present signers, of the next version's number and both lists.
-    function setSigners(address[] calldata signers, uint32[] calldata weights, bytes calldata signatures) external {
+    /// @param signatures By present signers, of all this.
+    function setSigners(
+        uint64 height,
+        uint64 total,
+        address[] calldata signers,
+        uint32[] calldata weights,
+        bytes calldata signatures
+    ) external {
+        if (height <= signersHeight) revert HeightNotAbove(height, signersHeight);
         bytes32 data = keccak256(
             abi.encode(
                 SIGNERS_TYPE,
                 fleet,
-                version + 1,
+                height,
+                total,
                 keccak256(abi.encodePacked(signers)),
                 keccak256(abi.encodePacked(weights))
             )
         );
         _signed(data, signatures);
-        version++;
-        _set(signers, weights);
+        _set(height, total, signers, weights);
     }
 
     /// @notice The newest anchor; all zero if there is none.
@@ -201,7 +217,7 @@ contract Anchor {
     function signersNow() external view returns (address[] memory signers, uint32[] memory weights) {
         signers = present;
         weights = new uint32[](signers.length);
-        for (uint256 i = 0; i < signers.length; i++) weights[i] = weightAt[version][signers[i]];
+        for (uint256 i = 0; i < signers.length; i++) weights[i] = weightAt[signersHeight][signers[i]];
     }
 
     /// The anchor before position `end`.
@@ -209,22 +225,23 @@ contract Anchor {
         if (end != 0) found = entries[end - 1];
     }
 
-    function _set(address[] memory signers, uint32[] memory weights) private {
+    function _set(uint64 height, uint64 total, address[] memory signers, uint32[] memory weights) private {
         if (signers.length == 0 || signers.length > MAX_SIGNERS || signers.length != weights.length) {
             revert BadSigners(signers.length, weights.length);
         }
         address before;
-        uint256 total;
+        uint256 weight;
         for (uint256 i = 0; i < signers.length; i++) {
             if (signers[i] <= before) revert SignersNotAscending(before, signers[i]);
             if (weights[i] == 0) revert NoWeight(signers[i]);
             before = signers[i];
-            weightAt[version][before] = weights[i];
-            total += weights[i];
+            weightAt[height][before] = weights[i];
+            weight += weights[i];
         }
-        present = signers;
-        totalWeight = total;
-        emit SignersChanged(version, signers, weights);
+        if (weight > total) revert TooHeavy(weight, total);
+        if (!_isQuorum(weight, total)) revert NoQuorum(weight, total);
+        (signersHeight, totalWeight, present) = (height, total, signers);
+        emit SignersChanged(height, total, signers, weights);
     }
 
     /// The EIP-712 domain; computed anew each time, as a chain that splits in two gets another id.
@@ -240,12 +257,16 @@ contract Anchor {
         for (uint256 i = 0; i * SIGNATURE_BYTES < signatures.length; i++) {
             address signer = _recover(digest, signatures, i);
             if (signer <= before) revert SignaturesNotAscending(before, signer);
-            uint32 own = weightAt[version][signer];
+            uint32 own = weightAt[signersHeight][signer];
             if (own == 0) revert NotASigner(signer);
             weight += own;
             before = signer;
         }
-        if (3 * weight < 2 * totalWeight) revert NoQuorum(weight, totalWeight);
+        if (!_isQuorum(weight, totalWeight)) revert NoQuorum(weight, totalWeight);
+    }
+
+    function _isQuorum(uint256 weight, uint64 total) private pure returns (bool) {
+        return 3 * weight >= 2 * uint256(total);
     }
 
     /// Whose signature number `index` is.

@@ -15,12 +15,12 @@ from collab_robots.contract.calls import KEY_BYTES, SELECTOR_BYTES
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.view import BIDDING_S, View
 from collab_robots.core.clock import SECOND
-from collab_robots.core.errors import ConfigError, RefusedError, StoreError
+from collab_robots.core.errors import RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import ADDRESS_BYTES
 from collab_robots.explorer.agreement import Act, BlockRow
+from collab_robots.explorer.files import LedgerFile, read_file
 from collab_robots.explorer.measures import fuse, Sighting
-from collab_robots.tangle.block_store import Row
 from collab_robots.tangle.dag import FOREIGN
 from collab_robots.tangle.order import Order
 from collab_robots.tangle.store import Store
@@ -59,44 +59,7 @@ class History:
     states: dict[str, int] = field(default_factory=dict)  # how many tasks in each state
 
 
-@dataclass(frozen=True)
-class _File:
-    """
-    What a ledger file held when it was read; its robot may write on.
-
-    :param rows: parents first.
-    """
-
-    rows: list[Row]
-    pairs: dict[int, tuple[bytes, bytes]]
-    begun: tuple[int, bytes] | None
-
-    @property
-    def identity(self) -> frozenset[bytes]:
-        """Equal for files that say the same."""
-        return frozenset([*(row.id for row in self.rows), self.begun[1] if self.begun else b''])
-
-    def proofs(self) -> dict[int, tuple[bytes, bytes]]:
-        """Return the proofs of equivocation."""
-        return self.pairs
-
-    def snapshot(self) -> tuple[int, bytes] | None:
-        """Return the snapshot that the rest goes on from."""
-        return self.begun
-
-
-def _read(path: Path, fleet: Fleet) -> _File:
-    with closing(Store.read(path)) as store:
-        if store.meta.get('fleet_id') != fleet.id.hex():
-            raise ConfigError(
-                f'{path}: is of fleet {store.meta.get("fleet")!r}, not of {fleet.fleet!r}; '
-                'name its fleet file with --fleet'
-            )
-        # In this order: what is pruned meanwhile is in the snapshot.
-        return _File(list(store.load()), store.proofs(), store.snapshot())
-
-
-def _execute(found: _File, fleet: Fleet) -> tuple[Order, Runner]:
+def _execute(found: LedgerFile, fleet: Fleet) -> tuple[Order, Runner]:
     """Order all blocks, as the robot did, and execute their calls."""
     tangle, runner = Tangle(fleet), Runner(fleet)
     tangle.begin(found)
@@ -172,7 +135,7 @@ def read_history(
         new one is added.
     :raises StoreError: if the file is missing or damaged.
     """
-    found = _read(path, fleet)
+    found = read_file(path, fleet)
     rows = [
         BlockRow(row.id, row.issuer, row.seq, row.issued_at / SECOND, row.received_at / SECOND)
         for row in found.rows
@@ -202,23 +165,6 @@ def read_history(
             dict(Counter(task.state.name.lower() for task in tasks)),
         )
     return replace(known[identity], robot=robot, rows=rows)
-
-
-def find_fleet(db: Path, fleet: Path | None) -> Fleet:
-    """
-    Load the fleet file that belongs to a ledger.
-
-    :param fleet: its path; None looks beside the ledger and one folder up.
-    :raises ConfigError: if there is none or it is malformed.
-    """
-    if fleet is not None:
-        return Fleet.load(fleet)
-    beside = db.resolve().parent
-    places = [folder / 'fleet.yaml' for folder in (beside, beside.parent)]
-    for place in places:
-        if place.is_file():
-            return Fleet.load(place)
-    raise ConfigError(f'no fleet file at {places[0]} or {places[1]}; name it with --fleet')
 
 
 def status(db: Path, fleet: Fleet) -> dict[str, Any]:
