@@ -22,7 +22,7 @@ from collab_robots.contract import receipt
 from collab_robots.contract.artifact import SELECTOR_BYTES, suite
 from collab_robots.contract.calls.words import call_name, LEDGER
 from collab_robots.contract.deployment import Deployment, FactId
-from collab_robots.contract.evm import Evm, make_evm, ROW_BYTES
+from collab_robots.contract.evm import Evm, make_evm
 from collab_robots.contract.facts import Facts
 from collab_robots.contract.notes import Notes
 from collab_robots.contract.receipt import Receipt
@@ -211,15 +211,13 @@ class Runner:
         """
         found = decode_state(state, self.fleet)
         deployment, facts = self._deployment.with_storage(found.storages), Facts()
-        if len(found.ids) > sum(map(len, found.storages)) // ROW_BYTES:
-            raise RefusedError(Refusal.SNAPSHOT, 'state of the contract: more facts than storage')
         facts.touch(found.ids)
         try:
             facts.refresh(deployment)
         except CallError as error:
-            raise RefusedError(Refusal.SNAPSHOT, f'state of the contract: {error}') from None
+            raise RefusedError(Refusal.SNAPSHOT, f'state of the contracts: {error}') from None
         if len(facts.known) != len(found.ids):
-            raise RefusedError(Refusal.SNAPSHOT, 'state of the contract: it has empty facts')
+            raise RefusedError(Refusal.SNAPSHOT, 'state of the contracts: it has empty facts')
         self._deployment, self._facts, self._final_facts = deployment, facts, facts.copy()
         self._ids = set(found.ids)
         self._notes.restart(found.heads, found.leases)
@@ -321,8 +319,13 @@ class Runner:
                 self.reverted -= not item.ok
         if self._rewind(undone):
             self.version += 1
-        for step in undone:
+        for position, step in enumerate(undone, first):
             self._facts.touch(step.touched)
+            if position < self._final:  # an epoch became known that closes there
+                self._final_facts.touch(step.touched)
+        if first < self._final:
+            self._final = first
+            self.final_version += 1
 
     def _rewind(self, steps: Sequence[_Step]) -> bool:
         """Take the machine back to before the first of the newest steps."""

@@ -100,6 +100,8 @@ def decode_state(data: bytes, fleet: Fleet) -> State:
         [_head(row) for row in heads],
         dict(map(_lease, leases)),
     )
+    if len(facts) > sum(map(len, storages)) // ROW_BYTES:
+        raise _refused(f'{len(facts)} facts, more than storage')
     if len(set(facts)) != len(facts) or encode_state(state, fleet) != data:
         raise _refused('not canonical, or its ids or leases are not in order')
     return state
@@ -151,4 +153,4 @@ def _code() -> bytes:
 
 
 def _refused(why: str) -> RefusedError:
-    return RefusedError(Refusal.SNAPSHOT, f'state of the contract: {why}')
+    return RefusedError(Refusal.SNAPSHOT, f'state of the contracts: {why}')

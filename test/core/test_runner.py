@@ -244,6 +244,11 @@ def test_an_epoch_may_become_known_after_its_records_were_executed():
     order.finalise(history.entries[4:])
     assert not runner.update(order, epochs)
     assert runner.final_root() == expected.final_root()
+    epochs.append(5)  # later than its record was final
+    assert runner.update(order, epochs)
+    expected = closing(history, 3, 5)
+    assert runner.final_root() == runner.state_root() == expected.final_root()
+    assert runner.final_facts().known == expected.facts().known
 
 
 def test_an_epoch_is_part_of_the_state_after_its_record():
