@@ -60,8 +60,9 @@ class Reason(IntEnum):
     INCAPABLE = 10
     CONVICTED = 11
     INACTIVE = 12
-    HAS_DONE = 13
-    CLOSED = 14
+    PARTY = 13
+    HAS_DONE = 14
+    CLOSED = 15
 
 
 class Why(IntEnum):
