@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from solidity import address, Chain, compile_source, SYSTEM
+from solidity import address, Chain, SYSTEM
 
 A, B, C, D = range(4)
 NOBODY = bytes(20)
 NEVER = (1 << 40) - 1
-NOTHING = (0, 0, 0, False)  # terms
 LEASE, OPEN_FOR, BIDDING, REVEALING, MAX_BATCH = 10, 20, 1, 2, 32
-MAPS = """\
-// SPDX-License-Identifier: Apache-2.0
-pragma solidity 0.8.37;
-contract Maps {
-    uint64 public convicted;
-    mapping(int16 => mapping(int16 => uint40)) public disputedSince;
-    function convict(uint64 mask) external { convicted = mask; }
-    function dispute(int16 x, int16 y, uint40 since) external { disputedSince[x][y] = since; }
-}
-"""
+ALL = (1 << 256) - 1
+WALL = (1 << 64) - 1  # four of sixteen rows of a sketch
 
 
 class Kind(IntEnum):
@@ -37,13 +28,6 @@ class State(IntEnum):
     DONE = 3
     STALE = 4
     MISSED = 5
-
-
-class Form(IntEnum):
-    NONE = 0
-    OPEN = 1
-    SEALED = 2
-    REVEALED = 3
 
 
 class Reason(IntEnum):
@@ -82,37 +66,53 @@ def key_of(kind: int, x: int, y: int, round_: int = 0) -> bytes:
     return (kind << 96 | (x & low) << 64 | (y & low) << 32 | round_).to_bytes(32, 'big')
 
 
+def terms_of(
+    priority: int = 0, deadline: int = 0, capabilities: int = 0, sealed: bool = False
+) -> tuple:
+    return priority, deadline, capabilities, sealed
+
+
 WHAT = (Kind.EXPLORE, 5, -7, 0)
 KEY = key_of(*WHAT)
 
 
 class Crew:
-    """Robots with equal weights, and the contracts that they use for tasks."""
+    """
+    Robots with equal weights, and the contracts that they use for tasks.
 
-    def __init__(self, robots: int = 4) -> None:
+    :param robots: how many, or their addresses by index.
+    """
+
+    def __init__(self, robots: int | list[bytes] = 4) -> None:
         self.chain = Chain()
-        self.robots = [address(number) for number in range(robots)]
-        self.fleet = self.chain.deploy('Fleet', self.robots, [1] * robots)
-        self.maps = self.chain.deploy(compile_source(MAPS)['Maps'])
+        self.robots = [address(n) for n in range(robots)] if isinstance(robots, int) else robots
+        self.fleet = self.chain.deploy('Fleet', self.robots, [1] * len(self.robots))
+        self.maps = self.chain.deploy('Maps', self.fleet)
         self.tasks = self.chain.deploy('Tasks', self.fleet, self.maps)
-        self.ids: set[bytes] = set()
+        self.ids: set[tuple] = set()
 
     def say(self, robot: int, at: int, call: str, *arguments: object) -> list[tuple]:
         """Let a robot call; return the events."""
-        done = self.chain.call(self.robots[robot], self.tasks, call, *arguments, at=at)
+        done = self.attempt(robot, at, call, *arguments)
         assert done.ok, (call, done.error, done.halt)
-        self.ids |= {event[1] for event in done.events}
         return done.events
 
     def refused(self, robot: int, at: int, call: str, *arguments: object) -> tuple:
         """Let a robot call what changes nothing; return the error."""
         before = self.facts()
-        done = self.chain.call(self.robots[robot], self.tasks, call, *arguments, at=at)
+        done = self.attempt(robot, at, call, *arguments)
         assert not done.ok and self.facts() == before
         return done.error
 
-    def facts(self) -> dict[bytes, bytes]:
-        return {key: self.chain.fact(self.tasks, key) for key in self.ids}
+    def attempt(self, robot: int, at: int, call: str, *arguments: object):
+        contract = self.maps if call == 'submitSketch' else self.tasks
+        done = self.chain.call(self.robots[robot], contract, call, *arguments, at=at)
+        self.ids |= {(contract, event[1]) for event in done.events}
+        return done
+
+    def facts(self) -> dict:
+        """Return all facts that calls were about, by contract and id."""
+        return {(contract.name, key): self.chain.fact(contract, key) for contract, key in self.ids}
 
     def propose(self, robot: int, at: int, what: tuple = WHAT, **terms: int) -> bytes:
         self.say(robot, at, 'propose', *what, terms_of(**terms))
@@ -120,6 +120,12 @@ class Crew:
 
     def award(self, robot: int, at: int, winner: int, key: bytes = KEY) -> list[tuple]:
         return self.say(robot, at, 'award', key, self.robots[winner], 0)
+
+    def auction(self, at: int = 100, key: bytes = KEY) -> None:
+        """A bids 3 m, B 1 m, C 2 m, and A awards the task to B two seconds later."""
+        for robot, cost in ((A, 3000), (B, 1000), (C, 2000)):
+            self.say(robot, at, 'bid', key, cost)
+        self.award(A, at + 2, B, key)
 
     def judge(self, at: int, key: bytes = KEY):
         return self.chain.view(self.tasks, 'judge', key, at)
@@ -146,18 +152,16 @@ class Crew:
         pairs = zip(keys, found, strict=True)
         return {key: self.robots.index(robot) for key, robot in pairs if robot != NOBODY}
 
-    def convict(self, *robots: int) -> None:
-        mask = sum(1 << robot for robot in robots)
-        assert self.chain.call(self.robots[0], self.maps, 'convict', mask).ok
+    def sketch(self, robot: int, at: int, wall: bool, x: int = 0, y: int = 0) -> None:
+        """Let a robot map a region: free, or with a wall. The two conflict."""
+        masks = (ALL ^ WALL, WALL) if wall else (ALL, 0)
+        self.say(robot, at, 'submitSketch', x, y, *masks)
 
-    def dispute(self, x: int, y: int, since: int) -> None:
-        assert self.chain.call(self.robots[0], self.maps, 'dispute', x, y, since).ok
+    def convict(self, robot: int, at: int = 50) -> None:
+        """Let all others contradict a robot in a region of its own."""
+        for other in range(len(self.robots)):
+            self.sketch(other, at, wall=other == robot, x=-robot, y=-9)
 
-    def close_epoch(self, convicted: int) -> None:
+    def close_epoch(self) -> None:
+        convicted = self.chain.view(self.maps, 'convicted')
         assert self.chain.call(SYSTEM, self.fleet, 'closeEpoch', convicted).ok
-
-
-def terms_of(
-    priority: int = 0, deadline: int = 0, capabilities: int = 0, sealed: bool = False
-) -> tuple:
-    return priority, deadline, capabilities, sealed
