@@ -134,10 +134,13 @@ class Chain:
         call: TxParams = {'to': _checksum(address), 'data': HexBytes(view.encode(*values))}
         try:
             return view.returned(self._ask(lambda: bytes(self._eth.call(call))))
-        except (CallError, ContractLogicError) as error:
-            raise ChainError(
-                f'{_hex(address)} on chain {self.id} does not answer as a {view.contract}: {error}'
-            ) from None
+        except ContractLogicError:
+            why = f'{view.name} reverts'
+        except CallError as error:
+            why = str(error)
+        raise ChainError(
+            f'{_hex(address)} on chain {self.id} does not answer as {view.contract}.sol: {why}'
+        )
 
     def send(
         self, payer: LocalAccount, contract: Contract, to: bytes | None, data: bytes
