@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from solidity import address, Chain, SYSTEM
+from solidity import address, calldata, Chain, SYSTEM
 
 A, B, C, D = range(4)
 NOBODY = bytes(20)
@@ -144,6 +144,11 @@ class Crew:
     def completed(self, at: int, key: bytes = KEY) -> dict[int, int]:
         parts = self.judge(at, key).opinions
         return {part.robot: part.completedAt for part in parts if part.reason == Reason.HAS_DONE}
+
+    def question(self, view: str, *arguments: object) -> bytes:
+        """Return the bytes that ask a view of Tasks."""
+        items = (item for item in self.tasks.abi if item.get('name') == view)
+        return calldata(next(items), arguments)
 
     def assign(self, keys: list[bytes], at: int, absent: int = 0, busy: int = 0) -> dict:
         """Return robots by key."""
