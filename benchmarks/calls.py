@@ -58,21 +58,21 @@ class RandomCalls:
 
     def sender(self) -> bytes:
         """Return who calls."""
-        return self._pick([*self._robots, *self._robots, b'\7' * 20])
+        return self._random.choice([*self._robots, *self._robots, b'\7' * 20])
 
     def call(self) -> bytes:
         """Return a call."""
         odds = self._random.random()
         if odds < 0.02:
             return self._random.randbytes(self._random.randrange(9))
-        call = self._pick(self._calls)
+        call = self._random.choice(self._calls)
         special = self._special.get(call.name)
         if special is not None and odds < 0.9:
             values = special()
         else:
             kinds = zip(call.types, call.names, strict=True)
             values = tuple(self._value(kind, name) for kind, name in kinds)
-        data = call.encode(*values)
+        data: bytes = call.encode(*values)
         return data[: self._random.randrange(len(data))] if odds < 0.04 else data
 
     def _pick(self, values: Sequence[Any]) -> Any:

@@ -45,7 +45,7 @@ STAGES = {
     ('contract/state.py', ''): 'snapshot',
     ('contract/runner.py', ''): 'execute',
     ('contract/evm.py', ''): 'execute',
-    ('contract/calls.py', ''): 'execute',
+    ('contract/deployment.py', ''): 'execute',
     ('contract/facts.py', ''): 'execute',
     ('contract/notes.py', ''): 'execute',
     ('contract/receipt.py', ''): 'execute',

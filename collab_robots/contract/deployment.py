@@ -50,7 +50,7 @@ class Deployment:
         fact = next(iter(suite.contracts.values())).functions['fact']
         self._fact = fact.selector
 
-    def call(self, sender: bytes, data: bytes, time: int) -> Result:
+    def call(self, sender: bytes, data: bytes, time: int, gas: int = GAS_LIMIT) -> Result:
         """
         Execute a call.
 
@@ -58,7 +58,7 @@ class Deployment:
         :param data: a call of the suite; :meth:`knows` says whether it is one.
         :param time: s.
         """
-        return self.evm.call(sender, self._routes[data[:SELECTOR_BYTES]], data, time, GAS_LIMIT)
+        return self.evm.call(sender, self._routes[data[:SELECTOR_BYTES]], data, time, gas)
 
     def close_epoch(self, time: int) -> list[FactId]:
         """
@@ -70,7 +70,7 @@ class Deployment:
         """
         (convicted,) = self.ask('Maps', 'convicted')
         data = self.suite.call_by_name['closeEpoch'].encode(convicted)
-        result = self.evm.call(SYSTEM, self._addresses['Fleet'], data, time, EPOCH_GAS)
+        result = self.call(SYSTEM, data, time, EPOCH_GAS)
         if not result.ok:
             raise RuntimeError(f'the epoch cannot be closed: {result}')
         return self.touched(self.evm.logs())
