@@ -8,6 +8,8 @@ sequences is allowed here, which is more than causality allows. The sequences ho
 from contextlib import contextmanager
 from random import Random
 
+from eth_abi import encode
+from eth_utils import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from solidity import address
@@ -28,40 +30,39 @@ CREW = Crew([address(number) for number in (3, 1, 4, 0, 5)])
 keys = st.sampled_from(KEYS)
 robots = st.sampled_from(CREW.robots)
 costs = st.integers(1, 4)
-awards = st.tuples(keys, robots, st.integers(95, 105))
+awards = st.tuples(keys, robots, st.sampled_from([95, 98, 98, 98, 105]))
 terms = st.builds(
     terms_of,
     st.integers(0, 2),
-    st.sampled_from([0, 0, 0, 110, 130]),
-    st.sampled_from([0, 0, 0, 1]),
-    st.sampled_from([False, False, False, True]),
+    st.sampled_from([0] * 6 + [110, 130]),
+    st.sampled_from([0] * 9 + [1]),
+    st.sampled_from([False] * 9 + [True]),
+)
+proposals = st.builds(lambda what, asks: ('propose', *what, asks), st.sampled_from(WHATS), terms)
+sketches = st.builds(
+    lambda wall: ('submitSketch', 0, 0, (1 << 256) - 1 - wall, wall),
+    st.sampled_from([0, 0, (1 << 64) - 1]),
 )
 
 
-def calls(sender):
-    """Return what a robot may say."""
+def commitment(key, robot, cost):
+    return keccak(encode(['bytes32', 'address', 'uint32', 'bytes32'], [key, robot, cost, SALT]))
+
+
+def calls(robot):
+    """Return what a robot may say when it has bid on all tasks."""
     return st.one_of(
-        st.builds(lambda what, asks: ('propose', *what, asks), st.sampled_from(WHATS), terms),
-        st.tuples(st.just('bid'), keys, costs),
-        st.builds(
-            lambda key, cost: (
-                'bidSealed',
-                key,
-                CREW.chain.view(CREW.tasks, 'commitmentOf', key, sender, cost, SALT),
-            ),
-            keys,
-            costs,
-        ),
-        st.tuples(st.just('reveal'), keys, costs, st.just(SALT)),
+        st.builds(lambda key: ('award', key, robot, 98), keys),
+        st.builds(lambda key: ('complete', key), keys),
         st.builds(lambda award: ('award', *award), awards),
-        st.tuples(st.just('award'), keys, st.just(sender), st.just(100)),
-        st.tuples(st.just('awardBatch'), st.lists(awards, max_size=3)),
+        st.builds(lambda batch: ('awardBatch', batch), st.lists(awards, max_size=3)),
         st.tuples(st.sampled_from(['renew', 'release', 'complete']), keys),
         st.tuples(st.just('reassign'), keys, robots),
-        st.builds(
-            lambda wall: ('submitSketch', 0, 0, (1 << 256) - 1 - wall, wall),
-            st.sampled_from([0, (1 << 64) - 1]),
-        ),
+        st.tuples(st.just('bid'), keys, costs),
+        st.builds(lambda key, cost: ('bidSealed', key, commitment(key, robot, cost)), keys, costs),
+        st.tuples(st.just('reveal'), keys, costs, st.just(SALT)),
+        sketches,
+        proposals,
     )
 
 
@@ -70,11 +71,16 @@ def sequences(draw):
     """Draw what each robot says, in its own order, with times that do not fall."""
     result = []
     for robot, sender in enumerate(CREW.robots):
-        now, said = 100, []
-        for call in draw(st.lists(calls(sender), max_size=9)):
-            now += draw(st.sampled_from([0, 0, 1, 2, 5]))
-            said.append((robot, now, *call))
-        result.append(said)
+        said = [('propose', *WHATS[robot % len(WHATS)], terms_of())]
+        said += draw(st.lists(sketches, max_size=1))
+        said += [('bid', key, draw(costs)) for key in draw(st.sets(keys, min_size=3))]
+        late = len(said)
+        said += draw(st.lists(calls(sender), min_size=2, max_size=8))
+        now, timed = 98, []
+        for index, call in enumerate(said):
+            now += 3 if index == late else draw(st.sampled_from([0, 0, 0, 1, 5]))
+            timed.append((robot, now, *call))
+        result.append(timed)
     return result
 
 
