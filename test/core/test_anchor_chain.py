@@ -195,7 +195,7 @@ def test_more_is_offered_when_the_chain_becomes_dearer(idle):
 
 
 def test_a_transaction_that_is_never_mined_costs_no_more_than_the_time(idle):
-    with pytest.raises(UnreachableError, match='transaction 0x.* is sent and not mined yet'):
+    with pytest.raises(UnreachableError, match=r'transaction 0x.* is sent and not mined yet'):
         create(chain(idle, timeout=0.5))
 
 
