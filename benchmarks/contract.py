@@ -7,8 +7,10 @@ All times are of the processor, so that what else runs on a computer matters lit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from enum import Enum
+from functools import partial
 import hashlib
 from pathlib import Path
 from random import Random
@@ -77,7 +79,7 @@ def calls(report: Report, repeats: int) -> None:
             known |= {key: max(known[key], figure) for key, figure in found.items()}
         for contract, function, what, values in world.views():
             name = f'{function}, {what}' if what else function
-            spent = _times(lambda: reloaded.ask(contract, function, *values), repeats)  # noqa: B023
+            spent = _us(partial(reloaded.ask, contract, function, *values), reloaded.evm, repeats)
             views[name] = {'us': max(spent, views.get(name, {}).get('us', 0.0))}
     rows = [[name, *figures.values()] for name, figures in costs.items()]
     columns = ['call at its worst', 'gas, cold', 'gas, warm', 'µs pyrevm', 'ms py-evm']
@@ -96,44 +98,37 @@ def _reloaded(world: World, evm: Evm) -> Deployment:
 def _cost(
     case: Case, world: World, reloaded: Deployment, cold: Deployment, repeats: int
 ) -> dict[str, float]:
-    for deployment in (world.deployment, reloaded, cold):
+    caller = sender(case, world.fleet)
+    gas, us = [], []
+    for deployment, times in ((cold, 1), (world.deployment, 1), (reloaded, repeats)):
         before = deployment.evm.mark()
-        for data in case.before:
-            _run(deployment, sender(case, world.fleet), data)
-        if deployment is world.deployment:
-            warm = _gas(case, world, deployment)
-        elif deployment is reloaded:
-            us = _times(lambda: _gas(case, world, reloaded), repeats, deployment)
-        else:
-            began = time.process_time()
-            gas = _gas(case, world, deployment)
-            ms = (time.process_time() - began) * 1e3
+        call = partial(_run, deployment, caller, case.data)
+        us.append(_us(call, deployment.evm, times))
+        gas.append(call())
         deployment.evm.rollback(before)
-    return {'gas_cold': gas, 'gas_warm': warm, 'us_pyrevm': us, 'ms_pyevm': ms}
-
-
-def _gas(case: Case, world: World, deployment: Deployment) -> int:
-    """Execute a call, which has to be successful, and return its gas."""
-    return _run(deployment, sender(case, world.fleet), case.data)
+    return {
+        'gas_cold': gas[0],
+        'gas_warm': gas[1],
+        'us_pyrevm': us[2],
+        'ms_pyevm': us[0] / 1e3,
+    }
 
 
 def _run(deployment: Deployment, caller: bytes, data: bytes) -> int:
+    """Execute a call, which has to be successful, and return its gas."""
     result = deployment.call(caller, data, TIME, EPOCH_GAS)
     if not result.ok:
         raise RuntimeError(f'{suite().calls[data[:SELECTOR_BYTES]].name}: {result}')
     return result.gas
 
 
-def _times(action: Any, repeats: int, deployment: Deployment | None = None) -> float:
+def _us(action: Callable[[], Any], evm: Evm, repeats: int) -> float:
     """Return the median time of an action, µs; each begins where the first one did."""
     spent = []
     for _ in range(repeats):
-        mark = deployment.evm.mark() if deployment else None
-        began = time.process_time()
-        action()
-        spent.append((time.process_time() - began) * 1e6)
-        if deployment:
-            deployment.evm.rollback(mark)
+        mark = evm.mark()
+        spent.append(_seconds(action) * 1e6)
+        evm.rollback(mark)
     return statistics.median(spent)
 
 
@@ -141,23 +136,14 @@ def burn(report: Report, repeats: int) -> None:
     """Measure calls that take all the gas they get."""
     rows, figures = [], {}
     for name, loop in BURNERS.items():
-        spent = {}
-        for machine in (PyrevmEvm, PyEvm):
+        body = bytes.fromhex(f'60005b{loop}600256')
+        spent = []
+        for machine, times in ((PyrevmEvm, repeats), (PyEvm, 1)):
             evm = machine()
-            body = bytes.fromhex(f'60005b{loop}600256')
             contract = evm.deploy(bytes.fromhex(f'61{len(body):04x}80600c6000396000f3') + body)
-            times = []
-            for _ in range(repeats if machine is PyrevmEvm else 1):
-                mark = evm.mark()
-                began = time.process_time()
-                result = evm.call(bytes(20), contract, b'', TIME)
-                times.append((time.process_time() - began) * 1e3)
-                evm.rollback(mark)
-                if result.halt != 'OutOfGas':
-                    raise RuntimeError(f'{name}: {result}')
-            spent[machine.__name__] = statistics.median(times)
-        figures[name] = spent
-        rows.append([name, *spent.values()])
+            spent.append(_us(partial(evm.call, bytes(20), contract, b'', TIME), evm, times) / 1e3)
+        figures[name] = dict(zip(('ms_pyrevm', 'ms_pyevm'), spent, strict=True))
+        rows.append([name, *spent])
     columns = ['loop of', 'ms pyrevm', 'ms py-evm']
     report.table('burn', f'a call that takes {GAS_LIMIT:,} gas', columns, rows, figures)
     report.note(
@@ -188,46 +174,53 @@ def entries(fleet: Fleet, count: int, seed: int) -> Iterator[Entry]:
 
 def replay(report: Report, count: int, seed: int, repeats: int) -> None:
     """Measure how fast a robot executes what it missed."""
-    fleet, _ = make_team(4)
     rows, figures = [], {}
     for machine in (PyrevmEvm, PyEvm):
-        spent: dict[str, list[float]] = {'execute': [], 'root': [], 'state': []}
-        for _ in range(repeats if machine is PyrevmEvm else 1):
-            order, runner = Order(), Runner(fleet, machine())
-            found = list(entries(fleet, count, seed))
-            for entry in found:
-                order.insert(entry)
-            order.finalise(found)
-            for what, action in (
-                ('execute', lambda: runner.update(order)),  # noqa: B023
-                ('root', lambda: runner.final_root()),  # noqa: B023
-                ('state', lambda: runner.state_at(count)),  # noqa: B023
-            ):
-                began = time.process_time()
-                action()
-                spent[what].append(time.process_time() - began)
-            if runner.reverted:
-                raise RuntimeError(f'{runner.reverted} calls were reverted')
-        seconds = {what: statistics.median(times) for what, times in spent.items()}
-        figures[machine.__name__] = seconds | {'calls': count, 'runs': spent}
-        rows.append([machine.__name__, *seconds.values(), count / seconds['execute']])
+        runs = [_replay(machine(), count, seed) for _ in range(repeats)]
+        medians = {what: statistics.median(run[what] for run in runs) for what in runs[0]}
+        figures[machine.__name__] = {'medians_s': medians, 'runs_s': runs, 'calls': count}
+        rows.append([machine.__name__, *medians.values(), count / medians['execute']])
+        repeats = 1  # what is slow need not be measured as exactly
     columns = ['machine', 's execute', 's state root', 's snapshot', 'calls/s']
     report.table('replay', f'{count:,} mixed calls through the runner', columns, rows, figures)
     report.note(f'limit on pyrevm: {REPLAY_LIMIT_S:.0f} s for 10,000')
 
 
+def _replay(evm: Evm, count: int, seed: int) -> dict[str, float]:
+    fleet, _ = make_team(4)
+    order, runner = Order(), Runner(fleet, evm)
+    found = list(entries(fleet, count, seed))
+    for entry in found:
+        order.insert(entry)
+    order.finalise(found)
+    spent = {
+        'execute': _seconds(lambda: runner.update(order)),
+        'root': _seconds(runner.final_root),
+        'snapshot': _seconds(lambda: runner.state_at(count)),
+    }
+    if runner.reverted:
+        raise RuntimeError(f'{runner.reverted} calls were reverted')
+    return spent
+
+
+def _seconds(action: Callable[[], Any]) -> float:
+    """Return the processor time that an action takes."""
+    began = time.process_time()
+    action()
+    return time.process_time() - began
+
+
 def equal(report: Report, count: int, seed: int) -> None:
     """Execute random sequences of calls on both machines: all that they give must be equal."""
     fleet, _ = make_team(4)
-    addresses = [robot.address for robot in fleet.robots]
     pair = [Deployment(suite(), fleet, machine()) for machine in (PyrevmEvm, PyEvm)]
     marks = [deployment.evm.mark() for deployment in pair]
-    done = {'sequences': 0, 'calls': 0, 'successful': 0, 'reverted': 0, 'unlike': 0}
+    done = Counter({'sequences': 0, 'calls': 0, 'successful': 0, 'reverted': 0, 'unlike': 0})
     for number in track(range(count), 'sequences', console=report.console, transient=True):
         for index, deployment in enumerate(pair):
             deployment.evm.rollback(marks[index])
             marks[index] = deployment.evm.mark()
-        same = _sequence(pair, fleet, Random(f'{seed} {number}'), addresses, done)
+        same = sequence(pair, fleet, Random(f'{seed} {number}'), done)
         done['sequences'] += 1
         done['unlike'] += not same
     columns = list(done)
@@ -236,14 +229,15 @@ def equal(report: Report, count: int, seed: int) -> None:
     )
 
 
-def _sequence(
-    pair: list[Deployment],
-    fleet: Fleet,
-    random: Random,
-    addresses: list[bytes],
-    done: dict[str, int],
-) -> bool:
-    source = RandomCalls(addresses, random)
+def sequence(pair: list[Deployment], fleet: Fleet, random: Random, done: Counter[str]) -> bool:
+    """
+    Execute a random sequence of calls, with epochs that close.
+
+    :param pair: in the same state.
+    :param done: where calls are counted.
+    :returns: whether results, events, facts and storage are equal.
+    """
+    source = RandomCalls([robot.address for robot in fleet.robots], random)
     facts = [Facts() for _ in pair]
     same = True
     for step in range(SEQUENCE):

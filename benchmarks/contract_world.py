@@ -34,14 +34,12 @@ class Case:
     A call at its worst.
 
     :param robot: who calls; None for the ledger.
-    :param before: what that robot has to say first.
     """
 
     name: str
     what: str
     data: bytes
     robot: int | None = 0
-    before: tuple[bytes, ...] = ()
 
     @property
     def call(self) -> str:
@@ -87,7 +85,7 @@ class World:
         yield Case('propose', '', tasks.propose(Kind.EXPLORE, 8, 8, 3, TERMS))
         yield Case('bid', '', tasks.bid(fresh, 7))
         yield Case('bidSealed', '', tasks.bid_sealed(fresh, commitment))
-        yield Case('reveal', '', tasks.reveal(KEY, 7, SALT), 1, (self._sealed(1),))
+        yield Case('reveal', '', tasks.reveal(KEYS[1], 7, SALT), 1)
         yield Case('award', f'{ROBOTS} leases', award)
         yield Case('awardBatch', f'{BATCH} tasks', tasks.award_batch(others))
         yield Case('renew', f'{ROBOTS} leases', tasks.renew(KEY))
@@ -103,9 +101,8 @@ class World:
         yield Case('audit', '', encode('audit', self.addresses[1], b'p' * 32, 9, 3))
         yield Case('setCapabilities', '', encode('setCapabilities', 7))
         yield Case('registerSigner', '', encode('registerSigner', b's' * 20))
-        free = encode('withdraw', self._changes[0][-1])
-        yield Case('vote', f'as {VOTES}th', encode('vote', rekeying(999)), 0, (free,))
-        yield Case('withdraw', f'the {VOTES}th', free)
+        yield Case('vote', f'the {VOTES}th', encode('vote', rekeying(999)), last)
+        yield Case('withdraw', f'the {VOTES}th', encode('withdraw', self._last_change))
         yield Case('closeEpoch', f'{VOTES} new keys', encode('closeEpoch', 0), None)
         most = (1 << last) - 1
         yield Case('closeEpoch', f'{last} expelled', encode('closeEpoch', most), None)
@@ -125,6 +122,8 @@ class World:
         self.say(0, tasks.propose(Kind.EXPLORE, 1, 1, 0), early)
         for key in [before, *KEYS]:
             self.say(0, tasks.bid(key, 5), early)
+        commitment = tasks.commitment_of(KEYS[1], self.addresses[1], 7, SALT)
+        self.say(1, tasks.bid_sealed(KEYS[1], commitment))
         self.say(0, tasks.award(before, self.addresses[0], 0))
         self.say(0, tasks.complete(before))
         for robot in range(ROBOTS):
@@ -132,9 +131,6 @@ class World:
             self.say(robot, tasks.bid(KEY, 100 + robot), early)
         for robot in range(ROBOTS - 1, -1, -1):  # the last word of robot 0 is about itself
             self.say(0, tasks.award(KEY, self.addresses[robot], 0))
-
-    def _sealed(self, robot: int) -> bytes:
-        return tasks.bid_sealed(KEY, tasks.commitment_of(KEY, self.addresses[robot], 7, SALT))
 
     def _sketches(self, convicted: bool) -> None:
         for robot in range(ROBOTS - 1):
@@ -149,16 +145,11 @@ class World:
 
     def _votes(self) -> None:
         """Let VOTES changes pass when the epoch closes, and every other vote be alone."""
-        change_id = suite().contracts['Fleet'].functions['changeId']
-        self._changes: list[list[bytes]] = []
         for robot in range(ROBOTS):
-            own = robot >= QUORUM
-            changes = [rekeying(ROBOTS * robot * own + number) for number in range(VOTES)]
-            for change in changes:
-                self.say(robot, encode('vote', change))
-            self._changes.append(
-                [self.deployment.ask('Fleet', change_id.name, change)[0] for change in changes]
-            )
+            own = ROBOTS * robot if robot >= QUORUM else 0
+            for number in range(VOTES - (robot == ROBOTS - 1)):
+                self.say(robot, encode('vote', rekeying(own + number)))
+        (self._last_change,) = self.deployment.ask('Fleet', 'changeId', rekeying(VOTES - 1))
 
 
 def rekeying(number: int) -> tuple[Any, ...]:
