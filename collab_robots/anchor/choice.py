@@ -26,10 +26,10 @@ def choose(
     """
     signed = {what: made for what, made in found.signed.items() if isinstance(what, kind)}
     if not signed:
-        raise ChainError('no file has a signature that counts')
+        raise ChainError('no file has a signature that counts' + _refused(found))
     ready = [what for what, made in signed.items() if present.reaches(present.weight_of(made))]
     if not ready:
-        raise ChainError(_lacking(signed, present, replay))
+        raise ChainError(_lacking(signed, present, replay) + _refused(found))
     what = max(ready, key=lambda one: one.height)
     agreed = replay.at(what.height)
     own = agreed.statement if isinstance(what, Statement) else agreed.signers
@@ -39,6 +39,10 @@ def choose(
             f'  signed: {what}\n  ledger: {own}'
         )
     return what, signed[what]
+
+
+def _refused(found: Collected) -> str:
+    return ''.join(f'\n{path} does not count: {why}' for path, why in found.refused.items())
 
 
 def _lacking(

@@ -12,7 +12,7 @@ from eth_account.signers.local import LocalAccount
 from pydantic import Field
 
 from collab_robots.anchor.chain import Chain, Tell
-from collab_robots.anchor.roster import NOBODY, Robot, signers_of
+from collab_robots.anchor.roster import check_signers, NOBODY, Robot, signers_of
 from collab_robots.anchor.signatures import Address, Bytes32, unhex
 from collab_robots.anchor.statement import Place
 from collab_robots.contract.artifact import load_contract, suite
@@ -100,6 +100,7 @@ def deploy(
                 'name another file with --deployment'
             )
     signers = signers_of(fleet.id, height, robots)
+    check_signers(signers, robots)
     addresses: dict[bytes, int] = {}
     for robot in robots:
         taken = robot.signer == NOBODY or robot.signer in addresses

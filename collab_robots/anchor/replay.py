@@ -29,11 +29,7 @@ class Agreed(NamedTuple):
 
     @property
     def signers(self) -> Signers:
-        """
-        Who may sign.
-
-        :raises ConfigError: see :func:`.signers_of`.
-        """
+        """Who may sign."""
         return signers_of(self.statement.fleet, self.statement.height, self.robots)
 
 

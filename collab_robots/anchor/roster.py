@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ def roster_in_file(path: Path, fleet: Fleet) -> tuple[Robot, ...]:
     )
 
 
-def signers_of(fleet: bytes, height: int, robots: Iterable[Robot]) -> Signers:
+def signers_of(fleet: bytes, height: int, robots: Sequence[Robot]) -> Signers:
     """
     Return who may sign.
 
@@ -79,20 +79,25 @@ def signers_of(fleet: bytes, height: int, robots: Iterable[Robot]) -> Signers:
 
     :param fleet: id.
     :param height: of the roster.
-    :raises ConfigError: if those that named an address are less than two thirds of the weight.
     """
-    robots = tuple(robots)
     weights: dict[bytes, int] = {}
     for robot in robots:
         if robot.signer != NOBODY:
             weights[robot.signer] = max(robot.weight, weights.get(robot.signer, 0))
-    signers = Signers(
-        fleet, height, sum(robot.weight for robot in robots), tuple(sorted(weights.items()))
-    )
-    if not signers.reaches(signers.weight_of(weights)):
+    total = sum(robot.weight for robot in robots)
+    return Signers(fleet, height, total, tuple(sorted(weights.items())))
+
+
+def check_signers(signers: Signers, robots: Sequence[Robot]) -> None:
+    """
+    See to it that the signers of a roster can ever be enough.
+
+    :raises ConfigError: if they are less than two thirds of the weight.
+    """
+    weight = sum(weight for _, weight in signers.weights)
+    if not signers.reaches(weight):
         silent = ', '.join(robot.name for robot in robots if robot.signer == NOBODY)
         raise ConfigError(
-            f'signers have weight {signers.weight_of(weights)} of {signers.total}, two thirds are '
-            f'needed; no address is known of: {silent or "-"}'
+            f'signers have weight {weight} of {signers.total}, two thirds are needed; '
+            f'no address is known of {silent or "any other"}'
         )
-    return signers

@@ -182,10 +182,11 @@ def sign(
     ] = None,
 ) -> None:
     """Sign, as a robot, what its own ledger says the fleet agreed on; no network is needed."""
-    with plain_errors(), progress() as tell:
+    with plain_errors():
         from collab_robots.anchor.deployment import Deployed
         from collab_robots.anchor.keys import anchor_key
         from collab_robots.anchor.replay import Replay
+        from collab_robots.anchor.roster import check_signers
         from collab_robots.anchor.signatures import signature_file
         from collab_robots.core.errors import ConfigError
         from collab_robots.core.fleet import Fleet
@@ -201,24 +202,24 @@ def sign(
         else:
             deployed = Deployed.load(deployment_file(deployment, path), roster)
         robot = PrivateKey.load(key)
-        tell(f'executing {db}')
-        replay = Replay(db, roster)
-        agreed = replay.at(replay.final if height is None else height)
+        with progress() as tell:
+            tell(f'executing {db}')
+            replay = Replay(db, roster)
+            agreed = replay.at(replay.final if height is None else height)
         if address(robot.public) not in [one.address for one in agreed.robots]:
             raise ConfigError(f'{key}: is the key of no robot that is in the fleet there')
-        made = signature_file(
-            agreed.signers if signers else agreed.statement,
-            deployed.place,
-            anchor_key(robot),
-        )
+        if signers:
+            check_signers(agreed.signers, agreed.robots)
+        what = agreed.signers if signers else agreed.statement
+        made = signature_file(what, deployed.place, anchor_key(robot))
         text = json.dumps(made, indent=2) + '\n'
         if out is None:
             typer.echo(text, nl=False)
-        else:
-            try:
-                out.write_text(text, encoding='utf-8')
-            except OSError as error:
-                raise ConfigError(f'{out}: cannot be written: {error.strerror}') from None
+            return
+        try:
+            out.write_text(text, encoding='utf-8')
+        except OSError as error:
+            raise ConfigError(f'{out}: cannot be written: {error.strerror}') from None
 
 
 contract_app.command('anchor', epilog=ANCHOR_EPILOG)(anchor)

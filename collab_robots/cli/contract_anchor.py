@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collab_robots.anchor.contract import AnchorContract
     from collab_robots.anchor.deployment import Deployed
     from collab_robots.anchor.replay import Replay
+    from collab_robots.anchor.signatures import Collected
     from collab_robots.anchor.statement import Signers, Statement
     from collab_robots.core.fleet import Fleet
 
@@ -86,10 +87,10 @@ def anchor(
         payer = open_payer(key, files_of.fleet, password_file)
         with progress() as tell:
             opened = _open(files_of, rpc, network, timeout, tell)
-            what, signatures = _choose(files, Statement, opened)
+            found, what, signatures = _choose(files, Statement, opened)
             tell(f'anchoring height {what.height}')
             receipt = opened.contract.anchor(payer, what, signatures)
-        _say_sent(what, signatures, receipt, as_json)
+        _say_sent(found, what, len(signatures), receipt, as_json)
 
 
 def set_signers(
@@ -112,10 +113,10 @@ def set_signers(
         payer = open_payer(key, files_of.fleet, password_file)
         with progress() as tell:
             opened = _open(files_of, rpc, network, timeout, tell)
-            what, signatures = _choose(files, Signers, opened)
+            found, what, signatures = _choose(files, Signers, opened)
             tell(f'changing the signers to those of height {what.height}')
             receipt = opened.contract.set_signers(payer, what, signatures)
-        _say_sent(what, signatures, receipt, as_json)
+        _say_sent(found, what, len(signatures), receipt, as_json)
 
 
 def verify_anchor(
@@ -189,25 +190,27 @@ def _open(
 
 def _choose(
     files: Sequence[Path], kind: type[Kind], opened: _Opened
-) -> tuple[Kind, Mapping[bytes, bytes]]:
-    """Take what enough robots signed; say which files do not count, and why."""
+) -> tuple[Collected, Kind, Mapping[bytes, bytes]]:
+    """Take what enough robots signed."""
     from collab_robots.anchor.choice import choose
     from collab_robots.anchor.signatures import collect
 
     present = opened.contract.signers()
     found = collect(files, opened.contract.place, present)
-    for path, why in found.refused.items():
-        typer.echo(f'{path} does not count: {why}', err=True)
-    return choose(found, kind, present, opened.replay)
+    what, signatures = choose(found, kind, present, opened.replay)
+    return found, what, signatures
 
 
 def _say_sent(
+    found: Collected,
     what: Statement | Signers,
-    signatures: Mapping[bytes, bytes],
+    signatures: int,
     receipt: Receipt | None,
     as_json: bool,
 ) -> None:
-    told: dict[str, Any] = {'height': what.height, 'signatures': len(signatures)}
+    for path, why in found.refused.items():
+        typer.echo(f'{path} does not count: {why}', err=True)
+    told: dict[str, Any] = {'height': what.height, 'signatures': signatures}
     if receipt is not None:
         told |= _plain(
             {

@@ -12,7 +12,7 @@ from collab_robots.anchor.contract import AnchorContract
 from collab_robots.anchor.deployment import deploy, Deployed
 from collab_robots.anchor.keys import anchor_key
 from collab_robots.anchor.replay import Replay
-from collab_robots.anchor.roster import NOBODY, Robot, roster_in_file, signers_of
+from collab_robots.anchor.roster import check_signers, NOBODY, Robot, roster_in_file, signers_of
 from collab_robots.anchor.signatures import Collected
 from collab_robots.anchor.statement import sign, Signers, Statement
 from collab_robots.anchor.verify import Outcome, verify
@@ -126,6 +126,7 @@ def test_robots_that_said_nothing_count_and_cannot_sign(tmp_path):
     team.register(0, 2, 3)
     team.work(1)
     silent = replay(team).at(team.final)
+    check_signers(silent.signers, silent.robots)
     assert silent.signers == Signers(
         FLEET.id, team.final, 4, tuple(sorted((SIGNERS[robot], 1) for robot in (0, 2, 3)))
     )
@@ -134,8 +135,9 @@ def test_robots_that_said_nothing_count_and_cannot_sign(tmp_path):
     team.ledgers[2].submit(_register(NOBODY))
     team.work(1)
     team.close()
-    with pytest.raises(ConfigError, match=r'weight 2 of 4, .* of: robot_00, robot_02'):
-        _ = replay(team).at(team.final).signers
+    agreed = replay(team).at(team.final)
+    with pytest.raises(ConfigError, match=r'weight 2 of 4, .* known of robot_00, robot_02'):
+        check_signers(agreed.signers, agreed.robots)
 
 
 def _register(address):
@@ -292,8 +294,12 @@ def test_signers_change(there):
     new = Signers(FLEET.id, old.height + 1, 3, tuple(sorted((one, 1) for one in SIGNERS[1:])))
     there.contract.set_signers(PAYER, new, there.sign(new))
     assert there.contract.signers() == new
+    what = there.replay.at(7).statement
+    there.contract.anchor(PAYER, what, there.sign(what, (1, 2)))
+    words = verify(there.replay, there.contract).words[-1]
+    assert f'signers are those of height {new.height}' in words
     with pytest.raises(ChainError, match='is no signer'):
-        there.anchor(there.replay.at(5).statement)
+        there.anchor(there.replay.at(8).statement)
 
 
 def test_what_is_no_anchor_contract_is_refused(there, node):
