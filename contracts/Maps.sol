@@ -506,10 +506,12 @@ contract Maps {
         }
     }
 
-    /// @dev The weight of a set of robots.
+    /// @dev The weight of a set of robots: at most 64 numbers of 32 bits.
     function _weigh(uint64 mask, uint32[] memory weights) private pure returns (uint256 sum) {
-        for (uint256 i = 0; mask != 0; (i++, mask >>= 1)) {
-            if (mask & 1 != 0) sum += weights[i];
+        unchecked {
+            for (uint256 i = 0; mask != 0; (i++, mask >>= 1)) {
+                if (mask & 1 != 0) sum += weights[i];
+            }
         }
     }
 
