@@ -8,7 +8,7 @@ All times are of the processor, so that what else runs on a computer matters lit
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import partial
 import hashlib
@@ -65,11 +65,15 @@ class Part(str, Enum):
     EQUAL = 'equal'
 
 
-def calls(report: Report, repeats: int) -> None:
-    """Measure every call and view at its worst."""
+def calls(report: Report, repeats: int, worlds: Sequence[bool]) -> None:
+    """
+    Measure every call and view at its worst.
+
+    :param worlds: see :class:`World`.
+    """
     costs: dict[str, dict[str, Any]] = {}
     views: dict[str, dict[str, Any]] = {}
-    for convicted in (False, True):
+    for convicted in worlds:
         world = World(convicted)
         reloaded = _reloaded(world, PyrevmEvm())
         cold = _reloaded(world, PyEvm())
@@ -296,7 +300,7 @@ def main(
     }
     report, repeats = Report('contract', options), 1 if quick else REPEATS
     if Part.CALLS in chosen:
-        calls(report, repeats)
+        calls(report, repeats, (False,) if quick else (False, True))
     if Part.BURN in chosen:
         burn(report, repeats)
     if Part.REPLAY in chosen:
