@@ -504,9 +504,11 @@ contract Tasks {
             bidders |= some;
         }
         uint256[] memory columns = _byAddress(bidders & ~(absent | busy));
-        uint256[] memory best = Assignment.solve(_costs(found, robots, columns));
-        for (uint256 i = 0; i < best.length; i++) {
-            if (best[i] < columns.length) robots[i] = address(uint160(columns[best[i]] >> 8));
+        (int256[][] memory costs, int256[] memory aside) = _costs(found, robots, columns);
+        uint256[] memory columnOf = Assignment.solve(costs, aside, columns.length - 1);
+        for (uint256 i = 0; i < keys.length; i++) {
+            uint256 column = columnOf[i + 1];
+            if (column != 0) robots[i] = address(uint160(columns[column] >> 8));
         }
     }
 
@@ -789,40 +791,39 @@ contract Tasks {
         if (best.rank <= AT_HAND) return (fleet.addressOf(best.robot), 0);
     }
 
-    /// Robots in the order of their addresses: 160 bits of address, 8 of roster index.
+    /// Robots in the order of their addresses, from 1 on: 160 bits of address, 8 of roster index.
     function _byAddress(uint64 robots) private view returns (uint256[] memory sorted) {
-        sorted = new uint256[](_count(robots));
+        sorted = new uint256[](_count(robots) + 1);
         uint256 count;
         for (uint256 i = 0; robots >> i != 0; i++) {
             if (robots & _bit(i) == 0) continue;
             uint256 robot = (uint256(uint160(fleet.addressOf(i))) << 8) | i;
-            uint256 place = count++;
-            for (; place > 0 && sorted[place - 1] > robot; place--) sorted[place] = sorted[place - 1];
+            uint256 place = ++count;
+            for (; sorted[place - 1] > robot; place--) sorted[place] = sorted[place - 1];
             sorted[place] = robot;
         }
     }
 
-    /// What it costs to give a task (row) to a robot (column), or to nobody (as many more columns as
-    /// tasks): to leave one aside costs more than all tasks of lower priority together.
+    /// What it costs to give a task (row) to a robot (column) or to leave it aside: that costs more
+    /// than all tasks of lower priority together.
     function _costs(Judgement[] memory found, address[] memory given, uint256[] memory robots)
         private
         pure
-        returns (int256[][] memory costs)
+        returns (int256[][] memory costs, int256[] memory aside)
     {
         uint256[64] memory columnOf;
-        for (uint256 j = 0; j < robots.length; j++) columnOf[uint8(robots[j])] = j + 1;
-        costs = new int256[][](found.length);
+        for (uint256 j = 1; j < robots.length; j++) columnOf[uint8(robots[j])] = j;
+        (costs, aside) = (new int256[][](found.length + 1), new int256[](found.length + 1));
         for (uint256 i = 0; i < found.length; i++) {
-            int256[] memory row = new int256[](robots.length + found.length);
-            costs[i] = row;
-            for (uint256 j = 0; j < robots.length; j++) row[j] = NO_BID;
-            if (found[i].state != State.Open || given[i] != address(0)) continue;
-            int256 aside = _aside(found, i);
-            for (uint256 j = robots.length; j < row.length; j++) row[j] = aside;
+            int256[] memory row = new int256[](robots.length);
+            for (uint256 j = 1; j < row.length; j++) row[j] = NO_BID;
+            costs[i + 1] = row;
+            if (found[i].state != State.Open || given[i] != address(0)) continue; // best left aside
+            aside[i + 1] = _aside(found, i);
             Opinion[] memory opinions = found[i].opinions;
             for (uint256 j = 0; j < opinions.length; j++) {
                 uint256 column = columnOf[opinions[j].robot];
-                if (column != 0 && _isBid(opinions[j])) row[column - 1] = int256(uint256(opinions[j].rank));
+                if (column != 0 && _isBid(opinions[j])) row[column] = int256(uint256(opinions[j].rank));
             }
         }
     }
