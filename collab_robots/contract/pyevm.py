@@ -239,14 +239,8 @@ class _State(CancunState):
     def get_code(self, address: bytes) -> bytes:
         return self.codes.get(address, b'')
 
-    def get_code_hash(self, address: bytes) -> Hash32:
-        return Hash32(keccak(self.get_code(address)))
-
     def set_code(self, address: bytes, code: bytes) -> None:
         self._put(self.codes, address, code)
-
-    def get_nonce(self, address: bytes) -> int:
-        return 0
 
     def increment_nonce(self, address: bytes) -> None:
         pass
