@@ -47,16 +47,16 @@ class Deployment:
         self._routes = {
             selector: self._addresses[call.contract] for selector, call in suite.calls.items()
         }
-        fact = next(iter(suite.contracts.values())).functions['fact']
-        self._fact = fact.selector
+        self._fact = suite.contracts['Fleet'].functions['fact'].selector  # all have the same
 
     def call(self, sender: bytes, data: bytes, time: int, gas: int = GAS_LIMIT) -> Result:
         """
         Execute a call.
 
         :param sender: address, 20 bytes.
-        :param data: a call of the suite; :meth:`knows` says whether it is one.
+        :param data: a call whose selector is in ``suite.calls``.
         :param time: s.
+        :param gas: at most.
         """
         return self.evm.call(sender, self._routes[data[:SELECTOR_BYTES]], data, time, gas)
 

@@ -1,5 +1,5 @@
 """
-Executes the contract on the ledger's order, and again from where the past changed.
+Executes the contracts on the ledger's order, and again from where the past changed.
 
 Two states are readable: ``tentative``, after all records, and ``final``, after the final ones
 only. There is one machine. A record that arrives late belongs before others: the machine is then
@@ -101,20 +101,21 @@ class Runner:
         Say which order is executed, before its first update and after :meth:`restore`.
 
         :param order: of which this is the only consumer of ``changed_from``.
-        :param epochs: after how many final records each epoch closes: what is said of final
-            records must never change, and more may follow. It is read at every update.
+        :param epochs: after how many final records each epoch closes, read at every update. An
+            epoch may become known late, but never once :meth:`state_at` or pruning has passed it.
         """
         self._order, self._epochs = order, epochs
 
-    def update(self, order: Order, epochs: Sequence[int] = ()) -> bool:
+    def update(self, order: Order, epochs: Sequence[int] | None = None) -> bool:
         """
         Execute what is new, and again what follows a record that came late.
 
-        :param order: see :meth:`follow`, as for ``epochs``.
+        :param order: see :meth:`follow`.
+        :param epochs: likewise; by default what was said there.
         :returns: whether the tentative state may have changed since the last update.
         :raises LookupError: if records were pruned that were never executed here.
         """
-        self.follow(order, epochs)
+        self.follow(order, self._epochs if epochs is None else epochs)
         self._catch_up(order)
         changed, self._told = self.version != self._told, self.version
         return changed
