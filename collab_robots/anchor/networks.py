@@ -19,6 +19,6 @@ class Network(NamedTuple):
 
 NETWORKS = {
     'iota-evm': Network(8822, 'https://json-rpc.evm.iotaledger.net'),
-    # May be begun anew by those who run it. Lists older than that of 2025 call it 1075.
+    # May be begun anew by those who run it. Some lists say 1075: if so, name its URL instead.
     'iota-evm-testnet': Network(1076, 'https://json-rpc.evm.testnet.iota.cafe'),
 }

@@ -68,8 +68,7 @@ def verify(replay: Replay, contract: AnchorContract) -> Report:
             f'order {replay.digest(parted.height).hex()}',
         )
         return Report(Outcome.ORDER_PARTS, words, latest, agreed, parted)
-    here = replay.at(newest.height)
-    if not newest.says(here.statement):
+    if not newest.says(replay.at(newest.height).statement):
         agreed, parted = _bisect(
             contract, low, high, lambda one: one.says(replay.at(one.height).statement)
         )
@@ -84,11 +83,15 @@ def verify(replay: Replay, contract: AnchorContract) -> Report:
     words = (f'agrees in order and state at height {newest.height}, anchored {_time(newest)}',)
     if high > low:
         words += (f'so does its order with the older anchors, {high - low}',)
-    present = contract.signers()
-    if (present.total, present.weights) != (here.signers.total, here.signers.weights):
+    present, named = contract.signers(), replay.at(replay.final).signers
+    if (
+        named.weights
+        and present.height <= named.height
+        and (present.total, present.weights) != (named.total, named.weights)
+    ):
         words += (
-            f'the signers are those of height {present.height}, and the fleet has changed since: '
-            'see "contract set-signers"',
+            f'the chain takes the signers of height {present.height}, and this ledger names '
+            f'others at {named.height}: see "contract set-signers"',
         )
     if latest.height > newest.height:
         words += (f'{reach}; the newest anchor, at {latest.height}, is not compared',)

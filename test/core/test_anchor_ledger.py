@@ -175,7 +175,7 @@ class OnChain:
     def __init__(self, node, folder, team):
         self.replay = replay(team)
         self.chain = Chain(node.url, timeout=20.0, poll=0.02)
-        start = self.replay.at(self.replay.final)
+        start = self.replay.at(self.replay.final - 1)
         self.deployed = deploy(
             self.chain, PAYER, FLEET, start.statement.height, start.robots, folder / 'anchor.json'
         )
@@ -290,14 +290,15 @@ def test_whoever_comes_second_is_told_that_it_is_there(there, monkeypatch):
 
 def test_signers_change(there):
     old = there.contract.signers()
-    assert old == there.replay.at(there.replay.final).signers
+    assert old == there.replay.at(there.replay.final - 1).signers
     new = Signers(FLEET.id, old.height + 1, 3, tuple(sorted((one, 1) for one in SIGNERS[1:])))
     there.contract.set_signers(PAYER, new, there.sign(new))
     assert there.contract.signers() == new
     what = there.replay.at(7).statement
     there.contract.anchor(PAYER, what, there.sign(what, (1, 2)))
     words = verify(there.replay, there.contract).words[-1]
-    assert f'signers are those of height {new.height}' in words
+    final = there.replay.final
+    assert f'takes the signers of height {final}, and this ledger names others at {final}' in words
     with pytest.raises(ChainError, match='is no signer'):
         there.anchor(there.replay.at(8).statement)
 
