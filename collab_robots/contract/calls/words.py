@@ -6,15 +6,19 @@ by name. They name arguments in braces, as the ABI does, with what to make of th
 
     CALLS = {'bid': 'bid {cost:m} on {key}'}
 
-===========  ==========================================  ===================
+===========  ==========================================  ===========================
 nothing      robots by name, other bytes cut             ``0x0a1b2c3d``
 ``m``        mm                                          ``1.5 m``
 ``percent``  per mille                                   ``90 %``
 ``count``    of a list or of bytes                       ``3``
 ``robots``   roster indices of a mask                    ``0, 2``
+``text``     of ASCII with zeros at the end              ``robot_00``
 ``kind``     of a task                                   ``inspect``
 ``task``     its key                                     ``inspect (3, -1) round 0``
-===========  ==========================================  ===================
+``|a|b|c``   a choice, by number                         ``b``
+===========  ==========================================  ===========================
+
+A field of a struct goes by its number: ``{change[0]:|join|leave}``.
 
 Events that only repeat their call have empty words.
 """
@@ -32,6 +36,7 @@ from collab_robots.contract.evm import Log
 from collab_robots.core.errors import CallError
 from collab_robots.tangle.record import LEDGER_CALL
 
+CHOICE = '|'
 LEDGER = 'ledger'
 UNKNOWN = 'unknown'
 NO_NAMES: Mapping[bytes, str] = {}
@@ -83,7 +88,9 @@ def describe(data: bytes, names: Mapping[bytes, str] = NO_NAMES) -> str:
             return f'for the ledger, {len(data) - len(LEDGER_CALL)} bytes'
         return f'unknown call 0x{data[:SELECTOR_BYTES].hex()}'
     try:
-        return say(CALLS.get(signature.name, signature.name), signature, signature.decode(data), names)
+        return say(
+            CALLS.get(signature.name, signature.name), signature, signature.decode(data), names
+        )
     except CallError:
         return f'{signature.name} with malformed arguments'
 
@@ -94,7 +101,9 @@ def describe_error(output: bytes, names: Mapping[bytes, str] = NO_NAMES) -> str:
     if signature is None:
         return 'malformed arguments' if not output else f'reverted: 0x{output[:36].hex()}'
     try:
-        return say(ERRORS.get(signature.name, signature.name), signature, signature.decode(output), names)
+        return say(
+            ERRORS.get(signature.name, signature.name), signature, signature.decode(output), names
+        )
     except CallError:
         return signature.name
 
@@ -129,8 +138,16 @@ class _Value:
         self._value = value
         self._names = names
 
+    def __getitem__(self, field: int) -> _Value:
+        return _Value(self._value[field], self._names)
+
     def __format__(self, form: str) -> str:
-        return _FORMS[form](self._value) if form else self._word(self._value)
+        if not form:
+            return self._word(self._value)
+        if form.startswith(CHOICE):
+            choices = form[1:].split(CHOICE)
+            return choices[self._value] if self._value < len(choices) else str(self._value)
+        return _FORMS[form](self._value)
 
     def _word(self, value: Any) -> str:
         if isinstance(value, bytes):
@@ -153,6 +170,7 @@ _FORMS: Mapping[str, Callable[[Any], str]] = {
     'percent': lambda permille: f'{permille / 10:.0f} %',
     'count': lambda values: str(len(values)),
     'robots': _robots,
+    'text': lambda raw: raw.rstrip(b'\0').decode('ascii', 'replace'),
     'kind': _kind,
     'task': tasks.task_words,
 }
