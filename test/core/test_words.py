@@ -10,7 +10,7 @@ import pytest
 from benchmarks.calls import RandomCalls
 from collab_robots.contract.artifact import CODEC, suite
 from collab_robots.contract.calls import fleet, maps, models, tasks, words
-from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.calls.common import encode, Kind
 from collab_robots.contract.calls.words import describe, describe_error, describe_event, key_of
 from collab_robots.contract.evm import Log
 from collab_robots.tangle.record import LEDGER_CALL
@@ -59,6 +59,20 @@ def test_there_are_no_words_for_what_does_not_exist(kind):
         (tasks.award(KEY, ROBOT, 100), 'award explore (5, -7) round 2 to robot_00'),
         (maps.submit_tiles([(1, 2, DIGEST)] * 3), 'submit 3 tiles'),
         (maps.report_sighting(281, 870, 1500, -200), 'saw class 281 (87 %) at (1.5 m, -0.2 m)'),
+        (
+            encode('vote', (1, 0, 0, 3, b'k' * 32, b'robot_new'.ljust(32, b'\0'))),
+            'vote to let robot_new join with weight 3',
+        ),
+        (encode('vote', (2, 7, 0, 0, b'', b'|a{0}')), 'vote that robot 7 leaves'),
+        (encode('vote', (9, 0, 0, 0, b'', b'')), 'vote 9'),
+        (
+            encode('vote', (1, 0, 0, 3, b'k' * 32, b'a|b{0}')),
+            'vote to let a?b?0? join with weight 3',
+        ),
+        (
+            encode('permit', (b'm' * 32, 1, 4, b'd' * 32), 5),
+            ('permit the head of model 0x6d6d6d6d at cut 4 to robots 0, 2'),
+        ),
         (tasks.renew(b'\xab' * 32), 'renew 0xabababab'),
         (tasks.bid(KEY, 1)[:50], 'bid with malformed arguments'),
         (b'\x01\x02\x03\x04', 'unknown call 0x01020304'),

@@ -12,7 +12,7 @@ nothing      robots by name, other bytes cut             ``0x0a1b2c3d``
 ``percent``  per mille                                   ``90 %``
 ``count``    of a list or of bytes                       ``3``
 ``robots``   roster indices of a mask                    ``0, 2``
-``text``     of ASCII with zeros at the end              ``robot_00``
+``text``     a name with zeros at the end                ``robot_00``
 ``kind``     of a task                                   ``inspect``
 ``task``     its key                                     ``inspect (3, -1) round 0``
 ``|a|b|c``   a choice, by number                         ``b``
@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+import re
 from typing import Any
 
 from collab_robots.contract.artifact import SELECTOR_BYTES, Signature, suite, WORD
@@ -88,9 +89,7 @@ def describe(data: bytes, names: Mapping[bytes, str] = NO_NAMES) -> str:
             return f'for the ledger, {len(data) - len(LEDGER_CALL)} bytes'
         return f'unknown call 0x{data[:SELECTOR_BYTES].hex()}'
     try:
-        return say(
-            CALLS.get(signature.name, signature.name), signature, signature.decode(data), names
-        )
+        return say(CALLS[signature.name], signature, signature.decode(data), names)
     except CallError:
         return f'{signature.name} with malformed arguments'
 
@@ -101,9 +100,7 @@ def describe_error(output: bytes, names: Mapping[bytes, str] = NO_NAMES) -> str:
     if signature is None:
         return 'malformed arguments' if not output else f'reverted: 0x{output[:36].hex()}'
     try:
-        return say(
-            ERRORS.get(signature.name, signature.name), signature, signature.decode(output), names
-        )
+        return say(ERRORS[signature.name], signature, signature.decode(output), names)
     except CallError:
         return signature.name
 
@@ -128,7 +125,7 @@ def say(
 
 @lru_cache(maxsize=1)
 def _telling() -> frozenset[bytes]:
-    return frozenset(topic for topic, event in suite().events.items() if EVENTS.get(event.name))
+    return frozenset(topic for topic, event in suite().events.items() if EVENTS[event.name])
 
 
 class _Value:
@@ -170,7 +167,7 @@ _FORMS: Mapping[str, Callable[[Any], str]] = {
     'percent': lambda permille: f'{permille / 10:.0f} %',
     'count': lambda values: str(len(values)),
     'robots': _robots,
-    'text': lambda raw: raw.rstrip(b'\0').decode('ascii', 'replace'),
+    'text': lambda raw: re.sub('[^a-z0-9_]', '?', raw.rstrip(b'\0').decode('latin-1')),
     'kind': _kind,
     'task': tasks.task_words,
 }
