@@ -46,6 +46,7 @@ class RandomCalls:
             'propose': self._propose,
             'bidSealed': lambda: (KEYS[0], self._commitment()),
             'reveal': lambda: (KEYS[0], self._pick([5, 6]), SALT),
+            'awardBatch': lambda: (self._awards(),),
             'submitSketch': self._sketch,
             'permit': lambda: (self._part(), self._random.randrange(16)),
             'vote': lambda: (self._change(),),
@@ -89,7 +90,7 @@ class RandomCalls:
             return self._random.random() < 0.5
         if kind == 'bytes32':
             if name == 'key' or self._random.random() < 0.3:
-                return self._pick([*KEYS, *KEYS[:1] * 5, bytes(32)])
+                return self._pick([*KEYS, *KEYS[:1] * 20, bytes(32)])
             return self._pick(self._ids)
         bits = int(kind.removeprefix('u').removeprefix('int'))
         if kind.startswith('int'):
@@ -108,6 +109,10 @@ class RandomCalls:
 
     def _commitment(self) -> bytes:
         return tasks.commitment_of(KEYS[0], self._pick(self._robots), self._pick([5, 6]), SALT)
+
+    def _awards(self) -> list[Fields]:
+        count = self._random.randrange(1, 3)
+        return [(self._pick(KEYS[:2]), self._pick(self._robots), 100) for _ in range(count)]
 
     def _sketch(self) -> Fields:
         wall = 0xFFFF << 16 * self._random.randrange(3)  # a row, mostly where others saw one

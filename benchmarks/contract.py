@@ -44,6 +44,7 @@ REPLAY_LIMIT_S = 1.0
 REPEATS = 9
 SEQUENCE = 40  # calls
 EPOCH_EVERY = 20  # calls
+REVERTED = 'reverted'
 
 # Loops without end, each of what is slow in one way; a number is on the stack.
 BURNERS = {
@@ -219,18 +220,26 @@ def equal(report: Report, count: int, seed: int) -> None:
     fleet, _ = make_team(4)
     pair = [Deployment(suite(), fleet, machine()) for machine in (PyrevmEvm, PyEvm)]
     marks = [deployment.evm.mark() for deployment in pair]
-    done = Counter({'sequences': 0, 'calls': 0, 'successful': 0, 'reverted': 0, 'unlike': 0})
+    done: Counter[str] = Counter()
+    unlike = []
     for number in track(range(count), 'sequences', console=report.console, transient=True):
         for index, deployment in enumerate(pair):
             deployment.evm.rollback(marks[index])
             marks[index] = deployment.evm.mark()
-        same = sequence(pair, fleet, Random(f'{seed} {number}'), done)
-        done['sequences'] += 1
-        done['unlike'] += not same
-    columns = list(done)
-    report.table(
-        'equal', 'random sequences on pyrevm and py-evm', columns, [list(done.values())], done
-    )
+        if not sequence(pair, fleet, Random(f'{seed} {number}'), done):
+            unlike.append(number)
+    figures = {
+        'sequences': count,
+        'calls': done.total(),
+        'reverted': done[REVERTED],
+        'successful': done.total() - done[REVERTED],
+        'kinds': len(done.keys() - {REVERTED}),
+        'unlike': len(unlike),
+    }
+    title = f'random sequences of {SEQUENCE} calls on pyrevm and py-evm'
+    report.table('equal', title, list(figures), [list(figures.values())], figures)
+    report.note(f'kinds: of {len(suite().calls)} calls, how many were successful at least once')
+    report.keep('equal_details', {'calls': done, 'unlike': unlike})
 
 
 def sequence(pair: list[Deployment], fleet: Fleet, random: Random, done: Counter[str]) -> bool:
@@ -238,7 +247,7 @@ def sequence(pair: list[Deployment], fleet: Fleet, random: Random, done: Counter
     Execute a random sequence of calls, with epochs that close.
 
     :param pair: in the same state.
-    :param done: where calls are counted.
+    :param done: where calls are counted: successful ones by name, and those that were reverted.
     :returns: whether results, events, facts and storage are equal.
     """
     source = RandomCalls([robot.address for robot in fleet.robots], random)
@@ -251,8 +260,7 @@ def sequence(pair: list[Deployment], fleet: Fleet, random: Random, done: Counter
         results = [deployment.call(caller, data, TIME + step) for deployment in pair]
         logs = [deployment.evm.logs() for deployment in pair] if results[0].ok else [(), ()]
         same &= results[0] == results[1] and logs[0] == logs[1]
-        done['calls'] += 1
-        done['successful' if results[0].ok else 'reverted'] += 1
+        done[suite().calls[data[:SELECTOR_BYTES]].name if results[0].ok else REVERTED] += 1
         if results[0].ok:
             source.heard(results[0].output)
         for deployment, known, told in zip(pair, facts, logs, strict=True):
