@@ -8,31 +8,22 @@ accepted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 import math
 
 import numpy as np
 
-from collab_robots.contract.calls import Kind
-from collab_robots.contract.view import TaskState
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.views.tasks import TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array, Grid, transform
-from collab_robots.tasks.allocation import (
-    Award,
-    Complete,
-    Intent,
-    Release,
-    Renew,
-    RENEW_EVERY,
-    SEEN,
-    task_at,
-)
+from collab_robots.tasks.allocation import RENEW_EVERY, SEEN, task_at
 from collab_robots.tasks.bidder import Bidder, Option
 from collab_robots.tasks.courtesy import Courtesy
 from collab_robots.tasks.coverage import CameraCoverage, viewpoint
 from collab_robots.tasks.drive import Driver, MAX_STUCK
 from collab_robots.tasks.frontier import frontiers
+from collab_robots.tasks.intents import Award, Complete, Intent, Release, Renew
 from collab_robots.tasks.job import Job
 from collab_robots.tasks.places import coarsen, Place
 from collab_robots.tasks.planner import Routes, Terrain
@@ -123,7 +114,6 @@ class Agent:
         points: Array | None,
         tasks: Sequence[TaskView],
         hold: bool = False,
-        present: Collection[str] | None = None,
     ) -> list[Intent]:
         """
         Decide; call at about 2 Hz.
@@ -134,7 +124,6 @@ class Agent:
         :param points: as for ``steer``.
         :param tasks: the contract's view, finished tasks included.
         :param hold: stand still and be silent.
-        :param present: robots heard lately, if known: others' bids do not count.
         :returns: the contract calls to submit, in this order.
         """
         self._hold = hold
@@ -155,7 +144,7 @@ class Agent:
         assert self._routes is not None
         options = self._options(now_ns, tasks, self._routes)
         intents += self._propose(now_ns, tasks, options)
-        intents += self._auction(now_ns, tasks, options, present)
+        intents += self._auction(now_ns, tasks, options)
         intents += self._drive(now_ns, self._routes, transform(pose, hits))
         self._describe(now_ns)
         return intents
@@ -299,11 +288,7 @@ class Agent:
         return list(self._bidder.propose(now_ns, chosen, urgent))
 
     def _auction(
-        self,
-        now_ns: int,
-        tasks: Sequence[TaskView],
-        options: Sequence[Option],
-        present: Collection[str] | None,
+        self, now_ns: int, tasks: Sequence[TaskView], options: Sequence[Option]
     ) -> list[Intent]:
         """Bid, and take what the auction gives me."""
         job = self._job
@@ -317,11 +302,13 @@ class Agent:
         intents += self._bidder.bid(now_ns, offers)
         intents += self._bidder.bid(now_ns, [(task, SEEN) for task in self._seen(tasks)])
         wanted = {task.key: price for task, price in offers}
-        given = self._bidder.choose(now_ns, self._on_offer(tasks, wanted), present)
+        if job is None or self._ending(now_ns, job):
+            intents += self._bidder.withdraw(now_ns, tasks, wanted)
+        given = self._bidder.choose(now_ns, tasks)
         for task in given:
             if self._bidder.claimable(task) and task.key not in self._claims:
                 self._claims[task.key] = now_ns
-                intents.append(Award(task.key))
+                intents.append(Award(task.key, task.proposed_at_ns))
         following = next((task for task in given if task.key in wanted), None)
         if job is not None and not job.over(now_ns):
             self._free_since = now_ns
@@ -334,7 +321,7 @@ class Agent:
             if following is None:
                 self._driver.halt()
         if job is None and following is not None:
-            intents.append(Award(following.key))
+            intents.append(Award(following.key, following.proposed_at_ns))
             self._job = Job(following, now_ns, renewed_at=now_ns)
             self._note = ''
         return intents
@@ -352,27 +339,6 @@ class Agent:
             if soon:
                 best = min(best, _price(option))
         return best
-
-    def _on_offer(self, tasks: Sequence[TaskView], wanted: Collection[bytes]) -> list[TaskView]:
-        """
-        Return the tasks that the auction is about now.
-
-        Left out are open tasks whose place is gone from the map, offers of mine that no longer
-        hold, and the task I am about to complete: else robots would be matched with what nobody
-        will do.
-        """
-        here = {task.key for place in self._places if (task := task_at(place, tasks))}
-        result = []
-        for task in tasks:
-            mine = task.key in wanted or self._bidder.claimable(task)
-            if task.state == TaskState.OPEN and (mine or task.key in here):
-                bids = {
-                    robot: cost for robot, cost in task.bids.items() if mine or robot != self.name
-                }
-                result.append(replace(task, bids=bids))
-            elif task.state == TaskState.HELD and task.holder != self.name:
-                result.append(task)
-        return result
 
     def _seen(self, tasks: Sequence[TaskView]) -> list[TaskView]:
         """Return the open inspections of walls that my camera has already seen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from collab_robots.contract.calls import Kind
+from collab_robots.contract.calls.common import Kind
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array
 from collab_robots.tasks.task_view import TaskView

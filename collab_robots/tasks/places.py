@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from collab_robots.contract.calls import Kind
+from collab_robots.contract.calls.common import Kind
 from collab_robots.core.geometry import Array, Grid, OCCUPIED, UNKNOWN
 
 CELL = 1.0  # m; the edge of the cells that name tasks

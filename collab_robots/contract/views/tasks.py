@@ -225,7 +225,9 @@ class TasksView:
             self._tasks = sorted(tasks, key=lambda task: (task.proposed_at, task.key))
         return self._tasks
 
-    def assign(self, now_ns: int, absent: Collection[str] = ()) -> dict[bytes, str]:
+    def assign(
+        self, now_ns: int, absent: Collection[str] = (), busy: Collection[str] = ()
+    ) -> dict[bytes, str]:
         """
         Return which robot should do which open task, by key: what ``Tasks.assign`` says.
 
@@ -233,6 +235,7 @@ class TasksView:
         somebody can do at the lowest cost.
 
         :param absent: robots that get nothing, such as those that are not heard.
+        :param busy: robots that get only what they need not drive for.
         """
         tasks = self.tasks(now_ns)
         open_ = [task for task in tasks if task.state == TaskState.OPEN and task.bids]
@@ -240,8 +243,7 @@ class TasksView:
         keys = sorted(task.key for task in open_[:MAX_BATCH])
         if not keys:
             return {}
-        holders = {task.holder for task in tasks if task.state == TaskState.HELD}
-        masks = (self._mask(absent), self._mask(holders))
+        masks = (self._mask(absent), self._mask(busy))
         asked = (masks, *(self._judged[key] for key in keys))
         if asked != self._assigned[0]:
             data = self._assign.encode(keys, *masks, now_ns // SECOND)
@@ -295,7 +297,7 @@ class TasksView:
             self._roster = _Roster((raw[0], raw[1]), known + joined, addresses)
         return self._roster
 
-    def _mask(self, robots: Collection[str | None]) -> int:
+    def _mask(self, robots: Collection[str]) -> int:
         return sum(1 << bit for bit, name in enumerate(self._roster.names) if name in robots)
 
     def _ask(self, deployment: Deployment, key: bytes, now: int) -> _Judged:
