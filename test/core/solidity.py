@@ -22,7 +22,6 @@ import importlib.util
 import json
 from pathlib import Path
 import subprocess
-import tempfile
 from typing import Any
 
 from eth_abi import decode, encode
@@ -64,36 +63,22 @@ def compile_source(text: str) -> dict[str, Artifact]:
     """
     script = _script()
     try:
-        compiler = script.solcjs()
+        script.solcjs()
     except (script.CompileError, OSError, subprocess.TimeoutExpired) as error:
         pytest.skip(f'no compiler here: {error}')
-    paths = [*script.CONTRACTS.glob('*.sol'), *script.CONTRACTS.glob('lib/*.sol')]
-    sources = {
-        path.relative_to(script.CONTRACTS).as_posix(): {'content': path.read_text('utf-8')}
-        for path in paths * ('import' in text)
-    }
-    request = {
-        'language': 'Solidity',
-        'sources': {**sources, 'Test.sol': {'content': text}},
-        'settings': {
-            **script.SETTINGS,
-            'outputSelection': {'Test.sol': {'*': ['abi', 'evm.bytecode.object']}},
-        },
-    }
-    with tempfile.TemporaryFile('w+') as file:  # node gives up on a pipe that is slow
-        json.dump(request, file)
-        file.seek(0)
-        done = subprocess.run(
-            ['node', str(compiler), '--standard-json'],
-            stdin=file,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=120,
-        )
-    answer = json.loads(done.stdout[done.stdout.index('{') :])
-    if answer.get('errors'):
-        raise ValueError('\n'.join(item['formattedMessage'] for item in answer['errors']))
+    answer = script.run_solc(
+        {
+            'language': 'Solidity',
+            'sources': {
+                **(script.sources() if 'import' in text else {}),
+                'Test.sol': {'content': text},
+            },
+            'settings': {
+                **script.SETTINGS,
+                'outputSelection': {'Test.sol': {'*': ['abi', 'evm.bytecode.object']}},
+            },
+        }
+    )
     return {
         name: Artifact(name, item['abi'], bytes.fromhex(item['evm']['bytecode']['object']))
         for name, item in answer['contracts']['Test.sol'].items()
