@@ -9,15 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from eth_utils.crypto import keccak
-
-from collab_robots.contract.calls import KEY_BYTES, SELECTOR_BYTES
+from collab_robots.contract.artifact import SELECTOR_BYTES, suite
+from collab_robots.contract.calls.words import key_of
 from collab_robots.contract.runner import Runner
-from collab_robots.contract.view import BIDDING_S, View
+from collab_robots.contract.views.maps import MapsView
+from collab_robots.contract.views.tasks import TasksView
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
-from collab_robots.core.identity import ADDRESS_BYTES
 from collab_robots.explorer.agreement import Act, BlockRow
 from collab_robots.explorer.files import LedgerFile, read_file
 from collab_robots.explorer.measures import fuse, Sighting
@@ -26,7 +25,7 @@ from collab_robots.tangle.order import Order
 from collab_robots.tangle.store import Store
 from collab_robots.tangle.tangle import Tangle
 
-_TASK_CALLS = ('award', 'renew', 'complete', 'release')
+_LEASE_CALLS = ('award', 'renew', 'complete', 'release')
 
 
 @dataclass
@@ -86,38 +85,33 @@ def _acts(order: Order, runner: Runner) -> Iterator[Act]:
         for data, receipt in zip(entry.record.calls, receipts, strict=False):
             if not receipt.ok:
                 continue
-            arguments = data[SELECTOR_BYTES:]
-            if receipt.call == 'propose':
-                yield Act(t, sender, receipt.call, keccak(arguments).hex())
-            elif receipt.call == 'award':
-                winner = names.get(data[-ADDRESS_BYTES:], '?')
-                yield Act(t, winner, receipt.call, arguments[:KEY_BYTES].hex())
-            elif receipt.call in (*_TASK_CALLS, 'bid'):
-                yield Act(t, sender, receipt.call, arguments[:KEY_BYTES].hex())
+            key = key_of(data)
+            if receipt.call in ('award', 'reassign', 'awardBatch'):
+                for task, winner in _awards(receipt.call, data):
+                    yield Act(t, names.get(winner, '?'), 'award', task.hex())
+            elif key is not None:
+                yield Act(t, sender, receipt.call, key.hex())
+            if receipt.call == 'reassign' and key is not None:
+                yield Act(t, sender, 'release', key.hex())
+
+
+def _awards(call: str, data: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the tasks that a call awards, and to which addresses."""
+    values = suite().calls[data[:SELECTOR_BYTES]].decode(data)
+    return [(award[0], award[1]) for award in (values[0] if call == 'awardBatch' else [values])]
 
 
 def effective(acts: list[Act]) -> list[Act]:
     """
-    Leave out awards that the contract gives no effect: too early, or to a robot that never bid.
+    Leave out what is no part of a lease: awards to robots that never bid have no effect.
 
     :returns: awards, renewals, completions and releases.
     """
-    proposed: dict[str, float] = {}
-    bidders = {(act.task, act.robot) for act in acts if act.name == 'bid'}
-    for act in acts:
-        if act.name == 'propose':
-            proposed[act.task] = min(int(act.t), proposed.get(act.task, act.t))
+    bidders = {(act.task, act.robot) for act in acts if act.name in ('bid', 'reveal')}
     return [
         act
         for act in acts
-        if act.name in _TASK_CALLS
-        and (
-            act.name != 'award'
-            or (
-                (act.task, act.robot) in bidders
-                and int(act.t) > proposed.get(act.task, act.t) + BIDDING_S
-            )
-        )
+        if act.name in _LEASE_CALLS and (act.name != 'award' or (act.task, act.robot) in bidders)
     ]
 
 
@@ -143,8 +137,7 @@ def read_history(
     identity = found.identity
     if identity not in known:
         order, runner = _execute(found, fleet)
-        view = View(runner)
-        tasks = view.tasks(found.rows[-1].issued_at if found.rows else 0)
+        tasks = TasksView(runner).tasks(found.rows[-1].issued_at if found.rows else 0)
         receipts = [receipt for made in runner.receipts.values() for receipt in made]
         known[identity] = History(
             robot,
@@ -156,7 +149,7 @@ def read_history(
             order.base,
             fuse(
                 (seen.robot, Sighting(*seen.position, labels[seen.class_id], seen.confidence))
-                for seen in view.sightings()
+                for seen in MapsView(runner).sightings()
                 if seen.class_id < len(labels)
             ),
             dict(Counter(receipt.call for receipt in receipts)),

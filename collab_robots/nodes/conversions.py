@@ -12,8 +12,8 @@ import numpy as np
 from sensor_msgs.msg import Image, LaserScan
 from std_msgs.msg import Header
 
-from collab_robots.contract.calls import Kind
-from collab_robots.contract.view import Task, TaskState
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.views.tasks import Task, TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.geometry import Array, Grid, pose
@@ -180,11 +180,12 @@ def image_from_msg(msg: Image) -> np.ndarray:
     return rgb if msg.encoding == 'rgb8' else rgb[:, :, ::-1]
 
 
-def task_to_msg(task: Task, accepted: bool) -> TaskStatus:
+def task_to_msg(task: Task, accepted: bool, assigned: str | None) -> TaskStatus:
     """
     Return what the contract says of a task.
 
     :param accepted: whether the holder's award is accepted.
+    :param assigned: who should do it, while nobody holds it.
     """
     return TaskStatus(
         key=digest_to_msg(task.key),
@@ -193,7 +194,7 @@ def task_to_msg(task: Task, accepted: bool) -> TaskStatus:
         cell_y=task.cell[1],
         round=task.round,
         state=int(task.state),
-        holder=task.holder or '',
+        holder=task.holder or assigned or '',
         accepted=accepted,
         proposed_at=task.proposed_at / SECOND,
         award_from=task.award_from / SECOND,
@@ -222,7 +223,8 @@ def task_from_msg(msg: TaskStatus) -> TaskView:
         cell=(msg.cell_x, msg.cell_y),
         round=msg.round,
         state=state,
-        holder=msg.holder or None,
+        holder=msg.holder if state == TaskState.HELD else None,
+        assigned=msg.holder or None if state == TaskState.OPEN else None,
         accepted=msg.accepted,
         proposed_at_ns=round(msg.proposed_at * SECOND),
         award_from_ns=round(msg.award_from * SECOND),

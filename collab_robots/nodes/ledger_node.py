@@ -16,7 +16,8 @@ from rclpy.node import Node
 from std_msgs.msg import String
 
 from collab_robots.contract.runner import Runner
-from collab_robots.contract.view import Task, View
+from collab_robots.contract.views.maps import MapsView
+from collab_robots.contract.views.tasks import Task, TasksView
 from collab_robots.core.clock import Clock, SECOND
 from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
@@ -31,6 +32,7 @@ from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.settings import LedgerConfig, SNAPSHOT_INTERVAL
 from collab_robots.tangle.store import Store
 from collab_robots.tangle.sync import Chunk, Have, Request
+from collab_robots.tasks.auction import Auction
 from collab_robots_msgs.msg import (
     Block,
     Call,
@@ -97,11 +99,14 @@ class LedgerNode(Node):
         self._config = config or LedgerConfig(snapshot_interval=interval)
         self._time = RosClock(self)
         self._runner = Runner(fleet)
-        self._view = View(self._runner)
+        self._view = TasksView(self._runner)
+        self._maps = MapsView(self._runner)
+        self._auction = Auction(self._name, self._view)
+        self._present: Sequence[str] | None = None  # robots heard lately, once that is known
         self._refused: Counter[str] = Counter()
         self._changed = True
         self._publish_from = 0
-        self._published_tasks: list[tuple[Task, bool]] = []
+        self._published_tasks: list[tuple[Task, bool, str | None]] = []
         self._published_tiles: dict[tuple[str, int, int], bytes] = {}
         self._border = Border(self)
 
@@ -232,7 +237,11 @@ class LedgerNode(Node):
             self._changed = True
 
     def _publish_tasks(self, now: int) -> None:
-        entries = [(task, self._is_accepted(task)) for task in self._view.tasks(now)]
+        assigned = self._auction.assign(now, self._present)
+        entries = [
+            (task, self._is_accepted(task), assigned.get(task.key))
+            for task in self._view.tasks(now)
+        ]
         if entries == self._published_tasks:
             return
         self._published_tasks = entries
@@ -247,7 +256,7 @@ class LedgerNode(Node):
         return award is not None and self._ledger.is_accepted(award)
 
     def _publish_tiles(self, now: int) -> None:
-        tiles = self._view.tiles()
+        tiles = self._maps.tiles()
         if tiles != self._published_tiles:
             self._published_tiles = tiles
             self._tiles.publish(conversions.tile_digests_to_msg(tiles, now))
@@ -255,6 +264,7 @@ class LedgerNode(Node):
     def _publish_status(self) -> None:
         self._execute()  # so that counts and roots are of the same records
         status = self._ledger.status()
+        self._present = status.peers
         refused = self._refused + Counter(
             {reason.value: count for reason, count in status.refused.items()}
         )

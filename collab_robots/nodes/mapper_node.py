@@ -17,7 +17,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import LaserScan
 from tf2_msgs.msg import TFMessage
 
-from collab_robots.contract import calls
+from collab_robots.contract.calls import maps
 from collab_robots.core.errors import ConfigError, Refusal
 from collab_robots.core.geometry import Array, pose
 from collab_robots.mapping.exchange import Bytes, TileExchange
@@ -120,8 +120,8 @@ class MapperNode(Node):
         for x, y, data in changed:
             digests.append((x, y, self._exchange.own(x, y, data, now)))
             self._send_tile(Bytes((self._name, x, y), data, now))
-        for start in range(0, len(digests), calls.MAX_TILES):
-            call = calls.submit_tiles(digests[start : start + calls.MAX_TILES])
+        for start in range(0, len(digests), maps.MAX_TILES):
+            call = maps.submit_tiles(digests[start : start + maps.MAX_TILES])
             self._calls.publish(Call(data=call))
 
     def _send_tile(self, tile: Bytes) -> None:

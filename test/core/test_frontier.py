@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from collab_robots.contract.calls import Kind
+from collab_robots.contract.calls.common import Kind
 from collab_robots.core.geometry import FREE, Grid, OCCUPIED, pose, UNKNOWN
 from collab_robots.tasks.coverage import CameraCoverage, viewpoint
 from collab_robots.tasks.frontier import frontier_mask, frontiers

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 
 import numpy as np
 import pytest
 from sensor_msgs.msg import Image
 
-from collab_robots.contract.calls import Kind
-from collab_robots.contract.view import Task, TaskState
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.calls.tasks import NO_TERMS
+from collab_robots.contract.views.tasks import Reason, Task, TaskState, Why
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import RefusedError
 from collab_robots.core.geometry import Grid, pose
@@ -73,19 +75,26 @@ def test_tasks() -> None:
         (-3, 4),
         2,
         TaskState.HELD,
+        Why.HELD,
         'robot2',
         {'robot1': 4.5, 'robot2': 0.25},
         20 * SECOND,
         8 * SECOND,
         10 * SECOND,
         {'robot1': 30 * SECOND},
+        NO_TERMS,
+        {'robot1': Reason.HAS_DONE, 'robot2': Reason.HOLDER},
     )
-    view = conversions.task_from_msg(conversions.task_to_msg(task, accepted=True))
+    view = conversions.task_from_msg(conversions.task_to_msg(task, True, None))
     assert (view.key, view.kind, view.cell, view.round) == (DIGEST, Kind.INSPECT, (-3, 4), 2)
     assert (view.state, view.holder, view.accepted) == (TaskState.HELD, 'robot2', True)
     assert (view.proposed_at_ns, view.award_from_ns) == (8 * SECOND, 10 * SECOND)
     assert view.lease_until_ns == 20 * SECOND
     assert (view.bids, view.completed_by) == (task.bids, ('robot1',))
+    open_ = replace(task, state=TaskState.OPEN, why=Why.NOT_AWARDED, holder=None)
+    for assigned in ('robot1', None):
+        view = conversions.task_from_msg(conversions.task_to_msg(open_, False, assigned))
+        assert (view.holder, view.assigned) == (None, assigned)
 
 
 @pytest.mark.parametrize(
