@@ -245,6 +245,15 @@ def test_the_time_of_a_dispute_is_that_of_the_first_conflict():
     assert fleet.ask('disputedSince', 0, 0) == 30
 
 
+def test_the_earliest_of_several_conflicts_counts():
+    fleet = MapsFleet([1] * 10)
+    times = {1: 60, 3: 45, 4: 50}
+    fleet.sketch(7, LIE, at=30)
+    for number, (robot, time) in enumerate(times.items(), 1):
+        fleet.sketch(robot, EMPTY, at=time)
+        assert fleet.ask('disputedSince', 0, 0) == min(list(times.values())[:number])
+
+
 def test_evidence_shows_the_sketches_that_conflict():
     fleet = MapsFleet([1] * 7)
     fleet.sketch(6, LIE, at=10)

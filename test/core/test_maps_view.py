@@ -135,6 +135,11 @@ def test_a_dispute_then_a_verdict_with_its_evidence():
     history.say(D, 101, sketch(EMPTY, 1, 2), sketch(LIE, 7, 7))
     history.say(A, 105, sketch(EMPTY, 1, 2))
     view = MapsView(execute(history.entries))
+    assert view.sketches() == {
+        (NAMES[D], 1, 2): (LYING, HONEST),
+        (NAMES[D], 7, 7): (LYING,),
+        (NAMES[A], 1, 2): (HONEST,),
+    }
     assert (view.convicted(), view.disputes()) == (frozenset(), [Dispute((1, 2), 105 * SECOND)])
     conflict = Conflict(100 * SECOND, LYING, NAMES[A], 105 * SECOND, HONEST)
     assert view.evidence(NAMES[D]) == [Evidence((1, 2), False, (conflict,))]
@@ -187,6 +192,7 @@ def test_what_a_reinstated_robot_said_before_is_not_listed():
     assert expelled.convicted() == {NAMES[D]} and len(expelled.tiles()) == 1
     view = MapsView(finals(entries, 6, (3, 6)))
     assert (view.convicted(), view.tiles(), view.sightings()) == (set(), {}, [])
+    assert [robot for robot, *_ in view.sketches()] == [NAMES[A], NAMES[B]]
     assert view.evidence(NAMES[D]) == view.evidence(NAMES[A]) == view.disputes() == []
     history.say(D, 120, maps.submit_tiles([(0, 0, OTHER)]), sighting)
     view = MapsView(finals(history.entries, 6, (3, 6)))

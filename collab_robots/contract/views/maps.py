@@ -138,6 +138,10 @@ class MapsView:
         """Return all sightings, oldest first; do not change the list."""
         return self._kept('sightings', self._sightings)
 
+    def sketches(self) -> dict[tuple[str, int, int], tuple[Masks, ...]]:
+        """Return the sketches of every region by (robot, x, y), oldest first; do not change it."""
+        return self._kept('sketches', self._sketches)
+
     def convicted(self) -> frozenset[str]:
         """Return who lied about a region, by the contract's verdict: their layers do not count."""
         return self._kept('convicted', self._convicted)
@@ -173,6 +177,15 @@ class MapsView:
             if generation == roster.generations[robot]
         ]
         return sorted(sightings, key=lambda sighting: (sighting.at, sighting.robot))
+
+    def _sketches(self) -> dict[tuple[str, int, int], tuple[Masks, ...]]:
+        roster = self._roster()
+        return {
+            (roster.names[robot], x, y): tuple(Masks(*found) for found in sketches)
+            for x, y, testimonies in self._of(FactKind.REGION)
+            for robot, generation, _, _, sketches in testimonies
+            if generation == roster.generations[robot]
+        }
 
     def _convicted(self) -> frozenset[str]:
         with self._asked() as contracts:
