@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 import json
 from pathlib import Path
 import socket
@@ -120,7 +121,7 @@ def node(robots: int, seconds: float, rate: float, seed: int) -> dict[str, Any]:
             before = {robot: (team.usage(robot), team.statuses[robot]) for robot in names}
             times = _Times(team)
             began = time.monotonic()
-            team.wait(lambda times=times: times.look(seconds), seconds + 5.0)  # type: ignore[misc]
+            team.wait(partial(times.look, seconds), seconds + 5.0)
             passed = time.monotonic() - began
             figures = []
             for index, robot in enumerate(names):
@@ -145,10 +146,10 @@ def bare_node(seconds: float) -> dict[str, float]:
     env = environment(DOMAIN)
     process = subprocess.Popen([sys.executable, '-m', 'benchmarks.bare_node'], env=env)
     try:
-        time.sleep(START_S)
+        time.sleep(START_S)  # it says nothing; by then its imports are over
         watched = psutil.Process(process.pid)
         before = watched.cpu_times()
-        time.sleep(seconds)
+        time.sleep(seconds)  # what is measured
         after = watched.cpu_times()
         spent = after.user + after.system - before.user - before.system
         return {

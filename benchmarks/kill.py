@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 import random
@@ -123,11 +124,8 @@ def run(
 
 def _stored(path: Path) -> list[tuple[tuple[int, int], str]]:
     """Return issuer and seq, and id, of every record in a ledger's file."""
-    reader = Store.read(path)
-    try:
+    with closing(Store.read(path)) as reader:
         return [((row.issuer, row.seq), row.id.hex()) for row in reader.load()]
-    finally:
-        reader.close()
 
 
 def main(

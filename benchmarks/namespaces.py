@@ -14,7 +14,6 @@ from pathlib import Path
 import shutil
 import subprocess
 import time
-from types import TracebackType
 
 TOOLS = ('ip', 'nsenter', 'tc', 'unshare')
 BURST = '32kbit'
@@ -55,12 +54,7 @@ class Network:
         """Return it."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Take it down."""
         self.close()
 
@@ -151,7 +145,7 @@ class Network:
         while os.readlink(f'/proc/{holder.pid}/ns/net') == own:
             if holder.poll() is not None or time.monotonic() > deadline:
                 raise OSError('a network namespace could not be made')
-            time.sleep(0.002)
+            time.sleep(0.002)  # unshare tells nobody when it is done, after some ms
         return holder.pid
 
     def _set_trunks(self, state: str) -> None:

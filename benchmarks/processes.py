@@ -6,7 +6,7 @@ A team of real ledger processes, one a robot, to start, watch, kill and measure 
     with Processes(folder, ('robot1', 'robot2'), domain=71) as team:
         team.start()
         team.say(1.0)                                   # calls per second and robot, from now on
-        team.wait(lambda: team.highest() > 20, 30.0)
+        team.wait(lambda: min(team.heights()) > 20, 30.0)
         team.settle(10.0)                               # nothing new; all is final everywhere
         print(team.statuses['robot1']['final'], team.usage('robot1'))
 
@@ -23,7 +23,6 @@ import json
 from pathlib import Path
 import sys
 import time
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import psutil
@@ -36,7 +35,7 @@ from collab_robots.explorer.processes import Children, environment
 from collab_robots.nodes.topics import direct_remappings
 from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
 
-POLL_S = 0.05
+POLL_S = 0.05  # between two looks at the logs: of files that grow the system tells nobody
 SILENT_S = 0.6  # until nobody says anything any more and has reported it
 GRACE_S = 5.0  # for the robots to end by themselves
 
@@ -118,12 +117,7 @@ class Processes:
         """Return it."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End all processes."""
         self._children.stop(GRACE_S)
 

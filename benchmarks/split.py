@@ -29,7 +29,6 @@ from collab_robots.tangle.memory import make_team
 
 WARM_UP = 5.0  # s together before the cut
 PATIENCE = 120.0  # s after the heal
-REAL_CUT = 30.0  # s
 LIMIT = 1.5  # bytes exchanged, times the least that could be
 
 
@@ -150,7 +149,7 @@ def measure(case: Case, make: Maker) -> Outcome:
 
     sets_after = None
     if isinstance(team, LedgerTeam):
-        sets_after = advance(heal_at + PATIENCE, lambda: bill.is_settled(team)) - heal_at
+        sets_after = advance(heal_at + PATIENCE, team.same_sets) - heal_at
         bill.close()
     equal_after = advance(heal_at + PATIENCE, together) - heal_at
     known = _common(map(team.done, range(case.robots)))
@@ -233,10 +232,6 @@ class _Bill:
         self._sent = Counter(self._network.block_sent)
         self._kinds = Counter(self._network.sent)
         self.least = sum(self._network.block_bytes[identity] for identity in self._lacked)
-
-    def is_settled(self, team: LedgerTeam) -> bool:
-        """Tell whether all robots hold the same and nothing of before the heal is missing."""
-        return team.same_sets()
 
     def close(self) -> None:
         """
@@ -341,39 +336,12 @@ def main(
                     progress.advance(task)
                 rows.append(_row(outcomes))
             title = f'{same[0].robots} robots cut {same[0].name} for {same[0].cut:g} s'
-            report.table(
-                'split',
-                f'{title}; medians of {len(same)}',
-                COLUMNS,
-                rows,
-            )
+            report.table('split', f'{title}; medians of {len(same)}', COLUMNS, rows)
     report.note(NOTES)
     report.keep('split', figures)
     if real if real is not None else not quick:
-        _real(report, rate, first_seed)
+        split_real.show(report, rate, first_seed)
     report.write(out)
-
-
-def _real(report: Report, rate: float, seed: int) -> None:
-    """Measure and print the cut of real processes."""
-    with report.console.status('four real processes'):
-        found = split_real.measure(REAL_CUT, rate, seed)
-    report.keep('real', found)
-    title = f'4 real processes in network namespaces (DDS), 2/2, cut for {REAL_CUT:g} s'
-    if 'missing' in found:
-        report.note(f'{title}: not measured: {found["missing"]}')
-        return
-    sides = ('issued_in_cut', 'final_in_cut')
-    rows = [
-        ['records', found['records']],
-        *([f'{key.replace("_", " ")}, per side', '/'.join(map(str, found[key]))] for key in sides),
-        ['records of before the heal lost', found['lost']],
-        ['equal sets after the heal, s', found['sets_after']],
-        ['all final everywhere after the heal, s', found['equal_after']],
-        ['bytes exchanged, of the least', f'{found["exchanged"] / found["least"]:.2f}x'],
-        ['bytes on the cables, DDS included, of the least', found['on_the_wire'] / found['least']],
-    ]
-    report.table('real', title, ('', 'measured'), rows)
 
 
 NOTES = f"""\
@@ -402,7 +370,7 @@ COLUMNS = (
 def _row(outcomes: Sequence[Outcome]) -> list[Any]:
     usable = _shares([one.usable_in_cut for one in outcomes], outcomes)
     done = _shares([one.done_in_cut for one in outcomes], outcomes)
-    stops = [_median(one.stopped[side] for one in outcomes) for side in range(2)]
+    stops = [statistics.median(one.stopped[side] for one in outcomes) for side in range(2)]
     costs = [one.exchanged / one.least for one in outcomes if one.exchanged and one.least]
     never = sum(one.equal_after is None for one in outcomes)
     equal = [one.equal_after for one in outcomes if one.equal_after is not None]
@@ -411,7 +379,7 @@ def _row(outcomes: Sequence[Outcome]) -> list[Any]:
     return [
         outcomes[0].protocol,
         f'{100 * min(one.kept for one in outcomes):.4g}',
-        round(_median(one.withdrawn for one in outcomes)),
+        round(statistics.median(one.withdrawn for one in outcomes)),
         usable,
         done,
         '/'.join(f'{stop:.0f}' for stop in stops),
@@ -423,17 +391,13 @@ def _row(outcomes: Sequence[Outcome]) -> list[Any]:
 
 def _shares(counts: Sequence[tuple[int, ...]], outcomes: Sequence[Outcome]) -> str:
     medians = [
-        _median(
+        statistics.median(
             100 * count[side] / max(1, one.submitted[side])
             for count, one in zip(counts, outcomes, strict=True)
         )
         for side in range(2)
     ]
     return '/'.join(f'{share:.0f}' for share in medians)
-
-
-def _median(values: Iterable[float]) -> float:
-    return statistics.median(values)
 
 
 if __name__ == '__main__':

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
 
 from benchmarks.baselines.clique import CliqueNode
 from benchmarks.baselines.quorum import QuorumNode
@@ -105,7 +106,32 @@ class LedgerTeam:
         return self._network.agree()
 
 
-class CliqueTeam:
+ModelNode = TypeVar('ModelNode', CliqueNode, QuorumNode)
+
+
+class _ModelTeam(Generic[ModelNode]):
+    """
+    Robots that each have a part in a model.
+
+    :param make: returns the part of the robot with this index, which says things with the second
+        argument.
+    """
+
+    def __init__(
+        self, network: Network, make: Callable[[int, Callable[[Any], None]], ModelNode]
+    ) -> None:
+        self.nodes: list[ModelNode] = [
+            make(index, partial(network.say, name)) for index, name in enumerate(network.names)
+        ]
+        for node in self.nodes:
+            network.add(node)
+
+    def submit(self, robot: int, call: bytes) -> None:
+        """See :meth:`Team.submit`."""
+        self.nodes[robot].submit(call)
+
+
+class CliqueTeam(_ModelTeam[CliqueNode]):
     """
     The model of a proof-of-authority chain.
 
@@ -124,26 +150,19 @@ class CliqueTeam:
         rules = 'Clique' if limited else 'longest chain'
         self.title = f'{rules} k={depth}' + ('' if reinject else ', dropped')
         self.depth = depth
-        count = len(network.names)
-        self.nodes = [
-            CliqueNode(
+        super().__init__(
+            network,
+            lambda index, say: CliqueNode(
                 index,
-                count,
+                len(network.names),
                 network.seconds,
-                lambda message, name=name: network.say(name, message),  # type: ignore[misc]
+                say,
                 seed,
                 limit=None if limited else 1,
                 reinject=reinject,
                 depths=(1, depth),
-            )
-            for index, name in enumerate(network.names)
-        ]
-        for node in self.nodes:
-            network.add(node)
-
-    def submit(self, robot: int, call: bytes) -> None:
-        """See :meth:`Team.submit`."""
-        self.nodes[robot].submit(call)
+            ),
+        )
 
     def done(self, robot: int) -> Collection[bytes]:
         """See :meth:`Team.done`."""
@@ -163,27 +182,16 @@ class CliqueTeam:
         return all(one == confirmed[0] for one in confirmed)
 
 
-class QuorumTeam:
+class QuorumTeam(_ModelTeam[QuorumNode]):
     """The model of a log that needs a quorum of the roster."""
 
     title = 'quorum log'
 
     def __init__(self, network: Network) -> None:
-        self.nodes = [
-            QuorumNode(
-                index,
-                len(network.names),
-                network.seconds,
-                lambda message, name=name: network.say(name, message),  # type: ignore[misc]
-            )
-            for index, name in enumerate(network.names)
-        ]
-        for node in self.nodes:
-            network.add(node)
-
-    def submit(self, robot: int, call: bytes) -> None:
-        """See :meth:`Team.submit`."""
-        self.nodes[robot].submit(call)
+        count = len(network.names)
+        super().__init__(
+            network, lambda index, say: QuorumNode(index, count, network.seconds, say)
+        )
 
     def done(self, robot: int) -> Collection[bytes]:
         """See :meth:`Team.done`."""

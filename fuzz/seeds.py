@@ -10,6 +10,7 @@ import struct
 from collab_robots.contract.calls import tasks
 from collab_robots.contract.runner import Runner
 from collab_robots.core.clock import SECOND
+from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.block import encode_block, GENESIS
 from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.memory import MemoryNetwork
@@ -34,7 +35,10 @@ class _State:
     def follow(self, order: Order) -> None:
         pass
 
-    def restore(self, position: int, state: bytes) -> None:
+    def next_roster(self, position: int) -> None:
+        pass
+
+    def restore(self, position: int, state: bytes, fleet: Fleet) -> None:
         pass
 
 

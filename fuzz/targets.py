@@ -39,8 +39,10 @@ try:  # the conversions between ROS messages and ours, where ROS is
     from rclpy.serialization import deserialize_message, serialize_message
 
     from collab_robots.nodes import conversions
+
+    ROS = True
 except ImportError:
-    conversions = None  # type: ignore[assignment]
+    ROS = False
 
 CORPUS = Path(__file__).parents[1] / 'test' / 'core' / 'corpus'
 FLEET, KEYS = make_team(4)
@@ -77,7 +79,7 @@ def have(data: bytes) -> None:
         reader.uints(1, 64),
         reader.uint(4),
     )
-    if conversions is not None:
+    if ROS:
         assert conversions.have_from_msg(_sent(conversions.have_to_msg(found))) == found
     quiet_ledger(FLEET, KEYS[0]).receive_have(found)
     check_have(found, FLEET)
@@ -95,7 +97,7 @@ def request(data: bytes) -> None:
         reader.uint(4),
         reader.uints(4, 16),
     )
-    if conversions is not None:
+    if ROS:
         message = conversions.request_to_msg(found)
         assert conversions.request_from_msg(_sent(message)) == found
         message.issuers, message.ids = issuers, reader.chunk()[:4096]
@@ -117,7 +119,7 @@ def chunk(data: bytes) -> None:
         reader.take(32).ljust(32, b'\0'),
         reader.rest()[:32_000],
     )
-    if conversions is not None:
+    if ROS:
         assert conversions.chunk_from_msg(_sent(conversions.chunk_to_msg(found))) == found
     quiet_ledger(FLEET, KEYS[0]).receive_chunk(found)
     check_chunk(found, FLEET)
@@ -141,8 +143,8 @@ def snapshot(data: bytes) -> None:
         assert attested.encode() == data
     elif kind == b'\1':
         found = Snapshot.decode(data, FLEET)
-        assert found.encode(FLEET) == data
-        Tangle(FLEET).install(found.cut)
+        assert found.encode() == data
+        Tangle(FLEET).install(found)
     else:
         assert encode_state(decode_state(data, FLEET), FLEET) == data
 

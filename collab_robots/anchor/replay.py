@@ -12,9 +12,10 @@ from collab_robots.contract.runner import Runner
 from collab_robots.core.errors import ConfigError, RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.files import read_file
+from collab_robots.tangle import replay as tangle
+from collab_robots.tangle.block import ID_BYTES
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.order import chain_digest, Order
-from collab_robots.tangle.tangle import Tangle
 
 
 class Agreed(NamedTuple):
@@ -48,18 +49,15 @@ class Replay:
 
     def __init__(self, db: Path, fleet: Fleet) -> None:
         self._fleet = fleet
-        tangle = Tangle(fleet)
-        found = read_file(db, fleet)
-        tangle.begin(found)
-        self._snapshot = tangle.snapshot
-        self.first = tangle.order.base
+        found = tangle.Replay(fleet, read_file(db, fleet), Runner(fleet))
+        self._begins = found.begins
+        self.first = found.base
         """The lowest height that it knows: 0, or that of its snapshot."""
-        self._digests = [tangle.order.final_digest]  # by height, from the first on
-        for _ in tangle.load(found.rows):
-            pass
-        self.final = tangle.order.final
+        self.final = found.final
         """The highest."""
-        self._entries: Sequence[Entry] = tangle.order.entries[: self.final - self.first]
+        first = found.begins[0].cut.final_digest if self.first else bytes(ID_BYTES)
+        self._digests = [first]  # by height, from the first on
+        self._entries: Sequence[Entry] = found.entries[: self.final - self.first]
         for entry in self._entries:
             self._digests.append(chain_digest(self._digests[-1], entry.id))
 
@@ -84,19 +82,21 @@ class Replay:
         :raises ConfigError: see :meth:`digest`.
         :raises StoreError: if the snapshot cannot be read.
         """
-        digest = self.digest(height)
-        order, runner = Order(self.first, self._digests[0]), Runner(self._fleet)
-        if self._snapshot is not None:
-            try:
-                runner.restore(self.first, self._snapshot.state)
-            except RefusedError as error:
-                raise StoreError(f'the stored snapshot cannot be read: {error}') from None
-        for entry in self._entries[: height - self.first]:
+        digest, runner, base = self.digest(height), Runner(self._fleet), 0
+        for begin in self._begins:
+            if begin.cut.position <= height:
+                base = begin.cut.position
+                try:
+                    runner.restore(base, begin.state, begin.fleet)
+                except RefusedError as error:
+                    raise StoreError(f'the stored snapshot cannot be read: {error}') from None
+        order = Order(base, self.digest(base))
+        for entry in self._entries[base - self.first : height - self.first]:
             order.insert(entry)
             order.finalise([entry])
         runner.update(order)
         with runner.final() as deployment:
             (epoch,) = deployment.ask('Fleet', 'epoch')
-            robots = roster_on_ledger(deployment, self._fleet)
+            robots = roster_on_ledger(deployment, runner.fleet)
         statement = Statement(self._fleet.id, epoch, height, digest, runner.final_root())
         return Agreed(statement, robots)

@@ -75,6 +75,10 @@ class Deployment:
             raise RuntimeError(f'the epoch cannot be closed: {result}')
         return self.touched(self.evm.logs())
 
+    def is_epoch_due(self) -> bool:
+        """Tell whether closing the epoch now would change more than its number."""
+        return bool(self.ask('Fleet', 'due', *self.ask('Maps', 'convicted'))[0])
+
     def touched(self, logs: Sequence[Log]) -> list[FactId]:
         """Return the facts that a call may have changed, by its events."""
         return [(self._names[log.address], log.topics[1]) for log in logs]

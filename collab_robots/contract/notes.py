@@ -132,9 +132,9 @@ class Notes:
         record = known.record if known is not None and unbroken else entry.id
         self._put(self.leases, lease, Lease(record, now + LEASE_S * SECOND))
 
-    def restart(self, heads: Sequence[Head], leases: dict[LeaseKey, Lease]) -> None:
-        """Take over other tables, without a way back."""
-        self.heads = dict(enumerate(heads))
+    def restart(self, fleet: Fleet, heads: Sequence[Head], leases: dict[LeaseKey, Lease]) -> None:
+        """Take over other tables, without a way back; who has just joined has no head yet."""
+        self.heads = dict.fromkeys(range(len(fleet.robots)), Head()) | dict(enumerate(heads))
         self.leases = leases
         self._forgotten = self.mark()
         self._undo.clear()

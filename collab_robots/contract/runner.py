@@ -31,8 +31,11 @@ from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import CallError, Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.dag import Entry, FOREIGN
+from collab_robots.tangle.handover import Roster, roster_of
 from collab_robots.tangle.order import Order
 from collab_robots.tangle.record import LEDGER_CALL
+
+_CHANGING = frozenset(('vote', 'submitSketch'))  # calls that may make it time to close an epoch
 
 
 @dataclass(eq=False, slots=True)
@@ -41,7 +44,6 @@ class _Step:
     One executed record.
 
     :param note: the notes before it.
-    :param closes: an epoch closes after it.
     :param mark: the machine before it; None if it executes nothing in the machine.
     :param runs: those of its calls that the machine executes.
     :param touched: the facts that it changed.
@@ -49,7 +51,6 @@ class _Step:
 
     entry: Entry
     note: int
-    closes: bool
     mark: Any = None
     runs: Sequence[bytes] = ()
     touched: list[FactId] = field(default_factory=list)
@@ -84,8 +85,8 @@ class Runner:
         self._final_facts = self._facts.copy()
         self._roots: dict[bool, tuple[int, bytes]] = {}  # final or not: version, root
         self._order: Order | None = None
-        self._epochs: Sequence[int] = ()
-        self._closed: set[int] = set()  # those of them that were closed and can be undone
+        self._asked = 0  # how many final records were looked at for what changes the roster
+        self._ending = -1  # the position where they did
         self._start = 0  # position of the first step; what is before cannot be undone
         self._ids = set(self._deployment.genesis)  # of all facts there
         self._steps: list[_Step] = []
@@ -96,29 +97,53 @@ class Runner:
         self._told = 0  # version at the last update
         self._dumped: tuple[int, bytes] | None = None  # the last state_at
 
-    def follow(self, order: Order, epochs: Sequence[int] = ()) -> None:
+    def follow(self, order: Order) -> None:
         """
         Say which order is executed, before its first update and after :meth:`restore`.
 
         :param order: of which this is the only consumer of ``changed_from``.
-        :param epochs: after how many final records each epoch closes, read at every update. An
-            epoch may become known late, but never once :meth:`state_at` or pruning has passed it.
         """
-        self._order, self._epochs = order, epochs
+        self._order = order
 
-    def update(self, order: Order, epochs: Sequence[int] | None = None) -> bool:
+    def update(self, order: Order) -> bool:
         """
         Execute what is new, and again what follows a record that came late.
 
         :param order: see :meth:`follow`.
-        :param epochs: likewise; by default what was said there.
         :returns: whether the tentative state may have changed since the last update.
         :raises LookupError: if records were pruned that were never executed here.
         """
-        self.follow(order, self._epochs if epochs is None else epochs)
+        self.follow(order)
         self._catch_up(order)
         changed, self._told = self.version != self._told, self.version
         return changed
+
+    def next_roster(self, position: int) -> Roster | None:
+        """
+        Return the roster from a position on, by index, if it is time to close the epoch there.
+
+        :param position: how many records are final. It is asked at the end of every batch that
+            becomes final, and only batches with votes or sketches may end an epoch.
+        """
+        order = self._order
+        assert order is not None
+        batch = order.entries[self._asked - order.base : position - order.base]
+        self._asked = position
+        said = (data[:SELECTOR_BYTES] for entry in batch for data in entry.record.calls)
+        if _CHANGING.isdisjoint(
+            call.name for selector in said if (call := suite().calls.get(selector))
+        ):
+            return None
+        self._catch_up(order)
+        with self.final() as deployment:
+            if not deployment.is_epoch_due():
+                return None
+            with self._closed(deployment, batch[-1]):
+                roster = _roster(self.fleet, deployment)
+        if roster == roster_of(self.fleet):
+            return None
+        self._ending = position
+        return roster
 
     def facts(self) -> Facts:
         """Return everything the contracts know; only what changed is read."""
@@ -186,7 +211,8 @@ class Runner:
         """
         Return the state after the first final records: the same bytes on every robot.
 
-        The machine begins anew there, which frees the memory that the way back to before took.
+        Where they ended the epoch it is the state with the epoch closed. Otherwise the machine
+        begins anew there, which frees the memory that the way back to before took.
 
         :param position: how many records; never less than before, at most those that are final.
         :raises LookupError: if that state cannot be returned to.
@@ -198,19 +224,21 @@ class Runner:
                 raise LookupError(
                     f'no state after {position} records, only {self._start} to {self._final}'
                 )
-            self._dumped = (position, encode_state(self._cut(position), self.fleet))
+            cut = self._end_epoch if position == self._ending else self._cut
+            self._dumped = (position, encode_state(cut(position), self.fleet))
         return self._dumped[1]
 
-    def restore(self, position: int, state: bytes) -> None:
+    def restore(self, position: int, state: bytes, fleet: Fleet) -> None:
         """
         Take over a state instead of executing what led to it.
 
         :param position: the base of the order that is given to the next update.
         :param state: as another robot's :meth:`state_at` returned it; whoever calls this knows
             from its digest that it is the fleet's.
+        :param fleet: with the roster from there on.
         :raises RefusedError: SNAPSHOT if it is malformed; nothing has changed then.
         """
-        found = decode_state(state, self.fleet)
+        found = decode_state(state, fleet)
         deployment, facts = self._deployment.with_storage(found.storages), Facts()
         facts.touch(found.ids)
         try:
@@ -219,13 +247,15 @@ class Runner:
             raise RefusedError(Refusal.SNAPSHOT, f'state of the contracts: {error}') from None
         if len(facts.known) != len(found.ids):
             raise RefusedError(Refusal.SNAPSHOT, 'state of the contracts: it has empty facts')
+        self.fleet = fleet
+        self._addresses = [robot.address for robot in fleet.robots]
+        self.names = fleet.name_by_address
         self._deployment, self._facts, self._final_facts = deployment, facts, facts.copy()
         self._ids = set(found.ids)
-        self._notes.restart(found.heads, found.leases)
-        self._closed.clear()
+        self._notes.restart(fleet, found.heads, found.leases)
         self._steps.clear()
-        self._order, self._epochs = None, ()
-        self._start = self._final = position
+        self._order = None
+        self._start = self._final = self._asked = position
         self._held.clear()
         self.receipts.clear()
         self._dumped = (position, state)
@@ -235,11 +265,9 @@ class Runner:
 
     def _catch_up(self, order: Order) -> None:
         self.tentative()  # or it must not be called
-        epochs = {position for position in self._epochs if position > self._start}
-        first = min([order.changed_from(), *(at - 1 for at in epochs ^ self._closed)])
+        first = order.changed_from()
         if first < self._end:
             self._rollback(max(first, self._start))
-        self._closed = epochs
         if order.base > self._end:
             raise LookupError(
                 f'records up to {order.base} are pruned, and {self._end} were executed'
@@ -267,13 +295,13 @@ class Runner:
 
     def _execute(self, entry: Entry) -> None:
         """Execute one record."""
-        step = _Step(entry, self._notes.mark(), self._end + 1 in self._closed)
+        step = _Step(entry, self._notes.mark())
         self._steps.append(step)
         counts = entry.issuer != FOREIGN and self._notes.follow(entry)
         if counts:
             said = entry.record.calls
             step.runs = [data for data in said if data[:SELECTOR_BYTES] in suite().calls]
-        if step.runs or step.closes:
+        if step.runs:
             step.mark = self._deployment.evm.mark()
             self.version += 1
         if entry.record.calls:
@@ -281,8 +309,6 @@ class Runner:
             self.reverted += sum(not item.ok for item in receipts)
             self.receipts[entry.id] = receipts
             self._held.append((self._end - 1, entry.id))
-        if step.closes:
-            step.touched += self._deployment.close_epoch(_seconds(entry))
         self._facts.touch(step.touched)
 
     def _call_all(self, step: _Step) -> tuple[Receipt, ...]:
@@ -320,13 +346,8 @@ class Runner:
                 self.reverted -= not item.ok
         if self._rewind(undone):
             self.version += 1
-        for position, step in enumerate(undone, first):
+        for step in undone:
             self._facts.touch(step.touched)
-            if position < self._final:  # an epoch became known that closes there
-                self._final_facts.touch(step.touched)
-        if first < self._final:
-            self._final = first
-            self.final_version += 1
 
     def _rewind(self, steps: Sequence[_Step]) -> bool:
         """Take the machine back to before the first of the newest steps."""
@@ -355,8 +376,6 @@ class Runner:
         time = _seconds(step.entry)
         for data in step.runs:
             self._deployment.call(self._addresses[step.entry.issuer], data, time)
-        if step.closes:
-            self._deployment.close_epoch(time)
 
     def _cut(self, position: int) -> State:
         """
@@ -365,19 +384,49 @@ class Runner:
         :returns: the state there.
         """
         at = position - self._start
-        note = self._steps[at].note if at < len(self._steps) else self._notes.mark()
-        heads, leases = self._notes.at(note)
-        touched = {identity for step in self._steps[:at] for identity in step.touched}
         with self._machine_at(position):
-            self._ids -= touched
-            self._ids |= {identity for identity in touched if self._deployment.fact(identity)}
-            storages = self._deployment.evm.dump()
-            self._deployment = self._deployment.with_storage(storages)
-        self._notes.forget(note)
+            state = self._state(at)
+            self._ids = set(state.ids)
+            self._deployment = self._deployment.with_storage(state.storages)
+        self._notes.forget(self._note_at(at))
         del self._steps[:at]
         self._start = position
-        self._closed = {closed for closed in self._closed if closed > position}
-        return State(storages, self._ids, list(heads.values()), leases)
+        return state
+
+    def _end_epoch(self, position: int) -> State:
+        """Return the state after a final position with the epoch closed; nothing changes."""
+        at = position - self._start
+        with (
+            self._machine_at(position),
+            self._closed(self._deployment, self._steps[at - 1].entry) as touched,
+        ):
+            return self._state(at, touched)
+
+    @contextmanager
+    def _closed(self, deployment: Deployment, last: Entry) -> Iterator[list[FactId]]:
+        """
+        Close the epoch after a record, where the machine is, for as long as the context lasts.
+
+        It gives the facts that this changes.
+        """
+        mark = deployment.evm.mark()
+        yield deployment.close_epoch(_seconds(last))
+        deployment.evm.rollback(mark)
+
+    def _state(self, at: int, more: Sequence[FactId] = ()) -> State:
+        """
+        Return the state before a step, where the machine is.
+
+        :param more: facts that were changed, beside those that the steps before changed.
+        """
+        touched = {*more, *(identity for step in self._steps[:at] for identity in step.touched)}
+        kept = {identity for identity in touched if self._deployment.fact(identity)}
+        heads, leases = self._notes.at(self._note_at(at))
+        storages = self._deployment.evm.dump()
+        return State(storages, (self._ids - touched) | kept, list(heads.values()), leases)
+
+    def _note_at(self, at: int) -> int:
+        return self._steps[at].note if at < len(self._steps) else self._notes.mark()
 
     def _root(self, final: bool) -> bytes:
         version = self.final_version if final else self.version
@@ -386,6 +435,30 @@ class Runner:
             facts = self.final_facts() if final else self.facts()
             known = self._roots[final] = (version, facts.digest(self.fleet.id))
         return known[1]
+
+
+def _roster(fleet: Fleet, deployment: Deployment) -> Roster:
+    """
+    Return the ledger's roster as the contract has it.
+
+    A robot with a new key has its index in the contract, and in the ledger a new one.
+
+    :param fleet: with the roster before.
+    """
+    _, robots = deployment.ask('Fleet', 'roster')
+    weights, _ = deployment.ask('Fleet', 'weights')
+    known = {robot.address: index for index, robot in enumerate(fleet.robots)}
+    roster = [(robot.name, robot.key, 0) for robot in fleet.robots]
+    for index, (robot, weight) in enumerate(zip(robots, weights, strict=True)):
+        address, *_, key, name = robot
+        at = known.get(address)
+        if at is not None:
+            roster[at] = (*roster[at][:2], weight)
+        elif weight:
+            founder = index < len(fleet.founders)
+            said = fleet.founders[index].name if founder else name.rstrip(b'\0').decode()
+            roster.append((said, key, weight))
+    return roster
 
 
 def _seconds(entry: Entry) -> int:

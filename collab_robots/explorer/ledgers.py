@@ -11,19 +11,20 @@ from typing import Any
 
 from collab_robots.contract.artifact import SELECTOR_BYTES, suite
 from collab_robots.contract.calls.words import key_of
+from collab_robots.contract.receipt import Receipt
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.views.maps import MapsView
 from collab_robots.contract.views.tasks import TasksView
 from collab_robots.core.clock import SECOND
-from collab_robots.core.errors import RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.agreement import Act, BlockRow
 from collab_robots.explorer.files import LedgerFile, read_file
 from collab_robots.explorer.measures import fuse, Sighting
 from collab_robots.tangle.dag import FOREIGN
-from collab_robots.tangle.order import Order
+from collab_robots.tangle.replay import Replay
 from collab_robots.tangle.store import Store
-from collab_robots.tangle.tangle import Tangle
+
+Receipts = dict[bytes, tuple[Receipt, ...]]
 
 _LEASE_CALLS = ('award', 'renew', 'complete', 'release')
 
@@ -58,26 +59,19 @@ class History:
     states: dict[str, int] = field(default_factory=dict)  # how many tasks in each state
 
 
-def _execute(found: LedgerFile, fleet: Fleet) -> tuple[Order, Runner]:
+def _execute(found: LedgerFile, fleet: Fleet) -> tuple[Replay, Runner, Receipts]:
     """Order all blocks, as the robot did, and execute their calls."""
-    tangle, runner = Tangle(fleet), Runner(fleet)
-    tangle.begin(found)
-    for _ in tangle.load(found.rows):
-        pass
-    if tangle.snapshot is not None:
-        try:
-            runner.restore(tangle.snapshot.cut.position, tangle.snapshot.state)
-        except RefusedError as error:
-            raise StoreError(f'the stored snapshot cannot be read: {error}') from None
-    runner.update(tangle.order)
-    return tangle.order, runner
+    runner, receipts = Runner(fleet), dict[bytes, tuple[Receipt, ...]]()
+    replay = Replay(fleet, found, runner, lambda: receipts.update(runner.receipts))
+    runner.update(replay.tangle.order)
+    return replay, runner, receipts | runner.receipts
 
 
-def _acts(order: Order, runner: Runner) -> Iterator[Act]:
+def _acts(replay: Replay, runner: Runner, told: Receipts) -> Iterator[Act]:
     """Yield the calls about tasks that were not reverted, proposals and bids included."""
     names = runner.fleet.name_by_address
-    for entry in order.entries:
-        receipts = runner.receipts.get(entry.id, ())
+    for entry in replay.entries:
+        receipts = told.get(entry.id, ())
         if not receipts:
             continue
         sender = runner.fleet.robots[entry.issuer].name
@@ -136,17 +130,17 @@ def read_history(
     ]
     identity = found.identity
     if identity not in known:
-        order, runner = _execute(found, fleet)
+        replay, runner, told = _execute(found, fleet)
         tasks = TasksView(runner).tasks(found.rows[-1].issued_at if found.rows else 0)
-        receipts = [receipt for made in runner.receipts.values() for receipt in made]
+        receipts = [receipt for made in told.values() for receipt in made]
         known[identity] = History(
             robot,
             rows,
-            effective(list(_acts(order, runner))),
+            effective(list(_acts(replay, runner, told))),
             runner.state_root().hex(),
             runner.final_root().hex(),
-            order.final,
-            order.base,
+            replay.final,
+            replay.base,
             fuse(
                 (seen.robot, Sighting(*seen.position, labels[seen.class_id], seen.confidence))
                 for seen in MapsView(runner).sightings()

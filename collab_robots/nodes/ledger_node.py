@@ -59,6 +59,10 @@ PARAMETERS = {
         1_000,
         1_000_000,
     ),
+    'archive': Parameter(
+        False,
+        'Keep blocks that snapshots stand for on the disk, to look at the whole history.',
+    ),
     **HTTP_PARAMETERS,
 }
 
@@ -95,8 +99,9 @@ class LedgerNode(Node):
                 'each robot has its own'
             )
         self._fleet = fleet
-        interval = values['snapshot_interval']
-        self._config = config or LedgerConfig(snapshot_interval=interval)
+        self._config = config or LedgerConfig(
+            snapshot_interval=values['snapshot_interval'], archive=values['archive']
+        )
         self._time = RosClock(self)
         self._runner = Runner(fleet)
         self._view = TasksView(self._runner)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import hashlib
-from itertools import pairwise
 import struct
 from typing import NamedTuple
 
@@ -36,7 +35,6 @@ class Block(NamedTuple):
     """
     A decoded block.
 
-    :param id: BLAKE2b-256 of ``raw``.
     :param parents: 1 to 8 block ids, sorted, unique.
     :param tag: up to 64 bytes.
     :param data: the tagged data.
@@ -44,12 +42,16 @@ class Block(NamedTuple):
     :param raw: the whole block.
     """
 
-    id: bytes
     parents: tuple[bytes, ...]
     tag: bytes
     data: bytes
     nonce: int
     raw: bytes
+
+    @property
+    def id(self) -> bytes:
+        """Hash the block; see :func:`block_id`."""
+        return block_id(self.raw)
 
 
 def block_id(raw: bytes) -> bytes:
@@ -99,7 +101,7 @@ def decode_parents(raw: bytes) -> tuple[bytes, ...]:
             Refusal.VERSION, f'expected protocol version {PROTOCOL_VERSION}, got {raw[0]}'
         )
     end = 2 + ID_BYTES * raw[1]
-    parents = tuple(raw[at : at + ID_BYTES] for at in range(2, end, ID_BYTES))
+    parents = tuple([raw[at : at + ID_BYTES] for at in range(2, end, ID_BYTES)])
     _check_parents(parents)
     if len(raw) < end:
         raise RefusedError(Refusal.MALFORMED, f'a block of {len(raw)} bytes is cut off')
@@ -126,7 +128,7 @@ def decode_block(raw: bytes) -> Block:
         )
     tag, data = _decode_payload(raw[end + 4 : -8])
     (nonce,) = _U64.unpack_from(raw, len(raw) - 8)
-    return Block(block_id(raw), parents, tag, data, nonce, raw)
+    return Block(parents, tag, data, nonce, raw)
 
 
 def _decode_payload(payload: bytes) -> tuple[bytes, bytes]:
@@ -164,5 +166,5 @@ def _check_parents(parents: Sequence[bytes]) -> None:
         raise RefusedError(
             Refusal.PARENTS, f'expected 1 to {MAX_PARENTS} parents, got {len(parents)}'
         )
-    if any(left >= right for left, right in pairwise(parents)):
+    if list(parents) != sorted(set(parents)):
         raise RefusedError(Refusal.PARENTS, 'parents are not sorted and unique')

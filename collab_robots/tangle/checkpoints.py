@@ -1,29 +1,28 @@
 """
 Makes snapshots, has them attested, prunes behind them, and fetches one where blocks are pruned.
 
-A snapshot that a quorum attests is kept, and served; what is final before the one before it is
-dropped then. So whoever is less than one interval behind still gets blocks.
+When a quorum attests a snapshot, the one before it is stored and served, and what is final there
+is dropped. So each robot holds all that came after its stored snapshot, also when it starts again,
+and whoever is less than one interval behind still gets blocks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-import hashlib
 from typing import NamedTuple
 
 from collab_robots.core.clock import SECOND
-from collab_robots.tangle.block import ID_BYTES
+from collab_robots.tangle.attestation import attestation, attestations, digest
 from collab_robots.tangle.block_store import BlockStore
 from collab_robots.tangle.cut import Cut
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.peers import Peer
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.snapshot import (
-    attestation,
-    attestations,
     Attested,
     pieces,
     Snapshot,
+    snapshot_digest,
     State,
 )
 from collab_robots.tangle.sync import Chunk, MAX_CHUNKS, Request
@@ -38,6 +37,11 @@ class _Made(NamedTuple):
     digest: bytes
 
 
+class _Next(NamedTuple):
+    cut: Cut
+    data: bytes
+
+
 class _Vote(NamedTuple):
     digest: bytes
     record: bytes
@@ -50,71 +54,75 @@ class Checkpoints:
     :param state: gives the contract's state; without it snapshots have an empty one.
     """
 
-    def __init__(self, tangle: Tangle, store: BlockStore, state: State | None) -> None:
-        self._tangle = tangle
+    def __init__(self, store: BlockStore, state: State | None, config: LedgerConfig) -> None:
         self._store = store
+        self._config = config
         self._state = state
+        self._tangle: Tangle
         self._made: dict[int, _Made] = {}
         self._votes: dict[int, dict[int, _Vote]] = {}  # by snapshot, then by issuer
-        self._before: Cut | None = None  # of the newest attested snapshot
-        self.newest = 0
-        """Index of the newest attested snapshot."""
-        self._stored: bytes | None = None
+        self._next: _Next | None = None  # the newest attested one
+        self.stored = 0
+        """Index of the stored snapshot, 0 if there is none."""
+        self._data: bytes | None = None  # its bytes, once they were asked for
 
-    def begin(self, tangle: Tangle, index: int, cut: Cut | None) -> None:
-        """Go on with another tangle, which began with a stored snapshot."""
+    def begin(self, tangle: Tangle) -> None:
+        """Go on with a tangle, before its records."""
         self._tangle = tangle
         self._made.clear()
         self._votes.clear()
-        self._before, self.newest, self._stored = cut, index, None
+        self._next, self._data = None, None
+        self.stored = tangle.cut_index
 
     def note(self, entry: Entry) -> None:
         """Take note of what a solid record attests."""
-        for index, digest in attestations(entry.record):
+        for index, what in attestations(entry.record):
             if self._oldest <= index <= self._tangle.cut_index + _KEPT:
                 votes = self._votes.setdefault(index, {})
-                votes.setdefault(entry.issuer, _Vote(digest, entry.id))
+                votes.setdefault(entry.issuer, _Vote(what, entry.id))
 
     def make(self) -> list[bytes]:
         """Make the snapshots that are due; return the calls that attest them."""
         calls = []
         while self._tangle.cuts:
-            cut = self._tangle.cuts.pop(0)
+            fleet, cut = self._tangle.cuts.pop(0)
             state = self._state.state_at(cut.position) if self._state is not None else b''
-            body = Snapshot(cut, state).encode(self._tangle.fleet)
-            digest = hashlib.blake2b(body, digest_size=ID_BYTES).digest()
-            self._made[cut.index] = _Made(cut, body, digest)
+            body = Snapshot(fleet, cut, state).encode()
+            made = self._made[cut.index] = _Made(cut, body, snapshot_digest(body))
             while len(self._made) > _KEPT:
                 del self._made[min(self._made)]
-            calls.append(attestation(cut.index, digest))
+            calls.append(attestation(cut.index, made.digest))
         self._forget_votes()
         return calls
 
-    def prune(self) -> None:
+    def prune(self) -> bool:
         """
-        Keep the newest snapshot that a quorum attests, and drop what is behind the one before.
+        If a quorum attests a newer snapshot, store the one before it and drop what is behind that.
 
+        :returns: whether it dropped anything.
         :raises StoreError: if it cannot be stored; the next call tries again.
         """
-        for index in sorted(self._made, reverse=True):
-            cut, body, digest = self._made[index]
+        before = self.stored
+        for index in sorted(self._made):
+            cut, body, wanted = self._made[index]
             votes = {
                 issuer: vote.record
                 for issuer, vote in self._votes.get(index, {}).items()
-                if vote.digest == digest
+                if vote.digest == wanted
             }
             if not self._tangle.dag.quorum.reached(sum(1 << issuer for issuer in votes)):
                 continue
             rows = [self._store.get(record) for record in votes.values()]
-            data = Attested(body, tuple(row.raw for row in rows if row is not None)).encode()
-            behind = self._tangle.behind(self._before) if self._before is not None else []
-            self._store.save_snapshot(index, data, [entry.id for entry in behind])
-            if self._before is not None:
-                self._tangle.prune(self._before)
-            self._before, self.newest, self._stored = cut, index, data
+            blocks = tuple(row.raw for row in rows if row is not None)
+            data = Attested(body, blocks, self._tangle.handovers).encode()
+            if self._next is not None:
+                self._keep(self._next)
+            self._next = _Next(cut, data)
+            if self._tangle.is_over and index == self._tangle.cut_index:  # the next begins with it
+                self._keep(self._next)
             self._made = {later: made for later, made in self._made.items() if later > index}
             self._forget_votes()
-            return
+        return self.stored != before
 
     def chunks(self, sender: str, request: Request) -> list[Chunk]:
         """
@@ -122,26 +130,38 @@ class Checkpoints:
 
         :raises StoreError: if the snapshot cannot be read.
         """
-        if not request.snapshot or request.snapshot != self.newest:
+        if not request.snapshot or request.snapshot != self.stored:
             return []
-        if self._stored is None:
+        if self._data is None:
             stored = self._store.snapshot()
             if stored is None:
                 return []
-            self._stored = stored[1]
-        data = self._stored
-        digest = hashlib.blake2b(data, digest_size=ID_BYTES).digest()
+            self._data = stored[1]
+        data = self._data
         parts = pieces(data)
         return [
-            Chunk(sender, self.newest, number, len(parts), digest, parts[number])
+            Chunk(sender, self.stored, number, len(parts), digest(data), parts[number])
             for number in request.chunks
             if number < len(parts)
         ]
 
     @property
+    def ends_epoch(self) -> bool:
+        """Tell whether the epoch is over, and the snapshot that ends it is attested and stored."""
+        return self._tangle.is_over and self.stored == self._tangle.cut_index
+
+    @property
     def _oldest(self) -> int:
         """Index of the first snapshot that attestations matter of."""
-        return min(self._made, default=self.newest + 1)
+        newest = self._next.cut.index if self._next is not None else self.stored
+        return min(self._made, default=newest + 1)
+
+    def _keep(self, snapshot: _Next) -> None:
+        cut, data = snapshot
+        behind = [] if self._config.archive else self._tangle.behind(cut)
+        self._store.save_snapshot(cut.index, data, [entry.id for entry in behind])
+        self._tangle.prune(cut)
+        self.stored, self._data = cut.index, data
 
     def _forget_votes(self) -> None:
         oldest = self._oldest
@@ -220,7 +240,7 @@ class Catchup:
 
     def check(self, data: bytes) -> bool:
         """Tell whether the whole is what its pieces said."""
-        return hashlib.blake2b(data, digest_size=ID_BYTES).digest() == self._digest
+        return digest(data) == self._digest
 
     def _ask(self, now: int) -> Request:
         self._asked_at = now

@@ -9,7 +9,7 @@ a function of its past, so it is the same on every robot.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
@@ -80,10 +80,11 @@ class Dag:
 
     def __init__(self, weights: Sequence[int]) -> None:
         self.members = len(weights)
+        self.weights = tuple(weights)
         self.quorum = Quorum(weights)
         self.entries: dict[bytes, Entry] = {}
         self.tips: dict[bytes, Entry] = {}
-        """Entries that no entry names as parent."""
+        """Entries that no entry names as parent but stale ones."""
         self.chains: tuple[list[Entry], ...] = tuple([] for _ in weights)
         """Per issuer, its entries from ``bases`` on; of several with one seq the first."""
         self.bases = [0] * self.members
@@ -102,8 +103,8 @@ class Dag:
         )
 
     def newest(self, issuer: int) -> Entry | None:
-        """Return the last record of an issuer's chain."""
-        chain = self.chains[issuer]
+        """Return the last record of an issuer's chain; foreign blocks are in none."""
+        chain = self.chains[issuer] if issuer != FOREIGN else []
         return chain[-1] if chain else None
 
     def at(self, issuer: int, seq: int) -> Entry | None:
@@ -128,19 +129,16 @@ class Dag:
         """
         parents = [self.entries[parent] for parent in record.parents if parent != GENESIS]
         past = self._merge(parents)
-        youngest = max((parent.record.issued_at for parent in parents), default=0)
-        if issuer == FOREIGN:
-            record = replace(record, issued_at=youngest)
-        elif youngest > record.issued_at:
-            raise RefusedError(Refusal.TIME, f'issued at {record.issued_at} ns, before a parent')
-        depth, round_, support = 1, 0, 0
+        youngest, depth, round_, support = 0, 1, 0, 0
         for parent in parents:
+            youngest = max(youngest, parent.record.issued_at)
             depth = max(depth, parent.depth + 1)
             if parent.round > round_:
                 round_, support = parent.round, parent.support
             elif parent.round == round_:
                 support |= parent.support
         if issuer == FOREIGN:
+            record = replace(record, issued_at=youngest)
             if any(parent.issuer == FOREIGN for parent in parents):
                 raise RefusedError(Refusal.PARENTS, 'a foreign block goes on with another one')
             return Entry(
@@ -155,6 +153,8 @@ class Dag:
                 False,
                 None,
             )
+        if youngest > record.issued_at:
+            raise RefusedError(Refusal.TIME, f'issued at {record.issued_at} ns, before a parent')
         previous = self._previous(record, issuer, parents, past)
         self._check_parents(issuer, previous, parents)
         branch = previous.branch if previous is not None else issuer
@@ -194,32 +194,30 @@ class Dag:
             parent = self.entries.get(parent_id)
             if parent is not None:
                 parent.children += 1
-                self.tips.pop(parent_id, None)
+                if not entry.stale:
+                    self.tips.pop(parent_id, None)
         self.tips[entry.id] = entry
         self.digest ^= int.from_bytes(entry.id, 'big')
         if entry.issuer != FOREIGN:
             self._extend(entry)
 
-    def detach_tips(self, issuers: Collection[int]) -> list[Entry]:
+    def detach_tips(self, unwanted: Callable[[Entry], bool]) -> list[Entry]:
         """
-        Take out what only these issuers stand for: tips of theirs, again and again.
+        Take out what nobody names and nobody wants, again and again.
 
         What is final stays.
 
         :returns: the entries taken out, children first.
         """
         out = []
-        stack = [tip for tip in self.tips.values() if tip.issuer in issuers]
+        stack = list(self.tips)
         while stack:
-            entry = stack.pop()
-            if entry.position >= 0:
+            entry = self.entries.get(stack.pop())
+            if entry is None or entry.children or entry.position >= 0 or not unwanted(entry):
                 continue
             self._detach(entry)
             out.append(entry)
-            for parent_id in entry.record.parents:
-                parent = self.entries.get(parent_id)
-                if parent is not None and not parent.children and parent.issuer in issuers:
-                    stack.append(parent)
+            stack += entry.record.parents
         return out
 
     def prune(self, entries: Iterable[Entry]) -> None:

@@ -45,6 +45,11 @@ LEADERS = 4  # slots of a round, at most
 WAVE = 3  # rounds from a slot to the first that can decide it
 
 
+def slots_of(weights: Sequence[int], leaders: int = LEADERS) -> int:
+    """Return how many slots a round has: robots without weight do not lead."""
+    return min(leaders, sum(weight > 0 for weight in weights))
+
+
 @dataclass(eq=False, slots=True)
 class Candidate:
     """
@@ -74,7 +79,9 @@ class Finality:
     def __init__(self, dag: Dag, leaders: int = LEADERS) -> None:
         self._dag = dag
         self._quorum = dag.quorum
-        self.leaders = min(leaders, dag.members)
+        self._turns = [issuer for issuer, weight in enumerate(dag.weights) if weight]
+        self._turn = {issuer: turn for turn, issuer in enumerate(self._turns)}
+        self.leaders = slots_of(dag.weights, leaders)
         self.next = 0
         """The first slot, in order, that is not decided; ``round * leaders + rank``."""
         self.on_decided: Callable[[int, Entry | None], None] = lambda slot, leader: None
@@ -82,16 +89,22 @@ class Finality:
         self._decided: dict[int, Entry | None] = {}  # slots beyond the next
         self._candidates: dict[int, dict[int, list[Candidate]]] = {}  # by round, by slot
         self._top = [-1] * dag.members  # per issuer, its highest round on any branch
+        self._passed = -1  # the last round that a quorum is beyond
         self._dirty = False
 
     def issuer_of(self, slot: int) -> int:
         """Return the roster index of the robot that leads in a slot."""
         round_, rank = divmod(slot, self.leaders)
-        return (round_ + rank) % self._dag.members
+        return self._turns[(round_ + rank) % len(self._turns)]
+
+    def slots(self, round_: int) -> range:
+        """Return the leader slots of a round."""
+        return range(round_ * self.leaders, (round_ + 1) * self.leaders)
 
     def slot_of(self, witness: Entry) -> int:
         """Return the slot that a witness would lead in; the round may have fewer slots."""
-        rank = (witness.issuer - witness.round) % self._dag.members
+        turn = self._turn.get(witness.issuer)
+        rank = self.leaders if turn is None else (turn - witness.round) % len(self._turns)
         return witness.round * self.leaders + rank
 
     def add(self, entry: Entry) -> list[Entry]:
@@ -182,9 +195,7 @@ class Finality:
             for candidates in self._candidates.get(round_, {}).values():
                 for candidate in candidates:
                     witness = candidate.entry
-                    if previous is not None and (
-                        previous.round > round_ or previous.sees(witness)
-                    ):
+                    if previous is not None and previous.sees(witness):
                         continue
                     if entry.sees(witness):
                         if self._is_alone(candidate, candidates, entry):
@@ -203,38 +214,40 @@ class Finality:
         )
 
     def _certify(self, entry: Entry) -> None:
-        rounds = range(entry.round, entry.round - (3 if entry.witness else 2), -1)
-        bit = 1 << entry.issuer
-        for round_ in rounds:
+        bit, is_forked = 1 << entry.issuer, entry.issuer in self._dag.forks
+        for round_ in range(entry.round, entry.round - (3 if entry.witness else 2), -1):
             for candidate in self._open(round_):
-                if not self._quorum.reached(candidate.yes) or (
-                    candidate.certified & bit
-                    and any(
-                        entry.sees(known)
-                        for known in candidate.certifiers
-                        if known.issuer == entry.issuer
-                    )
-                ):
-                    continue
-                voters = 0
-                for vote in candidate.votes:
-                    if entry.sees(vote):
-                        voters |= 1 << vote.issuer
-                if self._quorum.reached(voters):
-                    candidate.certifiers.append(entry)
-                    candidate.certified |= bit
-                    self._dirty |= self._quorum.reached(candidate.certified)
+                if candidate.certified & bit and not is_forked:
+                    continue  # by an earlier record
+                if self._quorum.reached(candidate.yes):
+                    self._certify_one(candidate, entry)
+
+    def _certify_one(self, candidate: Candidate, entry: Entry) -> None:
+        if any(
+            known.issuer == entry.issuer and entry.sees(known) for known in candidate.certifiers
+        ):
+            return
+        voters = 0
+        for vote in candidate.votes:
+            if entry.sees(vote):
+                voters |= 1 << vote.issuer
+        if not self._quorum.reached(voters):
+            return
+        candidate.certifiers.append(entry)
+        candidate.certified |= 1 << entry.issuer
+        if self._quorum.reached(candidate.certified):
+            self._decided.setdefault(self.slot_of(candidate.entry), candidate.entry)
+            self._dirty = True
 
     def _pass_rounds(self, entry: Entry) -> None:
         """Take note that a robot is in a later round; it matters where a quorum is now."""
-        bit, top = 1 << entry.issuer, self._top[entry.issuer]
-        if entry.round <= top:
+        if entry.round <= self._top[entry.issuer]:
             return
         self._top[entry.issuer] = entry.round
-        for round_ in range(max(top, self.next // self.leaders), entry.round):
-            passed = self._later_than(round_)
-            if self._quorum.reached(passed) and not self._quorum.reached(passed ^ bit):
-                self._dirty = True
+        round_ = max(self._passed + 1, self.next // self.leaders)
+        while self._quorum.reached(self._later_than(round_)):
+            self._passed, self._dirty = round_, True
+            round_ += 1
 
     def _later_than(self, round_: int) -> int:
         mask = 0
@@ -244,13 +257,10 @@ class Finality:
         return mask
 
     def _decide(self) -> list[Entry]:
-        end = (max(self._top) + 1) * self.leaders
-        for round_ in range(max(self._top), self.next // self.leaders - 1, -1):
-            passed = self._quorum.reached(self._later_than(round_))
-            first = round_ * self.leaders
-            for slot in range(first + self.leaders - 1, max(first, self.next) - 1, -1):
-                if slot not in self._decided:
-                    self._decide_slot(slot, passed, end)
+        """Skip what can be skipped, let later slots decide earlier ones, and move on."""
+        for slot in range((self._passed + 1) * self.leaders - 1, self.next - 1, -1):
+            if slot not in self._decided:
+                self._decide_slot(slot)
         leaders = []
         while self.next in self._decided:
             slot, leader = self.next, self._decided.pop(self.next)
@@ -261,23 +271,19 @@ class Finality:
                 leaders.append(leader)
         return leaders
 
-    def _decide_slot(self, slot: int, passed: bool, end: int) -> None:
+    def _decide_slot(self, slot: int) -> None:
         """
-        Decide a slot if that can be done; slots after it were tried before.
+        Decide a slot that lacks a quorum of certifiers, if that can be done.
 
-        :param passed: a quorum is in later rounds, so that it votes against candidates that
-            nobody here knows.
-        :param end: slots from there on have no records yet.
+        Slots after it were tried before. A quorum is in later rounds, so that it votes against
+        candidates that nobody here knows.
         """
         round_ = slot // self.leaders
         candidates = self._candidates.get(round_, {}).get(slot, [])
-        for candidate in candidates:
-            if self._quorum.reached(candidate.certified):
-                self._decided[slot] = candidate.entry
-                return
-        if passed and all(self._quorum.reached(candidate.no) for candidate in candidates):
+        if all(self._quorum.reached(candidate.no) for candidate in candidates):
             self._decided[slot] = None
             return
+        end = (max(self._top) + 1) * self.leaders  # from there on there are no records yet
         for later in range((round_ + WAVE) * self.leaders, end):
             if later not in self._decided:
                 return

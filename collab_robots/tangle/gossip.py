@@ -36,24 +36,22 @@ class Gossip:
     """
     One robot's side of the exchange.
 
-    :param index: roster index of the robot.
+    :param name: of the robot.
     """
 
     def __init__(
         self,
-        fleet: Fleet,
-        index: int,
+        name: str,
         config: LedgerConfig,
         store: BlockStore,
         transport: Transport,
         checkpoints: Checkpoints,
     ) -> None:
-        self.name = fleet.robots[index].name
-        self.peers = Peers(fleet, self.name, config.silence)
+        self.name = name
+        self.peers = Peers(name, config.silence)
         self.bytes_sent = 0
         self.bytes_received = 0
-        self._fleet = fleet
-        self._index = index
+        self._fleet: Fleet
         self._config = config
         self._transport = transport
         self._checkpoints = checkpoints
@@ -68,6 +66,8 @@ class Gossip:
 
     def begin(self, tangle: Tangle, intake: Intake) -> None:
         """Serve this tangle from now on."""
+        self._fleet = tangle.fleet
+        self.peers.begin(tangle.fleet)
         self._tangle = tangle
         self._intake = intake
 
@@ -92,24 +92,26 @@ class Gossip:
                 self.send(block_id(raw), raw, now)
 
     def announce_if_due(self, now: int) -> None:
-        """Tell all what is here, if it is time."""
-        if now < self._have_due:
+        """Tell all what is here, if it is time; nobody listens to who is not in the fleet."""
+        index = self._fleet.index_by_name.get(self.name)
+        if now < self._have_due or index is None:
             return
         tangle = self._tangle
+        heights = tangle.dag.heights()
         have = Have(
             self.name,
             self._fleet.id,
-            tangle.dag.heights(),
+            heights,
             self._digest(),
-            tangle.pruned,
+            tuple(map(min, tangle.pruned, heights)),  # an equivocator's other branch may be longer
             tuple(sorted(tangle.proofs)),
             tangle.order.final,
-            self._checkpoints.newest,
+            self._checkpoints.stored,
         )
         self._have_at = now
         # Robots take turns, so that after a silence somebody is heard soon.
         interval = round(self._config.have_interval * SECOND)
-        turn = interval * self._index // tangle.dag.members
+        turn = interval * index // tangle.dag.members
         self._have_due = now + interval - (now - turn) % interval
         self.bytes_sent += have.size
         self._transport.broadcast_have(have)
@@ -207,8 +209,10 @@ class Gossip:
         self._transport.send_request(request.target, request)
 
     def _is_beyond(self, peer: Peer) -> bool:
-        """Tell whether a teammate pruned records that are not here."""
+        """Tell whether a teammate is in a later epoch, or pruned records that are not here."""
         heights = self._tangle.dag.heights()
+        if self._tangle.is_over and peer.snapshot >= self._tangle.cut_index:
+            return True
         return any(
             base > height
             for issuer, (base, height) in enumerate(zip(peer.bases, heights, strict=False))

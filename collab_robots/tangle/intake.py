@@ -6,7 +6,7 @@ It decides neither what a solid record means nor what to ask for.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 
 from collab_robots.core.clock import SECOND
@@ -58,8 +58,12 @@ class Intake:
         self._early: dict[bytes, Item] = {}
         self._unvouched: dict[bytes, Item] = {}  # oldest first
         self._recent: dict[tuple[int, int], Item] = {}  # by issuer and seq, oldest first
-        self._bad: dict[str, Budget] = {}
-        self._new: dict[int, Budget] = {}
+        self._bad: defaultdict[str, Budget] = defaultdict(
+            lambda: Budget(config.bad_rate, config.bad_burst)
+        )
+        self._new: defaultdict[int, Budget] = defaultdict(
+            lambda: Budget(config.new_rate, config.new_burst)
+        )
 
     def __len__(self) -> int:
         """Return how many blocks wait for their parents or their time."""
@@ -92,10 +96,7 @@ class Intake:
         :returns: whether it was new.
         :raises RefusedError: if it is not taken; the caller counts it.
         """
-        known = sender in self._fleet.index_by_name
-        budget = self._bad.setdefault(
-            sender if known else '', Budget(self._config.bad_rate, self._config.bad_burst)
-        )
+        budget = self._bad[sender if sender in self._fleet.index_by_name else '']
         if not budget.has(now, 1):
             raise RefusedError(Refusal.FLOOD, f'{sender!r:.80} sends too much that is refused')
         try:
@@ -151,10 +152,8 @@ class Intake:
         return True
 
     def _spend(self, issuer: int, identity: bytes, now: int, asked: bool) -> None:
-        budget = self._new.setdefault(
-            issuer, Budget(self._config.new_rate, self._config.new_burst)
-        )
-        if not budget.take(now, 1) and not asked and not self._solidifier.needs(identity):
+        within = self._new[issuer].take(now, 1)
+        if not (within or asked or self._solidifier.needs(identity)):
             raise RefusedError(Refusal.FLOOD, f'issuer {issuer} sends too much')
 
     def _look_for_equivocation(self, item: Item) -> None:

@@ -21,7 +21,7 @@ from collab_robots.tangle.record import (
     sign_record,
 )
 from collab_robots.tangle.settings import LedgerConfig
-from collab_robots.tangle.tangle import Tangle
+from collab_robots.tangle.tangle import Added, Tangle
 
 
 class Calls:
@@ -37,23 +37,29 @@ class Calls:
         self.newest_at = -(1 << 63)
         """Issue time of the newest record with calls, ns."""
         self.unfinal = 0
-        """How many records with calls, and foreign blocks, are not final."""
+        """How many records with calls, and foreign blocks, are not final, and not stale."""
         self.final = 0
         """How long the final order is up to the last of them."""
 
-    def note(self, entry: Entry) -> None:
-        """Take note of a solid record."""
+    def take(self, added: Added) -> None:
+        """Take note of what came of a new record."""
+        for entry in added.vouched:
+            self._note(entry)
+        for entry in added.final:
+            self.drop(entry)
+
+    def drop(self, entry: Entry) -> None:
+        """Take note that a record became final, or was taken out of the DAG."""
+        if matters(entry):
+            self.unfinal -= not entry.stale
+            self.final = max(self.final, entry.position + 1)
+
+    def _note(self, entry: Entry) -> None:
         if entry.issuer != FOREIGN and matters(entry):
             height = entry.record.seq + 1
             self.heights[entry.issuer] = max(height, self.heights[entry.issuer])
             self.newest_at = max(entry.record.issued_at, self.newest_at)
         self.unfinal += matters(entry)
-
-    def drop(self, entry: Entry) -> None:
-        """Take note that a record became final, or was taken out of the DAG."""
-        if matters(entry):
-            self.unfinal -= 1
-            self.final = max(self.final, entry.position + 1)
 
 
 def matters(entry: Entry) -> bool:
@@ -75,27 +81,23 @@ class Issuer:
     very same record is tried again, and nothing else is issued before.
     """
 
-    def __init__(
-        self, tangle: Tangle, key: PrivateKey, store: BlockStore, config: LedgerConfig
-    ) -> None:
-        self._fleet = tangle.fleet
+    def __init__(self, key: PrivateKey, store: BlockStore, config: LedgerConfig) -> None:
         self._key = key
-        self._me = tangle.fleet.index_by_key[key.public]
-        self._tangle = tangle
-        self._dag = tangle.dag
         self._store = store
         self._config = config
-        # A large fleet shares the radio: together its heartbeats come no more often than those
-        # of four robots.
-        self._pace = config.heartbeat_interval * max(1.0, tangle.dag.members / 4)
         self._queue: deque[bytes] = deque()
         self._issued_at: int | None = None  # local clock
         self._signed: tuple[Entry, bytes] | None = None  # not durable yet
 
     def begin(self, tangle: Tangle) -> None:
-        """Go on with another tangle; nothing may be signed that the disk did not take."""
+        """Go on with a tangle; nothing may be signed that the disk did not take."""
+        self._fleet = tangle.fleet
+        self._me = tangle.fleet.index_by_key.get(self._key.public, FOREIGN)
         self._tangle = tangle
         self._dag = tangle.dag
+        # A large fleet shares the radio: together its heartbeats come no more often than those
+        # of four robots.
+        self._pace = self._config.heartbeat_interval * max(1.0, tangle.dag.members / 4)
 
     def submit(self, call: bytes) -> None:
         """

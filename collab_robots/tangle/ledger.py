@@ -8,7 +8,7 @@ calls.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 import logging
 
@@ -20,7 +20,8 @@ from collab_robots.tangle.approval import Approval, Status
 from collab_robots.tangle.block import decode_block, GENESIS, ID_BYTES, MAX_PARENTS
 from collab_robots.tangle.block_store import BlockStore, Row
 from collab_robots.tangle.checkpoints import Checkpoints
-from collab_robots.tangle.dag import Entry
+from collab_robots.tangle.dag import Entry, FOREIGN
+from collab_robots.tangle.disk import Disk
 from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.gossip import Gossip
 from collab_robots.tangle.intake import Intake
@@ -29,7 +30,7 @@ from collab_robots.tangle.own_history import OwnHistory
 from collab_robots.tangle.postbox import Postbox
 from collab_robots.tangle.record import RECORD_TAG
 from collab_robots.tangle.settings import LedgerConfig
-from collab_robots.tangle.snapshot import Attested, Snapshot, State
+from collab_robots.tangle.snapshot import Attested, State
 from collab_robots.tangle.solidifier import Item
 from collab_robots.tangle.status import LedgerStatus
 from collab_robots.tangle.sync import (
@@ -57,7 +58,8 @@ class Ledger:
     :param fresh: this robot never issued anything, so an empty store is no sign of a lost one. A
         robot with an empty store that is not fresh says nothing until it heard all others.
     :param state: what executes the records, for snapshots; without it theirs is empty.
-    :raises ConfigError: if the key is not in the roster.
+    :param name: of a robot that is not in the fleet file, because it joined later or is to join.
+    :raises ConfigError: if the key is not in the roster and no name is given.
     :raises StoreError: if the store is damaged.
     """
 
@@ -71,34 +73,35 @@ class Ledger:
         config: LedgerConfig | None = None,
         fresh: bool = False,
         state: State | None = None,
+        name: str = '',
     ) -> None:
-        if key.public not in fleet.index_by_key:
+        config = config or LedgerConfig()
+        if key.public in fleet.index_by_key:
+            name = fleet.robots[fleet.index_by_key[key.public]].name
+        elif not name:
             raise ConfigError(
                 f'key {key.public.hex()} is not in fleet {fleet.fleet!r}; '
                 f'it has: {", ".join(fleet.index_by_name)}'
             )
-        config = config or LedgerConfig()
-        self.fleet = fleet
-        self.index = fleet.index_by_key[key.public]
-        self.name = fleet.robots[self.index].name
-        self.tangle = tangle = Tangle(fleet, config.snapshot_interval)
+        self.name = name
         self.hold = False
         """True: issue nothing, so that the fleet falls silent; all else goes on."""
         self._config = config
         self._store = store
+        self._disk = Disk(store, config)
         self._clock = clock
         self._transport = transport
         self._refused: Counter[Refusal] = Counter()
         self._state = state
-        self._checkpoints = Checkpoints(tangle, store, state)
-        self._gossip = Gossip(fleet, self.index, config, store, transport, self._checkpoints)
-        self._issuer = Issuer(tangle, key, store, config)
+        self._genesis = fleet
+        self._key = key
+        self._checkpoints = Checkpoints(store, state, config)
+        self._gossip = Gossip(name, config, store, transport, self._checkpoints)
+        self._issuer = Issuer(key, store, config)
         self._posted = Postbox(self.name, config)
         self._listeners: list[Callable[[Entry], None]] = []
         self._final_listeners: list[Callable[[Entry], None]] = []
-        self._commit_due = _NEVER
         self._strangers: set[str] = set()
-        self._store_alarm = ''
         self._old_at = _NEVER  # when a record arrived that was issued long before
         self._signed = 0  # own records in the store
         self._begin()
@@ -139,9 +142,8 @@ class Ledger:
         now = self._clock.now_ns()
         self._approval.forget()
         self._intake.release(now)
-        if now >= self._commit_due:
-            self._commit(now)
-        self._detach()
+        self._disk.commit_if_due(now)
+        self._detach(self._is_unvouched)
         self._checkpoint(now)
         self._issue_if_due(now)
         self._gossip.announce_if_due(now)
@@ -158,7 +160,7 @@ class Ledger:
         now = self._clock.now_ns()
         self._gossip.bytes_received += len(raw)
         try:
-            if self._store.uncommitted >= self._config.max_uncommitted:
+            if self._disk.is_full:
                 raise RefusedError(Refusal.FLOOD, 'the disk takes nothing and memory is full')
             new = self._intake.take(raw, sender, now, self._gossip.is_asking)
         except RefusedError as error:
@@ -190,7 +192,7 @@ class Ledger:
         except RefusedError as error:
             self._refuse(error, request.sender)
         except StoreError as error:
-            self._store_failed(error, now)
+            self._disk.failed(error, now)
 
     def receive_chunk(self, chunk: Chunk) -> None:
         """
@@ -210,7 +212,7 @@ class Ledger:
 
     def close(self) -> None:
         """Write what was received to the disk and close the store."""
-        self._commit(self._clock.now_ns())
+        self._disk.commit(self._clock.now_ns())
         self._store.close()
 
     # What is known
@@ -264,7 +266,7 @@ class Ledger:
             final_digest=self.order.final_digest,
             round=max((tip.round for tip in self.dag.tips.values()), default=0),
             pruned=self.order.base,
-            snapshot=self._checkpoints.newest,
+            snapshot=self._checkpoints.stored,
             peers=self._gossip.peers.near(now),
             refused=dict(self._refused),
             forked=tuple(self.fleet.robots[issuer].name for issuer in sorted(self.proofs)),
@@ -277,51 +279,52 @@ class Ledger:
 
     def _begin(self) -> None:
         """Take what lies in the store."""
+        self.tangle = tangle = Tangle(self._genesis, self._config.snapshot_interval, self._state)
+        tangle.begin(self._store)
+        self.fleet = fleet = tangle.fleet
+        """With the roster of the present epoch."""
+        self.index = fleet.index_by_key.get(self._key.public, FOREIGN)
+        """Roster index of the robot; ``FOREIGN`` while it is not in the fleet."""
+        self.dag = tangle.dag
+        self.order = tangle.order
+        self.finality = tangle.finality
+        self.proofs = tangle.proofs
         self._intake = Intake(
-            self.fleet,
-            self.tangle,
+            fleet,
+            tangle,
             self._config,
             self._refused,
             self._attach,
             self._prove,
             self._raw_of,
         )
-        self._gossip.begin(self.tangle, self._intake)
+        self._checkpoints.begin(tangle)
+        self._issuer.begin(tangle)
+        self._gossip.begin(tangle, self._intake)
         self._approval = Approval(
-            self.tangle, self._gossip.peers, self.index, self._config.active_window
+            tangle, self._gossip.peers, self.index, self._config.active_window
         )
-        self._calls = Calls(len(self.fleet.robots))
-        self.tangle.begin(self._store)
-        if self.tangle.snapshot is not None:
-            self._restore(self.tangle.snapshot)
-        for entry, final in self.tangle.load(self._store.load()):
-            self._calls.note(entry)
-            for one in final:
-                self._calls.drop(one)
+        self._calls = Calls(len(fleet.robots))
+        final: list[Entry] = []
+        for entry, added in tangle.load(self._store.load()):
+            self._calls.take(added)
             self._checkpoints.note(entry)
-        if self._state is not None:
-            self._state.follow(self.tangle.order)
-        self.dag = self.tangle.dag
-        self.order = self.tangle.order
-        self.finality = self.tangle.finality
-        self.proofs = self.tangle.proofs
-        self._store.remove(self.tangle.superseded)
+            final += added.final
+        if not self._config.archive:
+            self._store.remove(tangle.superseded)
         now = self._clock.now_ns()
-        for row in self.tangle.orphans:
+        for row in tangle.orphans:
             with suppress(RefusedError):
                 self._intake.take(row.raw, self.name, now, asked=True)
-        own = [row.seq + 1 for row in self.tangle.orphans if row.issuer == self.index]
-        self._signed = max([self._signed, self.dag.heights()[self.index], *own])
-        self._detach()
+        own = [row.seq + 1 for row in tangle.orphans if row.issuer == self.index]
+        self._signed = max([self._signed, self._height, *own])
+        self._detach(self._is_unvouched)
+        self._tell_final(final)
 
-    def _restore(self, snapshot: Snapshot) -> None:
-        cut = snapshot.cut
-        self._checkpoints.begin(self.tangle, cut.index, cut)
-        if self._state is not None:
-            try:
-                self._state.restore(cut.position, snapshot.state)
-            except RefusedError as error:
-                raise StoreError(f'the stored snapshot is damaged: {error}') from None
+    @property
+    def _height(self) -> int:
+        """How many own records are solid here."""
+        return 0 if self.index == FOREIGN else self.dag.heights()[self.index]
 
     def _take_snapshot(self, data: bytes, now: int) -> None:
         """
@@ -334,29 +337,23 @@ class Ledger:
         """
         if self._issuer.is_stuck:
             raise RefusedError(Refusal.SNAPSHOT, 'an own record is not on the disk yet')
-        cut = Attested.decode(data, self.fleet)[1].cut
-        if cut.position <= self.order.final:
+        snapshot = Attested.decode(data, self.fleet)[1]
+        cut = snapshot.cut
+        if cut.position <= self.order.final and snapshot.fleet.epoch == self.fleet.epoch:
             raise RefusedError(Refusal.SNAPSHOT, f'position {cut.position} is final here already')
-        tangle = Tangle(self.fleet, self._config.snapshot_interval)
-        tangle.install(cut)  # refuses what does not fit together
+        Tangle(self.fleet).install(snapshot)  # refuses what does not fit together
         try:
             self._store.save_snapshot(cut.index, data, ())
         except StoreError as error:
-            self._store_failed(error, now)
+            self._disk.failed(error, now)
             return
-        self.tangle = Tangle(self.fleet, self._config.snapshot_interval)
-        self._issuer.begin(self.tangle)
         self._begin()
         log.info('%s: goes on from snapshot %d, record %d', self.name, cut.index, cut.position)
 
     def _may_issue(self, now: int) -> bool:
-        if (
-            self.hold
-            or self.index in self.tangle.unvouched
-            or (self._store_alarm and now < self._commit_due)
-        ):
+        if self.hold or self.index in self.tangle.unvouched or self._disk.is_resting(now):
             return False
-        own = self.dag.heights()[self.index]
+        own = self._height
         if own < self._signed:
             return False
         peers = self._gossip.peers
@@ -372,7 +369,7 @@ class Ledger:
             try:
                 self._store.mark_complete()
             except StoreError as error:
-                self._store_failed(error, now)
+                self._disk.failed(error, now)
                 return False
         return True
 
@@ -381,9 +378,13 @@ class Ledger:
             with suppress(CallError):  # the queue is full: others attest
                 self._issuer.submit(call)
         try:
-            self._checkpoints.prune()
+            if self._checkpoints.prune():
+                self._detach(self._is_unreadable)
         except StoreError as error:
-            self._store_failed(error, now)
+            self._disk.failed(error, now)
+        if self._checkpoints.ends_epoch and not self._issuer.is_stuck:
+            self._begin()
+            log.info('%s: epoch %d begins', self.name, self.fleet.epoch)
 
     def _issue_if_due(self, now: int) -> None:
         if not self._may_issue(now):
@@ -402,9 +403,9 @@ class Ledger:
         try:
             entry, raw = self._issuer.issue(now, named, oldest)
         except StoreError as error:
-            self._store_failed(error, now)
+            self._disk.failed(error, now)
             return
-        self._stored(now)
+        self._disk.worked(now)
         self._history.spoke()
         self._note(entry)
         for item in foreign:
@@ -424,22 +425,6 @@ class Ledger:
             return lately
         return 0
 
-    def _commit(self, now: int) -> None:
-        try:
-            self._store.commit()
-        except StoreError as error:
-            self._store_failed(error, now)
-        else:
-            self._stored(now)
-
-    def _stored(self, now: int) -> None:
-        self._store_alarm = ''
-        self._commit_due = now + round(self._config.commit_interval * SECOND)
-
-    def _store_failed(self, error: StoreError, now: int) -> None:
-        self._store_alarm = str(error)
-        self._commit_due = now + round(self._config.commit_retry * SECOND)
-
     def _attach(self, item: Item, entry: Entry) -> None:
         """Take a record that became solid."""
         record = entry.record
@@ -458,22 +443,24 @@ class Ledger:
 
     def _note(self, entry: Entry) -> None:
         self._approval.forget()
-        self._calls.note(entry)
         now = self._clock.now_ns()
         if entry.record.issued_at < now - self._config.active_window * SECOND:
             self._old_at = now
         self._checkpoints.note(entry)
         if entry.issuer == self.index:
             self._signed = max(self._signed, entry.record.seq + 1)
-        final = self.tangle.add(entry)
+        added = self.tangle.add(entry)
+        self._calls.take(added)
         for listener in self._listeners:
             listener(entry)
-        for one in final:
-            self._calls.drop(one)
-            for listener in self._final_listeners:
-                listener(one)
+        self._tell_final(added.final)
         if entry.issuer in self.dag.forks and entry.issuer not in self.proofs:
             self._prove_fork(entry)
+
+    def _tell_final(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            for listener in self._final_listeners:
+                listener(entry)
 
     def _prove_fork(self, entry: Entry) -> None:
         """Prove an equivocation that came to light when the second branch became solid."""
@@ -495,11 +482,17 @@ class Ledger:
         )
         self._gossip.send_proof(proof, self._clock.now_ns())
 
-    def _detach(self) -> None:
-        """Take out tips that nobody vouches for; not while something becomes solid on them."""
+    def _is_unvouched(self, entry: Entry) -> bool:
+        return entry.issuer in self.tangle.unvouched
+
+    def _is_unreadable(self, entry: Entry) -> bool:
+        return entry.stale and entry.issuer != self.index
+
+    def _detach(self, unwanted: Callable[[Entry], bool]) -> None:
+        """Take out what nobody names and nobody wants; not while something becomes solid on it."""
         if self._issuer.is_stuck:  # the signed record that the disk did not take names some
             return
-        out = self.tangle.detach(self.tangle.unvouched)
+        out = self.tangle.detach(unwanted)
         for entry in out:
             self._calls.drop(entry)
         if out:
@@ -509,12 +502,7 @@ class Ledger:
 
     def _raw_of(self, identity: bytes) -> bytes | None:
         """Return the bytes of a block; None if the disk does not give them."""
-        try:
-            row = self._store.get(identity)
-        except StoreError as error:
-            self._store_failed(error, self._clock.now_ns())
-            return None
-        return row.raw if row is not None else None
+        return self._disk.raw(identity, self._clock.now_ns())
 
     def _refuse(self, error: RefusedError, sender: str) -> None:
         self._refused[error.reason] += 1
@@ -525,14 +513,18 @@ class Ledger:
             log.warning('%s: not our fleet, nothing of it is taken: %s', self.name, error)
 
     def _alarm(self, now: int) -> str:
-        alarms = [self._store_alarm and f'not issuing: {self._store_alarm}']
+        alarms = [self._disk.alarm and f'not issuing: {self._disk.alarm}']
         own = self.dag.newest(self.index)
         if self.index in self.proofs:
             alarms.append(
                 f'not issuing: two records {self.proofs[self.index].seq} are signed with this '
                 "robot's key: another process uses it, or its disk was lost; give it a new key"
             )
-        elif self.dag.heights()[self.index] < self._signed:
+        elif self.index == FOREIGN:
+            alarms.append('not issuing: the fleet has not let this robot in yet')
+        elif self.index in self.fleet.left:
+            alarms.append('not issuing: the fleet has let this robot go')
+        elif self._height < self._signed:
             alarms.append('not issuing: own records wait for parents that are fetched')
         elif self._history.is_missing:
             alarms.append('own records are missing here and are fetched from teammates')

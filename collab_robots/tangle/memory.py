@@ -111,6 +111,7 @@ class MemoryNetwork:
         self.sent: Counter[str] = Counter()
         """Bytes of content handed to the network, per kind: block, have, request, chunk."""
         self._fleet = fleet
+        self._names = dict.fromkeys(fleet.index_by_name)  # of whoever may hear
         self._random = random.Random(seed)
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
@@ -128,9 +129,11 @@ class MemoryNetwork:
         Start a robot's ledger; it ticks ten times a second until it is stopped.
 
         :param store: by default a new one in memory.
-        :param options: of the :class:`Ledger`; ``clock`` is the network's if not given.
+        :param options: of the :class:`Ledger`, ``name`` if the key is not in the fleet file;
+            ``clock`` is the network's if not given.
         """
-        name = self._fleet.robots[self._fleet.index_by_key[key.public]].name
+        index = self._fleet.index_by_key.get(key.public)
+        name = options['name'] if index is None else self._fleet.robots[index].name
         store = store or Store(':memory:', self._fleet, name)
         clock = options.pop('clock', self.clock)
         options.setdefault('fresh', True)
@@ -142,6 +145,7 @@ class MemoryNetwork:
     def join(self, name: str, station: Station) -> None:
         """Let a station hear and tick, in the place of any other of that name."""
         self.stations[name] = station
+        self._names[name] = None
         self._at(self._random.randrange(self.TICK), lambda: self._tick(name, station))
 
     def stop(self, name: str) -> None:
@@ -215,7 +219,7 @@ class MemoryNetwork:
         self.sent[kind] += size
         rng, weather = self._random, self.weather
         shortest, longest = weather.delay
-        for name in self._fleet.index_by_name:
+        for name in self._names:
             if name == sender or rng.random() < weather.loss:
                 continue
             copies = 1 + (rng.random() < weather.duplication)

@@ -21,7 +21,7 @@ class Peer:
     :param bases: the same: what it still holds begins there.
     :param forked: the same: whose equivocation it knows to be proven.
     :param final: the same: how many records are final there.
-    :param snapshot: the same: its newest attested snapshot.
+    :param snapshot: the same: the snapshot that it serves.
     :param announced: it announced at all.
     :param failures: requests in a row that brought nothing.
     :param not_before: ns, local clock: it is not asked before.
@@ -56,12 +56,19 @@ class Peers:
     :param silence: s; who was not heard for that long is away.
     """
 
-    def __init__(self, fleet: Fleet, me: str, silence: float) -> None:
-        self._fleet = fleet
+    def __init__(self, me: str, silence: float) -> None:
+        self._fleet: Fleet
         self._me = me
         self._silence = round(silence * SECOND)
         self.known: dict[str, Peer] = {}
         """By name, in roster order."""
+
+    def begin(self, fleet: Fleet) -> None:
+        """Go on with a roster."""
+        self._fleet = fleet
+        self.known = {name: self.known[name] for name in fleet.index_by_name if name in self.known}
+        for peer in self.known.values():
+            peer.heights, peer.bases = self._fit(peer.heights), self._fit(peer.bases)
 
     def hear(self, name: str, now: int) -> None:
         """Take note of a message at ``now`` (ns), if it is of a teammate."""
@@ -83,7 +90,8 @@ class Peers:
         """
         self.hear(have.sender, now)
         peer = self.known[have.sender]
-        peer.heights, peer.bases, peer.forked = have.heights, have.bases, have.forked
+        peer.heights, peer.bases = self._fit(have.heights), self._fit(have.bases)
+        peer.forked = have.forked
         peer.final, peer.snapshot, peer.announced = have.final, have.snapshot, True
         return peer
 
@@ -91,7 +99,12 @@ class Peers:
     def unheard(self) -> int:
         """How many teammates have not announced yet what they have."""
         announced = sum(peer.announced for peer in self.known.values())
-        return len(self._fleet.robots) - 1 - announced
+        return len(self._fleet.robots) - len(self._fleet.left) - 1 - announced
+
+    def _fit(self, heights: tuple[int, ...]) -> tuple[int, ...]:
+        """Return heights of this epoch's roster: another one's may be longer or shorter."""
+        members = len(self._fleet.robots)
+        return (*heights, *(0,) * members)[:members]
 
     def near(self, now: int) -> tuple[str, ...]:
         """Return the names of those heard lately."""

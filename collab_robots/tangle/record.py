@@ -23,9 +23,7 @@ from collab_robots.tangle.block import (
     Block,
     encode_block,
     GENESIS,
-    ID_BYTES,
     MAX_BLOCK_BYTES,
-    MAX_PARENTS,
 )
 
 RECORD_VERSION = 1
@@ -40,6 +38,7 @@ MAX_TIME = (1 << 63) - 1  # ns; what SQLite and ROS hold
 
 _FIELDS = 7
 _BYTES, _ARRAY, _UINT = 2, 4, 0  # CBOR major types
+_LEAST = (24, 1 << 8, 1 << 16, 1 << 32)  # that a head of 1, 2, 4, 8 more bytes is for
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +112,9 @@ def decode_record(block: Block) -> Record:
     """
     Read the record inside a block; its fleet, issuer and signature are not checked yet.
 
-    :raises RefusedError: VERSION for another record version; PARENTS if they are not the block's
-        or do not fit ``seq``; TOO_LARGE for too many or too long calls; MALFORMED for anything
-        else, a foreign tag, a nonce and CBOR that is not canonical included.
+    :raises RefusedError: VERSION for another record version; PARENTS if they are not the block's,
+        byte for byte, or do not fit ``seq``; TOO_LARGE for too many or too long calls; MALFORMED
+        for anything else, a foreign tag, a nonce and CBOR that is not canonical included.
     """
     if block.tag != RECORD_TAG:
         raise RefusedError(
@@ -136,19 +135,17 @@ def decode_record(block: Block) -> Record:
         fleet=reader.fixed(FLEET_ID_BYTES),
         issuer=reader.fixed(PUBLIC_KEY_BYTES),
         seq=reader.head(_UINT),
-        parents=reader.array(MAX_PARENTS, ID_BYTES),
+        parents=reader.parents(block),
         issued_at=reader.head(_UINT),
         calls=reader.array(MAX_CALLS, MAX_CALL_BYTES),
         signature=signature,
     )
-    if len(signature) != SIGNATURE_BYTES or record.body() != body:
-        raise RefusedError(Refusal.MALFORMED, 'the record is not canonical CBOR + signature')
+    if len(signature) != SIGNATURE_BYTES or reader.at != len(body):
+        raise RefusedError(Refusal.MALFORMED, 'the record is not one CBOR array + signature')
     if record.seq > MAX_SEQ or record.issued_at > MAX_TIME:
         raise RefusedError(Refusal.MALFORMED, 'seq or issued_at is out of range')
-    if any(not call for call in record.calls):
+    if b'' in record.calls:
         raise RefusedError(Refusal.MALFORMED, 'a call is empty')
-    if record.parents != block.parents:
-        raise RefusedError(Refusal.PARENTS, "the record's parents are not its block's")
     if (GENESIS in record.parents) != (record.seq == 0):
         raise RefusedError(
             Refusal.PARENTS, 'the first record of an issuer, and no other, has genesis as parent'
@@ -189,30 +186,41 @@ def verify_record(record: Record, fleet: Fleet) -> int:
 
 class _Reader:
     """
-    Reads the few CBOR shapes a record has; anything else is refused before it is built.
+    Reads the few canonical CBOR shapes a record has; the rest is refused before it is built.
 
-    A general decoder would build whatever a peer names (tags, nesting, huge lengths) first. That
-    the bytes are canonical is checked afterwards, by encoding again.
+    A general decoder would build whatever a peer names (tags, nesting, huge lengths) first.
     """
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._at = 0
+        self.at = 0
+        """How far it has read."""
 
     def head(self, major: int) -> int:
-        """Read an item's head; return its value or length."""
-        data, at = self._data, self._at
+        """Read an item's head in its shortest form; return its value or length."""
+        data, at = self._data, self.at
         if at >= len(data) or data[at] >> 5 != major:
             raise RefusedError(Refusal.MALFORMED, f'no CBOR item of type {major} at byte {at}')
         info = data[at] & 31
         if info < 24:
-            self._at = at + 1
+            self.at = at + 1
             return info
         end = at + 1 + (1 << (info - 24))
         if info > 27 or end > len(data):
             raise RefusedError(Refusal.MALFORMED, f'CBOR item at byte {at} has no length')
-        self._at = end
-        return int.from_bytes(data[at + 1 : end], 'big')
+        value = int.from_bytes(data[at + 1 : end], 'big')
+        if value < _LEAST[info - 24]:
+            raise RefusedError(Refusal.MALFORMED, f'CBOR item at byte {at} is not canonical')
+        self.at = end
+        return value
+
+    def parents(self, block: Block) -> tuple[bytes, ...]:
+        """Read the array of a block's parents."""
+        expected = cbor2.dumps(block.parents)
+        if not self._data.startswith(expected, self.at):
+            raise RefusedError(Refusal.PARENTS, "the record's parents are not its block's")
+        self.at += len(expected)
+        return block.parents
 
     def fixed(self, length: int) -> bytes:
         """Read a byte string of exactly ``length``."""
@@ -224,13 +232,13 @@ class _Reader:
     def string(self, limit: int) -> bytes:
         """Read a byte string of at most ``limit``."""
         length = self.head(_BYTES)
-        end = self._at + length
+        end = self.at + length
         if end > len(self._data):
             raise RefusedError(Refusal.MALFORMED, f'byte string of {length} is cut off')
         if length > limit:
             raise RefusedError(Refusal.TOO_LARGE, f'byte string of {length}, at most {limit}')
-        value = self._data[self._at : end]
-        self._at = end
+        value = self._data[self.at : end]
+        self.at = end
         return value
 
     def array(self, limit: int, item_limit: int) -> tuple[bytes, ...]:
@@ -238,7 +246,7 @@ class _Reader:
         count = self.head(_ARRAY)
         if count > limit:
             raise RefusedError(Refusal.TOO_LARGE, f'array of {count}, at most {limit}')
-        return tuple(self.string(item_limit) for _ in range(count))
+        return tuple([self.string(item_limit) for _ in range(count)])
 
 
 # The worst record with MAX_CALLS_BYTES of calls: block 14 + 8 x 32, payload 9 + tag, CBOR heads

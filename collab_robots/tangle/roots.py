@@ -24,8 +24,9 @@ def choose_roots(
     """
     Return the final records that others may still name, or that decide later slots.
 
-    Where a robot is away since a while, its next record names what it knew then: so, for each
-    robot, what was final shortly before its newest final record, or issued shortly after.
+    A record names tips, which are in the past of nothing that its issuer knew. Where a robot is
+    away since a while, its next record names what it knew then: so, for each robot, what its
+    newest final record has not in its past and was issued shortly after it, at the latest.
 
     :param held: the roots of the cut before and what became final since, in final order.
     :param span: positions of the cut before and of this one.
@@ -33,11 +34,7 @@ def choose_roots(
     :param forks: lowest final seq that an issuer used twice, for those who did.
     """
     newest = {entry.issuer: entry for entry in held if entry.issuer != FOREIGN}
-    away = [
-        (last.position - ROOT_WINDOW, last.record.issued_at + ROOT_LAG)
-        for issuer, last in newest.items()
-        if issuer not in forks
-    ]
+    away = [last for issuer, last in newest.items() if issuer not in forks]
 
     def is_root(entry: Entry) -> bool:
         record = entry.record
@@ -47,7 +44,10 @@ def choose_roots(
             or (entry.issuer == FOREIGN and entry.position >= span[0])
             or newest.get(entry.issuer) is entry
             or (entry.issuer in forks and record.seq >= forks[entry.issuer] - 1)
-            or any(entry.position >= first and record.issued_at <= until for first, until in away)
+            or any(
+                record.issued_at <= last.record.issued_at + ROOT_LAG and not last.sees(entry)
+                for last in away
+            )
         )
 
     return [entry for entry in held if is_root(entry)]
@@ -142,12 +142,15 @@ def _heads(
         for branch, height in enumerate(entry.seen)
         if dag.branches[branch][0] == issuer and (branch, height - 1) in branches
     ]
-    if entry.issuer == issuer:  # itself is named by its id anyway
-        found = [one for one in found if one is not entry]
+    if entry in found:  # it is named by its id anyway, but not what it went on from
+        found.remove(entry)
+        previous = entry.previous
+        if previous is not None and (previous.branch, previous.record.seq) in branches:
+            found.append(previous)
     return tuple(
         sorted(
             one.id
-            for one in found
+            for one in {*found}
             if not any(other.sees(one) for other in found if other is not one)
         )
     )

@@ -42,6 +42,7 @@ class LedgerConfig:
     :param new_rate: records/s of one issuer that are taken without having been asked for.
     :param new_burst: how many of them at once.
     :param snapshot_interval: final records between two snapshots; the same on all robots.
+    :param archive: blocks that a snapshot stands for stay on the disk, to be looked at.
     :param max_posted: unsigned blocks of clients that wait for an own record to name them.
     :param post_rate: such blocks/s that are taken.
     :param recovery_timeout: how long it waits, without progress, for own records that another
@@ -74,6 +75,7 @@ class LedgerConfig:
     new_rate: int = 200
     new_burst: int = 5_000
     snapshot_interval: int = SNAPSHOT_INTERVAL
+    archive: bool = False
     max_posted: int = 64
     post_rate: int = 5
     recovery_timeout: float = 10.0

@@ -7,59 +7,78 @@ next leader slots depend on; of them only their place in the DAG is kept. Robots
 the bytes in a record (an *attestation*). Who comes late takes a snapshot that robots of more than
 a third of the weight attest: one of them is honest.
 
-Canonical CBOR: ``[version, fleet, index, position, final_digest, set_digest, slot, heights, roots,
-state]``; a root is ``[id, issuer, seq, issued_at, depth, round, support, witness, position,
-previous, seen]``. Of a robot that never equivocated ``seen`` holds a height; of one that did, the
-roots of its that are in this one's past and that no other such root is after.
+Canonical CBOR: ``[head, rest]``, two byte strings. The head is ``[version, fleet, epoch, roster,
+index]``, a robot of the roster ``[name, key, weight]``; the rest is ``[position, final_digest,
+set_digest, slot, heights, roots, state]``; a root is ``[id, issuer, seq, issued_at, depth, round,
+support, witness, position, previous, seen]``. Of a robot that never equivocated ``seen`` holds a
+height; of one that did, the roots of its that are in this one's past and that no other such root
+is after.
+
+Where the fleet decided to change its roster, the old roster ends its epoch with a snapshot that
+has the new one in its head. The digest is that of the head's and the rest's digests, so the head
+and the attestations are enough to prove that the fleet handed over (:class:`Handover`). Who has
+the fleet file can follow the handovers to the roster that attests the snapshot of today.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-import hashlib
-import struct
 from typing import Any, NamedTuple, Protocol
 
-import cbor2
-
-from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
-from collab_robots.tangle.block import decode_block, ID_BYTES
-from collab_robots.tangle.cut import Cut, Root
-from collab_robots.tangle.order import Order
-from collab_robots.tangle.record import (
-    decode_record,
-    LEDGER_CALL,
-    MAX_SEQ,
-    MAX_TIME,
-    Record,
-    verify_record,
+from collab_robots.tangle.attestation import (
+    blocks_of,
+    check_attested,
+    digest,
+    dump,
+    is_bytes,
+    is_int,
+    load,
+    refused,
 )
-from collab_robots.tangle.sync import MAX_CHUNK_BYTES, MAX_CHUNK_COUNT, MAX_SNAPSHOT
+from collab_robots.tangle.block import ID_BYTES
+from collab_robots.tangle.cut import Cut, Root
+from collab_robots.tangle.handover import (
+    Handover,
+    handover_of,
+    MAX_EPOCHS,
+    read_head,
+    Roster,
+    write_head,
+)
+from collab_robots.tangle.order import Order
+from collab_robots.tangle.record import MAX_SEQ, MAX_TIME
+from collab_robots.tangle.sync import MAX_CHUNK_BYTES
 
-VERSION = 1
-MAX_SNAPSHOT_BYTES = MAX_CHUNK_BYTES * MAX_CHUNK_COUNT
 MAX_ROOTS = 200_000
-_FIELDS = 10
-_CALL = struct.Struct(f'>{len(LEDGER_CALL)}sI{ID_BYTES}s')
+_REST = 7  # fields
 
 
 class State(Protocol):
-    """What executes the records, as far as snapshots need it."""
+    """What executes the records, as far as snapshots and the roster need it."""
 
     def state_at(self, position: int) -> bytes:
-        """Return the state after the first ``position`` final records; equal on every robot."""
+        """
+        Return the state after the first ``position`` final records; equal on every robot.
+
+        Where they changed the roster it is the state with the epoch closed.
+        """
+        ...
+
+    def next_roster(self, position: int) -> Roster | None:
+        """Return the roster from there on, by index, if the first final records changed it."""
         ...
 
     def follow(self, order: Order) -> None:
         """Execute this order from now on."""
         ...
 
-    def restore(self, position: int, state: bytes) -> None:
+    def restore(self, position: int, state: bytes, fleet: Fleet) -> None:
         """
         Go on from such a state; the records after it are executed anew.
 
+        :param fleet: with the roster from there on.
         :raises RefusedError: SNAPSHOT if it is malformed; nothing has changed then.
         """
         ...
@@ -67,47 +86,49 @@ class State(Protocol):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A cut, and the state of the contract there."""
+    """
+    A cut, and the state of the contract there.
 
+    :param fleet: with the roster from there on.
+    """
+
+    fleet: Fleet
     cut: Cut
     state: bytes
 
-    def encode(self, fleet: Fleet) -> bytes:
-        """Return the bytes that robots attest."""
-        return cbor2.dumps(
-            [VERSION, fleet.id, *vars(self.cut).values(), self.state], canonical=True
-        )
+    def encode(self) -> bytes:
+        """Return the bytes whose digest robots attest."""
+        index, *cut = vars(self.cut).values()
+        return dump([write_head(self.fleet, index), dump([*cut, self.state])])
 
     @classmethod
     def decode(cls, data: bytes, fleet: Fleet) -> Snapshot:
         """
         Read a snapshot; that it is the true one only attestations say.
 
+        :param fleet: with the roster that attests it: its own, or that of the epoch which it ends.
         :raises RefusedError: SNAPSHOT if it is of another fleet or version or not in the one form.
         """
-        fields = _load(data, _FIELDS)
-        version, fleet_id, *cut, state = fields
-        if version != VERSION or fleet_id != fleet.id:
-            raise _refused(f'of another version or fleet than ours, {fleet.fleet!r}')
+        head, rest = _halves(data)
+        fleet, index = read_head(head, fleet)
         members = len(fleet.robots)
-        index, position, final_digest, set_digest, slot, heights, roots = cut
+        position, final_digest, set_digest, slot, heights, roots, state = load(rest, _REST)
         if not (
-            _is_int(index, MAX_SNAPSHOT)
-            and all(_is_int(value, MAX_TIME) for value in (position, slot))
-            and all(_is_bytes(value, ID_BYTES) for value in (final_digest, set_digest))
+            all(is_int(value, MAX_TIME) for value in (position, slot))
+            and all(is_bytes(value, ID_BYTES) for value in (final_digest, set_digest))
             and type(state) is bytes
         ):
-            raise _refused('a field has the wrong form')
+            raise refused('a field has the wrong form')
         if type(heights) is not list or len(heights) != members:
-            raise _refused('the heights do not fit the roster')
-        if not all(_is_int(height, MAX_SEQ + 1) for height in heights):
-            raise _refused('a height is out of range')
+            raise refused('the heights do not fit the roster')
+        if not all(is_int(height, MAX_SEQ + 1) for height in heights):
+            raise refused('a height is out of range')
         if type(roots) is not list or len(roots) > MAX_ROOTS:
-            raise _refused('the roots are no list or too many')
+            raise refused('the roots are no list or too many')
         known: set[bytes] = set()
         rows = tuple(_root(row, members, known) for row in roots)
         found = Cut(index, position, final_digest, set_digest, slot, tuple(heights), rows)
-        return cls(found, state)
+        return cls(fleet, found, state)
 
 
 class Attested(NamedTuple):
@@ -116,129 +137,98 @@ class Attested(NamedTuple):
 
     :param body: bytes of the snapshot.
     :param blocks: records that attest it, as they were sent.
+    :param handovers: of all epochs before the one of the robots that attest it.
     """
 
     body: bytes
     blocks: tuple[bytes, ...]
-
-    @property
-    def digest(self) -> bytes:
-        """What is attested, 32 bytes."""
-        return hashlib.blake2b(self.body, digest_size=ID_BYTES).digest()
+    handovers: tuple[Handover, ...] = ()
 
     def encode(self) -> bytes:
         """Return the bytes that are stored and sent."""
-        return cbor2.dumps([self.body, self.blocks], canonical=True)
+        return dump(list(self))
 
     @classmethod
     def decode(cls, data: bytes, fleet: Fleet) -> tuple[Attested, Snapshot]:
         """
         Read and check a snapshot that comes from elsewhere.
 
+        :param fleet: as it is known here: the fleet file's, or that of a later epoch.
         :raises RefusedError: SNAPSHOT if it is malformed, or robots of a third of the weight at
-            most attest it.
+            most attest it, or the handovers do not lead to their roster.
         """
-        body, blocks = _load(data, 2)
-        if (
-            type(body) is not bytes
-            or type(blocks) is not list
-            or len(blocks) > len(fleet.robots)
-            or not all(type(block) is bytes for block in blocks)
-        ):
-            raise _refused('a field has the wrong form')
-        attested = cls(body, tuple(blocks))
+        body, blocks, rows = load(data, 3)
+        if type(body) is not bytes or type(rows) is not list or len(rows) > MAX_EPOCHS:
+            raise refused('a field has the wrong form')
+        handovers = tuple(handover_of(row) for row in rows)
+        for handover in handovers:
+            fleet = handover.follow(fleet)
         snapshot = Snapshot.decode(body, fleet)
-        weight = sum(
-            fleet.robots[issuer].weight
-            for issuer in {attested._issuer(block, snapshot.cut.index, fleet) for block in blocks}
-        )
-        total = sum(robot.weight for robot in fleet.robots)
-        if 3 * weight <= total:
-            raise _refused(f'attested by weight {weight} of {total}, more than a third is needed')
+        attested = cls(body, blocks_of(blocks), handovers)
+        check_attested(snapshot_digest(body), snapshot.cut.index, attested.blocks, fleet)
         return attested, snapshot
 
-    def _issuer(self, raw: bytes, index: int, fleet: Fleet) -> int:
-        try:
-            record = decode_record(decode_block(raw))
-            issuer = verify_record(record, fleet)
-        except RefusedError as error:
-            raise _refused(f'an attestation is not valid: {error}') from None
-        if (index, self.digest) not in attestations(record):
-            raise _refused('a record is no attestation of it')
-        return issuer
+    def chain(self, fleet: Fleet) -> tuple[Handover, ...]:
+        """
+        Return the handovers that lead to the roster from here on.
+
+        :param fleet: that this snapshot has.
+        """
+        if fleet.epoch == len(self.handovers):
+            return self.handovers
+        head, rest = _halves(self.body)
+        return (*self.handovers, Handover(head, digest(rest), self.blocks))
 
 
-def attestation(index: int, digest: bytes) -> bytes:
-    """Return the call that attests a snapshot."""
-    return _CALL.pack(LEDGER_CALL, index, digest)
+def snapshot_digest(body: bytes) -> bytes:
+    """
+    Return what is attested of a snapshot, 32 bytes.
+
+    :raises RefusedError: SNAPSHOT if it has no head and rest.
+    """
+    head, rest = _halves(body)
+    return digest(digest(head) + digest(rest))
 
 
-def attestations(record: Record) -> list[tuple[int, bytes]]:
-    """Return index and digest of the snapshots that a record attests."""
-    return [
-        _CALL.unpack(call)[1:]
-        for call in record.calls
-        if len(call) == _CALL.size and call.startswith(LEDGER_CALL)
-    ]
-
-
-def _load(data: bytes, fields: int) -> list[Any]:
-    if len(data) > MAX_SNAPSHOT_BYTES:
-        raise _refused(f'{len(data)} bytes, at most {MAX_SNAPSHOT_BYTES}')
-    try:
-        value: Any = cbor2.loads(data, max_depth=6, allow_indefinite=False)
-        again = cbor2.dumps(value, canonical=True)
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError) as error:
-        raise _refused(f'not CBOR: {str(error)[:100]}') from None
-    if type(value) is not list or len(value) != fields or again != data:
-        raise _refused(f'not a canonical list of {fields} fields')
-    return value
+def _halves(body: bytes) -> tuple[bytes, bytes]:
+    head, rest = load(body, 2)
+    if type(head) is not bytes or type(rest) is not bytes:
+        raise refused('a field has the wrong form')
+    return head, rest
 
 
 def _root(row: Any, members: int, known: set[bytes]) -> Root:
     if type(row) is not list or len(row) != len(Root._fields):
-        raise _refused('a root has the wrong form')
+        raise refused('a root has the wrong form')
     *fields, seen = row
     root = Root._make([*fields, ()])
     if not (
-        _is_bytes(root.id, ID_BYTES)
+        is_bytes(root.id, ID_BYTES)
         and root.id not in known
         and type(root.issuer) is int
         and -1 <= root.issuer < members
-        and _is_int(root.seq, MAX_SEQ)
+        and is_int(root.seq, MAX_SEQ)
         and all(
-            _is_int(value, MAX_TIME)
+            is_int(value, MAX_TIME)
             for value in (root.issued_at, root.depth, root.round, root.position)
         )
-        and _is_int(root.support, (1 << members) - 1)
+        and is_int(root.support, (1 << members) - 1)
         and type(root.witness) is bool
         and (root.previous == b'' or (type(root.previous) is bytes and root.previous in known))
     ):
-        raise _refused('a root has the wrong form')
+        raise refused('a root has the wrong form')
     if type(seen) is not list or len(seen) != members:
-        raise _refused('a root saw another roster')
+        raise refused('a root saw another roster')
     heights: list[int | tuple[bytes, ...]] = []
     for value in seen:
         if type(value) is list and all(type(one) is bytes and one in known for one in value):
             heights.append(tuple(value))
-        elif _is_int(value, MAX_SEQ + 1):
+        elif is_int(value, MAX_SEQ + 1):
             heights.append(value)
         else:
-            raise _refused('a root saw what cannot be')
+            raise refused('a root saw what cannot be')
     known.add(root.id)
     return root._replace(seen=tuple(heights))
-
-
-def _is_int(value: Any, most: int) -> bool:
-    return type(value) is int and 0 <= value <= most
-
-
-def _is_bytes(value: Any, length: int) -> bool:
-    return type(value) is bytes and len(value) == length
-
-
-def _refused(what: str) -> RefusedError:
-    return RefusedError(Refusal.SNAPSHOT, what)
 
 
 def pieces(data: bytes) -> Sequence[bytes]:

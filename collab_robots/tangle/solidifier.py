@@ -81,7 +81,7 @@ class Solidifier:
 
     def add(self, item: Item) -> None:
         """Take one record that is neither solid nor waiting; attach what became solid by it."""
-        if any(parent in self._bad for parent in item.record.parents):
+        if not self._bad.keys().isdisjoint(item.record.parents):
             self._refuse(item, Refusal.PARENTS)
             return
         missing = self._dag.missing(item.record.parents)

@@ -22,7 +22,7 @@ class LedgerStatus:
     :param final_digest: of the final order, 32 bytes: equal counts and digests, equal orders.
     :param round: the highest that is open here.
     :param pruned: how many of the final blocks are not held any more.
-    :param snapshot: index of the newest attested snapshot, 0 if there is none.
+    :param snapshot: index of the stored snapshot, 0 if there is none.
     :param peers: names of the robots heard from lately.
     :param refused: how often something was refused, per reason. FUTURE counts what was put off.
     :param forked: names of the robots that are proven to have signed two records with one seq.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from collab_robots.core.errors import Refusal, RefusedError
-from collab_robots.core.fleet import Fleet
+from collab_robots.core.fleet import Fleet, MAX_ROBOTS
 from collab_robots.tangle.block import ID_BYTES
 from collab_robots.tangle.record import MAX_SEQ, MAX_TIME
 
@@ -41,7 +41,7 @@ class Have:
     :param bases: per roster index: the first seq that is still held; those before are pruned.
     :param forked: roster indexes of those whose proof of equivocation is here.
     :param final: how many records are final there.
-    :param snapshot: index of the newest attested snapshot, 0 if there is none.
+    :param snapshot: index of the snapshot that is served, 0 if there is none.
     """
 
     sender: str
@@ -152,8 +152,10 @@ def check_have(have: Have, fleet: Fleet) -> None:
     """
     Check an announcement.
 
+    It may be of a robot in another epoch, whose roster is longer or shorter.
+
     :raises RefusedError: FLEET, ISSUER or MALFORMED if it is of another fleet, of an unknown
-        sender, or not a list of heights of this roster.
+        sender, or not a list of heights of a roster.
     """
     if have.fleet != fleet.id:
         raise RefusedError(
@@ -162,8 +164,8 @@ def check_have(have: Have, fleet: Fleet) -> None:
             f'ours is {fleet.fleet!r}, {fleet.id.hex()}: compare the fleet files',
         )
     _check_sender(have.sender, fleet)
-    members = len(fleet.robots)
-    if len(have.heights) != members or len(have.set_digest) != ID_BYTES:
+    members = len(have.heights)
+    if not 1 <= members <= MAX_ROBOTS or len(have.set_digest) != ID_BYTES:
         raise RefusedError(Refusal.MALFORMED, f'{len(have.heights)} heights or a bad digest')
     if not all(0 <= height <= MAX_SEQ + 1 for height in have.heights):
         raise RefusedError(Refusal.MALFORMED, 'a height is out of range')
@@ -190,7 +192,7 @@ def check_request(request: Request, fleet: Fleet) -> None:
             Refusal.TOO_LARGE, f'{len(request.ranges)} ranges, {len(request.ids)} ids'
         )
     if any(len(identity) != ID_BYTES for identity in request.ids) or not all(
-        0 <= issuer < len(fleet.robots) and 0 <= first <= last <= MAX_SEQ
+        0 <= issuer < MAX_ROBOTS and 0 <= first <= last <= MAX_SEQ
         for issuer, first, last in request.ranges
     ):
         raise RefusedError(Refusal.MALFORMED, 'a range or an id that cannot be')

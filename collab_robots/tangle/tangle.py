@@ -7,17 +7,19 @@ entries and the same orders, in whichever sequence they come.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from collab_robots.core.errors import Refusal, RefusedError, StoreError
 from collab_robots.core.fleet import Fleet
+from collab_robots.tangle import roots
 from collab_robots.tangle.block import decode_block, ID_BYTES
 from collab_robots.tangle.block_store import Row
-from collab_robots.tangle.cut import Cut
+from collab_robots.tangle.cut import Cut, Root
 from collab_robots.tangle.dag import Dag, Entry, FOREIGN
 from collab_robots.tangle.equivocation import Proof
-from collab_robots.tangle.finality import Finality
+from collab_robots.tangle.finality import Finality, slots_of
+from collab_robots.tangle.handover import Handover, Roster
 from collab_robots.tangle.order import key_of, Order
 from collab_robots.tangle.record import (
     decode_record,
@@ -26,9 +28,8 @@ from collab_robots.tangle.record import (
     Record,
     RECORD_TAG,
 )
-from collab_robots.tangle.roots import choose_roots, describe, install, ROOT_WINDOW
 from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
-from collab_robots.tangle.snapshot import Attested, Snapshot
+from collab_robots.tangle.snapshot import Attested, Snapshot, State
 
 
 class Stored(Protocol):
@@ -38,31 +39,59 @@ class Stored(Protocol):
     def snapshot(self) -> tuple[int, bytes] | None: ...
 
 
+class Added(NamedTuple):
+    """
+    What came of a new record.
+
+    :param vouched: what others may build on from now on: itself unless it is stale, and what was
+        stale in its past.
+    :param final: what it makes final, in order.
+    """
+
+    vouched: list[Entry]
+    final: list[Entry]
+
+
 class Tangle:
     """
     All that is solid.
 
     :param fleet: the roster.
+    :param state: says when the final records change the roster; without it they never do.
     """
 
-    def __init__(self, fleet: Fleet, snapshot_interval: int = SNAPSHOT_INTERVAL) -> None:
-        self.fleet = fleet
-        self.dag = Dag([robot.weight for robot in fleet.robots])
-        self.finality = Finality(self.dag)
-        self.order = Order()
+    def __init__(
+        self,
+        fleet: Fleet,
+        snapshot_interval: int = SNAPSHOT_INTERVAL,
+        state: State | None = None,
+    ) -> None:
         self.proofs: dict[int, Proof] = {}
         """Per roster index of a proven equivocator, the proof."""
         self.snapshot: Snapshot | None = None
         """What a store's content began with."""
+        self.handovers: tuple[Handover, ...] = ()
+        """Those that lead from the fleet file to the roster."""
         self.orphans: list[Row] = []
-        """Blocks of a store whose parents are not here."""
+        """Blocks of a store whose parents are not here, or whose issuer has yet to join."""
         self.superseded: list[bytes] = []
         """Ids of those that the snapshot stands for."""
-        self.cuts: list[Cut] = []
+        self.cuts: list[tuple[Fleet, Cut]] = []
         """New ones, oldest first; whoever makes snapshots of them takes them out."""
         self.cut_index = 0
         """Of the last cut."""
+        self.is_over = False
+        """The fleet has another roster after the last cut: nothing more becomes final here."""
         self._interval = snapshot_interval
+        self._state = state
+        self._enrol(fleet)
+
+    def _enrol(self, fleet: Fleet) -> None:
+        """Begin with a roster."""
+        self.fleet = fleet
+        self.dag = Dag([robot.weight for robot in fleet.robots])
+        self.finality = Finality(self.dag)
+        self.order = Order()
         self._roots: list[Entry] = []  # of the last cut
         self._root_ids: set[bytes] = set()
         self._cut_at = 0
@@ -72,25 +101,27 @@ class Tangle:
         self.pruned: tuple[int, ...] = (0,) * self.dag.members
         """Per roster index: the first seq that is still held in full."""
 
-    def add(self, entry: Entry) -> list[Entry]:
-        """
-        Attach a placed entry.
-
-        :returns: the entries that it makes final, in order.
-        """
+    def add(self, entry: Entry) -> Added:
+        """Attach a placed entry."""
         entry.stale = self._is_stale(entry)
+        vouched = [] if entry.stale else self._vouch(entry)
         self.dag.attach(entry)
         self.order.insert(entry)
         final: list[Entry] = []
         for leader in self.finality.add(entry):
+            if self.is_over:
+                break
             batch = self._past(leader)
             self.order.finalise(batch)
             for one in batch:
                 self._count(one)
             final += batch
-            if self.order.final // self._interval > self.cut_index:
+            roster = self._state.next_roster(self.order.final) if self._state else None
+            if roster is not None:
+                self._hand_over(leader, roster)
+            elif self.order.final // self._interval > self._cut_at // self._interval:
                 self._cut(leader)
-        return final
+        return Added(vouched, final)
 
     def _count(self, entry: Entry) -> None:
         """Take a new final record into account for the next cut."""
@@ -103,13 +134,13 @@ class Tangle:
         else:
             self._final_heights[issuer] = seq + 1
 
-    def detach(self, issuers: Collection[int]) -> list[Entry]:
+    def detach(self, unwanted: Callable[[Entry], bool]) -> list[Entry]:
         """
-        Take out what only these issuers stand for.
+        Take out what nobody names and nobody wants.
 
         :returns: the entries taken out.
         """
-        out = self.dag.detach_tips(issuers)
+        out = self.dag.detach_tips(unwanted)
         for entry in out:
             self.order.remove(entry)
         if out:
@@ -119,42 +150,52 @@ class Tangle:
     @property
     def unvouched(self) -> Collection[int]:
         """The issuers whose blocks count only in the past of another's record."""
-        return {FOREIGN, *self.proofs, *self.dag.forks}
+        return {FOREIGN, *self.proofs, *self.dag.forks, *self.fleet.left}
 
     def begin(self, store: Stored) -> None:
         """
-        Take the proofs and the snapshot of a store, before its blocks.
+        Take the snapshot and the proofs of a store, before its blocks.
 
         :raises StoreError: if one of them is damaged.
         """
+        stored = store.snapshot()
+        if stored is not None:
+            try:
+                attested, self.snapshot = Attested.decode(stored[1], self.fleet)
+                self.install(self.snapshot, attested.chain(self.snapshot.fleet))
+                if self._state is not None:
+                    self._state.restore(
+                        self.snapshot.cut.position, self.snapshot.state, self.snapshot.fleet
+                    )
+            except RefusedError as error:
+                raise StoreError(f'the stored snapshot is damaged: {error}') from None
         for issuer, (first, second) in store.proofs().items():
             try:
                 self.proofs[issuer] = Proof.of(first, second, self.fleet)
             except RefusedError as error:
                 raise StoreError(f'a stored proof of equivocation is damaged: {error}') from None
-        stored = store.snapshot()
-        if stored is not None:
-            try:
-                self.snapshot = Attested.decode(stored[1], self.fleet)[1]
-                self.install(self.snapshot.cut)
-            except RefusedError as error:
-                raise StoreError(f'the stored snapshot is damaged: {error}') from None
+        if self._state is not None:
+            self._state.follow(self.order)
 
-    def load(self, rows: Iterable[Row]) -> Iterator[tuple[Entry, list[Entry]]]:
+    def load(self, rows: Iterable[Row]) -> Iterator[tuple[Entry, Added]]:
         """
         Take the blocks of the store that this tangle began with.
 
         :param rows: parents first; their signatures were checked before they were stored.
-        :returns: each entry with those that it made final.
+        :returns: each entry with what came of it.
         :raises StoreError: if a block does not fit the others.
         """
         for row in rows:
+            if row.issuer >= self.dag.members:
+                self.orphans.append(row)
+                continue
             if self.covers(row.issuer, row.seq) or row.id in self.dag.entries:
                 self.superseded.append(row.id)
                 continue
             try:
                 record = decode(row.raw)
-                if self.snapshot is not None and self.dag.missing(record.parents):
+                may_lack = self.snapshot is not None or self.orphans
+                if may_lack and self.dag.missing(record.parents):
                     self.orphans.append(row)
                     continue
                 entry = self.dag.place(row.id, record, row.issuer)
@@ -165,17 +206,21 @@ class Tangle:
             yield entry, self.add(entry)
 
     def covers(self, issuer: int, seq: int) -> bool:
-        """Tell whether a record is final and pruned."""
-        if issuer == FOREIGN:
+        """Tell whether a record is final and pruned; one beside a held one is an equivocation."""
+        if issuer == FOREIGN or self.dag.at(issuer, seq) is not None:
             return False
         return seq < min(self.pruned[issuer], self.dag.forks.get(issuer, MAX_SEQ) - 1)
 
-    def install(self, cut: Cut) -> None:
+    def install(self, snapshot: Snapshot, handovers: tuple[Handover, ...] = ()) -> None:
         """
         Begin with a snapshot, before anything else is added.
 
+        :param handovers: that lead from the fleet file to its roster.
         :raises RefusedError: SNAPSHOT if its roots do not fit together.
         """
+        cut = snapshot.cut
+        self._enrol(snapshot.fleet)
+        self.handovers = handovers
         self.order = Order(cut.position, cut.final_digest)
         self.finality.next = cut.slot
         self.dag.digest = int.from_bytes(cut.set_digest, 'big')
@@ -188,7 +233,7 @@ class Tangle:
         for root in cut.roots:
             if root.round > first:
                 raise RefusedError(Refusal.SNAPSHOT, f'a root of round {root.round}, not final')
-            entry = install(self.dag, root)
+            entry = roots.install(self.dag, root)
             self._roots.append(entry)
             if entry.round >= first:
                 self.finality.add(entry)
@@ -202,48 +247,90 @@ class Tangle:
 
     def prune(self, cut: Cut) -> None:
         """Drop what is final at a cut and no root of it."""
-        roots = {root.id for root in cut.roots}
+        kept = {root.id for root in cut.roots}
         self.pruned = cut.heights
         self.order.prune(cut.position)
-        self.dag.prune([entry for entry in self.behind(cut) if entry.id not in roots])
+        self.dag.prune([entry for entry in self.behind(cut) if entry.id not in kept])
 
     def _cut(self, leader: Entry) -> None:
         """Note what a snapshot at the end of a leader's batch holds."""
-        order, position, before = self.order, self.order.final, self._cut_at
-        self.cut_index = position // self._interval
-        held = {entry.id: entry for entry in self._roots}
-        held.update((entry.id, entry) for entry in order.entries[: position - order.base])
         slot = self.finality.slot_of(leader) + 1
-        self._roots = choose_roots(
-            sorted(held.values(), key=lambda entry: entry.position),
-            (before, position),
+        kept = roots.choose_roots(
+            self._held(),
+            (self._cut_at, self.order.final),
             slot // self.finality.leaders,
             self._final_forks,
         )
-        self._root_ids = {entry.id for entry in self._roots}
-        self._cut_at = position
-        self.cuts.append(
-            Cut(
-                self.cut_index,
-                position,
-                order.final_digest,
-                self._final_set.to_bytes(ID_BYTES, 'big'),
-                slot,
-                tuple(self._final_heights),
-                describe(self.dag, self._roots, self._final_forks),
+        self._note_cut(self.fleet, slot, kept, self._describe(kept))
+
+    def _hand_over(self, leader: Entry, roster: Roster) -> None:
+        """
+        End the epoch with a leader's batch: the next one begins there, a round later.
+
+        What is final then counts as having passed the rounds before; the new roster's rounds are
+        those of the records after it. So what is not final here is not lost: it becomes final by
+        the votes of the new roster.
+        """
+        self.is_over = True
+        fleet = self.fleet.later(self.fleet.epoch + 1, roster)
+        joined = len(fleet.robots) - self.dag.members
+        kept = self._held()  # all of it: blocks of before are dropped at once
+        described = [
+            root._replace(
+                round=leader.round,
+                support=(1 << len(fleet.robots)) - 1,
+                witness=False,
+                seen=(*root.seen, *(0,) * joined),
             )
+            for root in self._describe(kept)
+        ]
+        self._final_heights += [0] * joined
+        slot = (leader.round + 1) * slots_of([weight for *_, weight in roster])
+        self._note_cut(fleet, slot, kept, described)
+
+    def _held(self) -> list[Entry]:
+        """Return the roots of the last cut and what became final since, in final order."""
+        order = self.order
+        return [*self._roots, *order.entries[self._cut_at - order.base : order.final - order.base]]
+
+    def _describe(self, kept: Sequence[Entry]) -> Sequence[Root]:
+        return roots.describe(self.dag, kept, self._final_forks)
+
+    def _note_cut(
+        self, fleet: Fleet, slot: int, kept: list[Entry], described: Sequence[Root]
+    ) -> None:
+        """
+        Note a cut at the end of the final order.
+
+        :param fleet: from there on.
+        :param slot: that is decided next.
+        :param kept: the final records that are roots.
+        """
+        self.cut_index += 1
+        self._roots, self._root_ids = kept, {entry.id for entry in kept}
+        self._cut_at = self.order.final
+        cut = Cut(
+            self.cut_index,
+            self.order.final,
+            self.order.final_digest,
+            self._final_set.to_bytes(ID_BYTES, 'big'),
+            slot,
+            tuple(self._final_heights),
+            tuple(described),
         )
+        self.cuts.append((fleet, cut))
 
     def _is_stale(self, entry: Entry) -> bool:
         """
         Tell whether a record names final ones so old that others may have pruned them.
 
-        Nobody honest does so. Who vouches for it may become unreadable to those others.
+        Nobody honest does so. Who vouches for it may become unreadable to those others. It is not
+        stale any more when somebody did, to whom it came sooner.
         """
         previous = entry.previous
         if previous is not None and previous.stale:
             return True
-        floor = min(self._cut_at, self.order.final - ROOT_WINDOW)
+        floor = min(self._cut_at, self.order.final - roots.ROOT_WINDOW)
         if floor <= 0 or entry.issuer == FOREIGN:
             return False
         held = self.dag.entries
@@ -254,6 +341,18 @@ class Tangle:
             for parent_id in entry.record.parents
             if (parent := held.get(parent_id)) is not None
         )
+
+    def _vouch(self, entry: Entry) -> list[Entry]:
+        """Return an entry that is not stale, and what was stale in its past."""
+        held, found = self.dag.entries, [entry]
+        for one in found:
+            for parent_id in one.record.parents:
+                self.dag.tips.pop(parent_id, None)
+                parent = held.get(parent_id)
+                if parent is not None and parent.stale:
+                    parent.stale = False
+                    found.append(parent)
+        return found
 
     def _past(self, leader: Entry) -> list[Entry]:
         """Return what is in a leader's past, itself included, and not final, in order."""

@@ -55,6 +55,7 @@ class OddNode:
         self.only_json = False
         self.refuses: set[bytes] = set()
         self.delay = 0.0
+        """s until it answers."""
         self.crowd = False
         """Strangers put a data block and a milestone above each block that comes."""
         self.asked: Counter[str] = Counter()
@@ -97,7 +98,7 @@ class OddNode:
             request.close_connection = True
             return None
         if self.delay:
-            time.sleep(self.delay)
+            time.sleep(self.delay)  # slow on purpose
         if self.busy:
             return self._error(request, 503, 'node is not synced')
         if self.garbled:

@@ -330,9 +330,9 @@ def test_another_fleet_joins_nobody_and_is_told_once(caplog):
 def test_bad_announcements_and_requests_are_counted():
     _network, ledgers = start(1)
     ledgers[0].receive_have(Have('stranger', FLEET.id, (0,) * 4, bytes(32)))
-    ledgers[0].receive_have(Have(NAMES[1], FLEET.id, (0,) * 3, bytes(32)))
-    ledgers[0].receive_request(Request(NAMES[1], NAMES[0], (Range(9, 0, 0),)))
-    ledgers[0].receive_request(Request(NAMES[1], NAMES[2], (Range(9, 0, 0),)))  # not for it
+    ledgers[0].receive_have(Have(NAMES[1], FLEET.id, (0,) * 65, bytes(32)))
+    ledgers[0].receive_request(Request(NAMES[1], NAMES[0], (Range(64, 0, 0),)))
+    ledgers[0].receive_request(Request(NAMES[1], NAMES[2], (Range(64, 0, 0),)))  # not for it
     assert ledgers[0].status().refused == {Refusal.ISSUER: 1, Refusal.MALFORMED: 2}
 
 

@@ -124,6 +124,18 @@ MALFORMED = {
         build(body=CANONICAL.replace(b'\x05\x81\x44', b'\x18\x05\x81\x44')),
         Refusal.MALFORMED,
     ),
+    'not the shortest array': (
+        build(body=CANONICAL.replace(b'\x05\x81\x44', b'\x05\x98\x01\x44')),
+        Refusal.MALFORMED,
+    ),
+    'not the shortest byte string': (
+        build(body=CANONICAL.replace(b'\x05\x81\x44', b'\x05\x81\x58\x04')),
+        Refusal.MALFORMED,
+    ),
+    'not the shortest parents': (
+        build(body=CANONICAL.replace(b'\x81\x58\x20', b'\x98\x01\x58\x20')),
+        Refusal.PARENTS,
+    ),
     'indefinite array': (
         build(body=CANONICAL.replace(b'\x05\x81\x44', b'\x05\x9f\x44') + b'\xff'),
         Refusal.MALFORMED,
@@ -144,6 +156,19 @@ def test_malformed_is_refused(raw, reason):
     with pytest.raises(RefusedError) as refused:
         read(raw)
     assert refused.value.reason is reason
+
+
+@pytest.mark.parametrize('value', [0, 23, 24, 255, 256, 65_535, 65_536, (1 << 32) - 1, 1 << 32])
+def test_a_number_has_one_form(value):
+    before, after = CANONICAL.split(b'\x05\x81\x44')
+    shortest = cbor2.dumps(value)
+    assert read(build(body=before + shortest + b'\x81\x44' + after))[0].issued_at == value
+    for length in (1, 2, 4, 8):
+        if value < 1 << 8 * length and length >= len(shortest):
+            form = bytes([0x17 + length.bit_length()]) + value.to_bytes(length, 'big')
+            with pytest.raises(RefusedError) as refused:
+                read(build(body=before + form + b'\x81\x44' + after))
+            assert refused.value.reason is Refusal.MALFORMED
 
 
 def test_refusal_of_another_fleet_names_both():

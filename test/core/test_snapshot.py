@@ -10,6 +10,7 @@ from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.calls.tasks import propose
 from collab_robots.contract.runner import Runner
 from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.tangle.issuer import matters
 from collab_robots.tangle.memory import make_team, MemoryNetwork
 from collab_robots.tangle.memory_store import MemoryStore
 from collab_robots.tangle.settings import LedgerConfig
@@ -52,7 +53,7 @@ class Team:
             for ledger in self.network.ledgers.values()
         }
         return len(digests) == 1 and not any(
-            entry.record.calls
+            matters(entry)
             for ledger in self.network.ledgers.values()
             for entry in ledger.order.tentative
         )
@@ -62,7 +63,7 @@ class Team:
 def snapshot():
     """Return the bytes of a snapshot that a team attested."""
     team = Team()
-    team.talk(90)
+    team.talk(150)
     stored = {team.stores[name].snapshot() for name in NAMES}
     assert len({index for index, _ in stored}) == 1
     bodies = {Attested.decode(data, FLEET)[0].body for _, data in stored}
@@ -191,39 +192,54 @@ def test_a_snapshot_needs_more_than_a_third(snapshot):
 
 def test_an_attestation_of_something_else_is_refused(snapshot):
     attested, found = Attested.decode(snapshot, FLEET)
-    other = Snapshot(replace(found.cut, position=found.cut.position + 1), found.state)
+    other = replace(found, cut=replace(found.cut, position=found.cut.position + 1))
     with pytest.raises(RefusedError, match='no attestation of it'):
-        Attested.decode(Attested(other.encode(FLEET), attested.blocks).encode(), FLEET)
+        Attested.decode(Attested(other.encode(), attested.blocks).encode(), FLEET)
 
 
 def test_malformed_snapshots_are_refused(snapshot):
     attested, _ = Attested.decode(snapshot, FLEET)
-    fields = cbor2.loads(attested.body)
+    head, rest = map(cbor2.loads, cbor2.loads(attested.body))
+
+    def whole(head, rest):
+        return cbor2.dumps([cbor2.dumps(head, canonical=True), cbor2.dumps(rest, canonical=True)])
+
+    def in_head(position, value):
+        return whole([*head[:position], value, *head[position + 1 :]], rest)
 
     def body(position, value):
-        changed = list(fields)
-        changed[position] = value
-        return cbor2.dumps(changed, canonical=True)
+        return whole(head, [*rest[:position], value, *rest[position + 1 :]])
 
     def root(position, value):
-        rows = [list(row) for row in fields[8]]
+        rows = [list(row) for row in rest[5]]
         rows[3][position] = value
-        return body(8, rows)
+        return body(5, rows)
 
+    roster = [list(row) for row in head[3]]
+    joined = [*roster, ['robot9', b'9' * 32, 1]]
     bad = [
         b'',
         attested.body[:-1],
         attested.body + b'\0',
-        cbor2.dumps(fields[:-1]),
-        body(0, 2),
-        body(1, bytes(32)),
-        body(2, -1),
-        body(3, 1 << 70),
-        body(4, b'short'),
-        body(7, [0, 0, 0]),
-        body(7, [0, 0, 0, -1]),
-        body(8, 5),
-        body(9, 'text'),
+        cbor2.dumps([b'', b'']),
+        cbor2.dumps([5, b'']),
+        whole(head[:-1], rest),
+        whole(head, rest[:-1]),
+        in_head(0, 1),
+        in_head(1, bytes(32)),
+        in_head(2, -1),
+        in_head(2, 2),
+        in_head(3, joined),
+        in_head(3, 5),
+        in_head(3, [['robot1', b'', 1]]),
+        in_head(4, -1),
+        whole([*head[:2], 1, joined, head[4]], rest),  # the heights are of four
+        body(0, 1 << 70),
+        body(1, b'short'),
+        body(4, [0, 0, 0]),
+        body(4, [0, 0, 0, -1]),
+        body(5, 5),
+        body(6, 'text'),
         root(0, b'short'),
         root(1, 4),
         root(2, 1 << 40),
@@ -231,7 +247,7 @@ def test_malformed_snapshots_are_refused(snapshot):
         root(9, b'unknown'),
         root(10, [0, 0, 0]),
         root(10, [0, 0, 0, ['nothing']]),
-        body(8, [fields[8][0], fields[8][0]]),
+        body(5, [rest[5][0], rest[5][0]]),
     ]
     for data in bad:
         with pytest.raises(RefusedError) as caught:

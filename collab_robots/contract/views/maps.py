@@ -238,7 +238,7 @@ class MapsView:
     def _read_roster(self) -> _Roster:
         with self._asked() as contracts:
             _, robots = contracts.ask('Fleet', 'roster')
-        genesis = [robot.name for robot in self._runner.fleet.robots]
+        genesis = [robot.name for robot in self._runner.fleet.founders]
         joined = [name.rstrip(b'\0').decode() for *_, name in robots[len(genesis) :]]
         return _Roster((*genesis, *joined), tuple(entry[3] for entry in robots))
 

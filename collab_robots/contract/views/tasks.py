@@ -291,7 +291,7 @@ class TasksView:
         raw = [deployment.read(contract, view.encode()) for contract, view in asked]
         if (raw[0], raw[1]) != self._roster.raw:
             _, robots = asked[0][1].returned(raw[0])
-            known = [robot.name for robot in self._runner.fleet.robots]
+            known = [robot.name for robot in self._runner.fleet.founders]
             joined = [robot[-1].rstrip(b'\0').decode('ascii') for robot in robots[len(known) :]]
             addresses = [robot[0] for robot in robots]
             self._roster = _Roster((raw[0], raw[1]), known + joined, addresses)

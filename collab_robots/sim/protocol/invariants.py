@@ -53,7 +53,7 @@ class Account:
     What is known of a run as a whole.
 
     :param final: id of each position of the one final order.
-    :param slots: leader id of each decided slot, None where it is skipped.
+    :param slots: by epoch and number: leader id of each decided slot, None where it is skipped.
     :param born: of each record of a robot that is no liar.
     :param two_handed: per robot: the issuers of which it held two records with one seq.
     """
@@ -61,7 +61,7 @@ class Account:
     scenario: Scenario
     final: list[bytes] = field(default_factory=list)
     positions: dict[bytes, int] = field(default_factory=dict)
-    slots: dict[int, bytes | None] = field(default_factory=dict)
+    slots: dict[tuple[int, int], bytes | None] = field(default_factory=dict)
     born: dict[bytes, Birth] = field(default_factory=dict)
     held: dict[str, dict[tuple[int, int], bytes]] = field(default_factory=dict)
     two_handed: dict[str, set[int]] = field(default_factory=dict)
@@ -105,15 +105,17 @@ def parents_are_final_first(account: Account, robot: str, entry: Entry) -> None:
             )
 
 
-def slots_are_decided_once(account: Account, robot: str, slot: int, leader: Entry | None) -> None:
+def slots_are_decided_once(
+    account: Account, robot: str, epoch: int, slot: int, leader: Entry | None
+) -> None:
     """Lemma 4 of finality.py: whoever decides a leader slot decides the same."""
     found = leader.id if leader is not None else None
-    known = account.slots.setdefault(slot, found)
+    known = account.slots.setdefault((epoch, slot), found)
     if known != found:
         raise ViolatedError(
             'slots_are_decided_once',
             robot,
-            f'slot {slot} is {_choice(found)} here and {_choice(known)} elsewhere',
+            f'slot {slot} of epoch {epoch} is {_choice(found)} here, {_choice(known)} elsewhere',
         )
 
 
@@ -188,9 +190,10 @@ def nothing_is_lost(account: Account, ledgers: Iterable[Ledger], quiet_at: float
     Rule 6: after a split of any shape heals, every honest record is final everywhere.
 
     At ``quiet_at`` each honest robot submits a call, so its records until then are in the past of
-    a record with calls. Of those after it the last approvals need not be final.
+    a record with calls. Of those after it the last approvals need not be final. What a robot says
+    after the others let it go counts only where somebody took it up.
     """
-    faulty = account.scenario.faults
+    faulty = account.scenario.faults.keys() | account.scenario.leavers
     for ledger in ledgers:
         for identity, birth in account.born.items():
             if birth.issuer in faulty or not (birth.calls or birth.at < quiet_at):

@@ -345,8 +345,8 @@ def _may_lead_next(ledger: Ledger) -> bool:
     """Tell whether the next own record opens a round for this robot in which it has a slot."""
     own = ledger.dag.newest(ledger.index)
     top = max((tip.round for tip in ledger.dag.tips.values()), default=0)
-    rank = (ledger.index - top) % ledger.dag.members
-    return (own is None or own.round < top) and rank < ledger.finality.leaders
+    leads = ledger.index in map(ledger.finality.issuer_of, ledger.finality.slots(top))
+    return (own is None or own.round < top) and leads
 
 
 class _Face:

@@ -38,10 +38,10 @@ def replaced(owner: Any, **values: Any) -> Iterator[None]:
 @contextmanager
 def remember_checks() -> Iterator[None]:
     """Let the ledgers of this process share the results of their checks, as long as it lasts."""
-    issuers: dict[tuple[Record, bytes], int] = {}
+    issuers: dict[tuple[Record, bytes, int], int] = {}
 
     def verify_once(record: Record, fleet: Fleet) -> int:
-        key = (record, fleet.id)
+        key = (record, fleet.id, fleet.epoch)
         issuer = issuers.get(key)
         if issuer is None:
             issuer = issuers[key] = verify_record(record, fleet)

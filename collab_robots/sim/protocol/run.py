@@ -9,8 +9,10 @@ import random
 import traceback
 
 from collab_robots.core.clock import SECOND
+from collab_robots.core.fleet import Fleet
 from collab_robots.sim.protocol import invariants
 from collab_robots.sim.protocol.breakage import Breakage
+from collab_robots.sim.protocol.council import Council, vote
 from collab_robots.sim.protocol.hive import Hive
 from collab_robots.sim.protocol.invariants import Account, Birth, ViolatedError
 from collab_robots.sim.protocol.liars import (
@@ -24,7 +26,7 @@ from collab_robots.sim.protocol.liars import (
 )
 from collab_robots.sim.protocol.memo import quiet_ledgers, remember_checks, replaced
 from collab_robots.sim.protocol.scenario import Crash, Fault, name, Phase, Scenario
-from collab_robots.tangle import tangle
+from collab_robots.tangle import roots
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.finality import Finality
 from collab_robots.tangle.issuer import matters
@@ -87,7 +89,12 @@ class Run:
 
     def __init__(self, scenario: Scenario, breakage: Breakage = Breakage.NONE) -> None:
         self.scenario = scenario
-        self.fleet, self._keys = make_team(scenario.robots, 'simulated')
+        team, self._keys = make_team(scenario.robots, 'simulated')
+        self.fleet = Fleet(fleet=team.fleet, robots=team.robots[: scenario.founders])
+        self._changes = {
+            number: (change, team.robots[-1].name, team.robots[-1].key)
+            for number, change in enumerate(scenario.changes)
+        }
         self.network = MemoryNetwork(self.fleet, scenario.seed, scenario.weather)
         self.account = Account(scenario)
         self._breakage = breakage
@@ -120,7 +127,7 @@ class Run:
             with (
                 quiet_ledgers(),
                 remember_checks(),
-                replaced(tangle, ROOT_WINDOW=self.scenario.root_window),
+                replaced(roots, ROOT_WINDOW=self.scenario.root_window),
                 self._breakage.applied(),
             ):
                 self._happen()
@@ -153,6 +160,9 @@ class Run:
         for at, robot in scenario.calls:
             if robot not in scenario.liars:
                 network.call_at(at, partial(self._submit, robot))
+        for number, change in enumerate(scenario.changes):
+            for robot in set(range(scenario.robots)) - scenario.liars:
+                network.call_at(change.at, partial(self._submit, robot, vote(number)))
         for crash in scenario.crashes:
             network.call_at(crash.at, partial(self._crash, crash))
         network.call_at(scenario.quiet_at, self._quieten)
@@ -183,7 +193,8 @@ class Run:
         invariants.held_equivocations_are_proven(account, ledgers)
 
     def _enter(self, phase: Phase) -> None:
-        scenario, indexes, hears = self.scenario, self.fleet.index_by_name, phase.hears
+        scenario, hears = self.scenario, phase.hears
+        indexes = {name(robot): robot for robot in range(scenario.robots)}
 
         def near(receiver: str, sender: str) -> bool:
             one, other = indexes[receiver], indexes[sender]
@@ -194,7 +205,8 @@ class Run:
         self.network.lag_by(lambda receiver, sender: 0.0 if near(receiver, sender) else phase.lag)
         for robot in range(scenario.robots):
             reached = (1 << scenario.robots) - 1 if phase.lag else self._near(robot)
-            cut = 3 * reached.bit_count() < 2 * scenario.robots
+            roster = scenario.founders - len(scenario.leavers)  # at its smallest
+            cut = 3 * reached.bit_count() < 2 * roster
             self._cut_since[robot] = self.now if cut else None
 
     def _defies(self, robot: int) -> bool:
@@ -237,6 +249,8 @@ class Run:
             self._config,
             clock=SkewedClock(self.network.clock, self.scenario.skews[robot]),
             fresh=fresh,
+            state=self._council(),
+            name=name(robot),
         )
         self._breakage.boot(ledger)
         account, who = self.account, ledger.name
@@ -249,6 +263,9 @@ class Run:
         ledger.on_solid(partial(self._became_solid, ledger))
         ledger.on_final(partial(self._became_final, robot))
         self._watch_slots(ledger)
+
+    def _council(self) -> Council | None:
+        return Council(self.fleet, self._changes) if self._changes else None
 
     def _crash(self, crash: Crash) -> None:
         if name(crash.robot) not in self.network.ledgers:
@@ -266,12 +283,14 @@ class Run:
             if robot in self.scenario.liars:
                 self.network.stop(name(robot))
             else:
+                for number in self._changes:  # a vote may have been lost in a crash
+                    self._submit(robot, vote(number))
                 self._submit(robot)
 
-    def _submit(self, robot: int) -> None:
+    def _submit(self, robot: int, call: bytes = b'') -> None:
         ledger = self.network.ledgers.get(name(robot))
         if ledger is not None:
-            ledger.submit(self._rng.randbytes(8))
+            ledger.submit(call or self._rng.randbytes(8))
 
     def _liar(self, robot: int, fault: Fault, hive: Hive) -> Station:
         scenario, seed = self.scenario, f'liar {self.scenario.seed} {robot}'
@@ -281,7 +300,17 @@ class Run:
 
         def start(transport: Transport, store: MemoryStore) -> Ledger:
             key, clock = self._keys[robot], self.network.clock
-            return Ledger(self.fleet, key, store, clock, transport, self._config, fresh=True)
+            return Ledger(
+                self.fleet,
+                key,
+                store,
+                clock,
+                transport,
+                self._config,
+                fresh=True,
+                state=self._council(),
+                name=who,
+            )
 
         if fault is Fault.TWO_FACED:
             part_at = self._rng.choice((0.0, self._rng.uniform(0.0, scenario.quiet_at)))
@@ -326,7 +355,7 @@ class Run:
     def _watch_slots(self, ledger: Ledger) -> None:
         """Follow the decisions on leader slots; a ledger that takes a snapshot begins anew."""
         ledger.finality.on_decided = partial(
-            invariants.slots_are_decided_once, self.account, ledger.name
+            invariants.slots_are_decided_once, self.account, ledger.name, ledger.fleet.epoch
         )
         self._watched[ledger.name] = ledger.finality
 

@@ -62,15 +62,32 @@ class Crash:
 
 
 @dataclass(frozen=True)
+class Change:
+    """
+    The honest robots vote for another roster.
+
+    :param at: s, when they do.
+    :param joins: the last robot joins; it is not in the fleet file.
+    :param leaves: roster index of a robot that leaves, or is put out; None if nobody does.
+    """
+
+    at: float
+    joins: bool
+    leaves: int | None
+
+
+@dataclass(frozen=True)
 class Scenario:
     """
     A run's script; robots by roster index, times in s from the start.
 
+    :param robots: how many there are, with one that joins.
     :param faults: at most f robots, so that less than a third is faulty.
     :param conspiracy: the liars hear and reach everybody, whatever cuts the others.
     :param phases: by start; the first starts at 0, in the last all hear all.
     :param skews: s that each robot's clock is ahead.
     :param calls: when who submits a call.
+    :param changes: of the roster.
     :param quiet_at: when the liars fall silent, and each honest robot submits its last call.
     :param snapshot_interval: final records between two snapshots.
     :param root_window: final records that a snapshot keeps beyond what robots that are away need;
@@ -86,6 +103,7 @@ class Scenario:
     crashes: tuple[Crash, ...]
     skews: tuple[float, ...]
     calls: tuple[tuple[float, int], ...]
+    changes: tuple[Change, ...]
     quiet_at: float
     snapshot_interval: int
     root_window: int
@@ -94,6 +112,16 @@ class Scenario:
     def healed_at(self) -> float:
         """When the last cut ends, s."""
         return self.phases[-1].start
+
+    @property
+    def founders(self) -> int:
+        """How many robots are in the fleet file: those with the lowest indexes."""
+        return self.robots - any(change.joins for change in self.changes)
+
+    @property
+    def leavers(self) -> frozenset[int]:
+        """Those that leave."""
+        return frozenset(change.leaves for change in self.changes if change.leaves is not None)
 
     @property
     def liars(self) -> frozenset[int]:
@@ -120,6 +148,10 @@ class Scenario:
             yield f'clocks: {told}'
         for phase in self.phases:
             yield f'{phase.start:6.2f} s: {phase.words}'
+        for change in self.changes:
+            words = [f'{name(self.robots - 1)} joins'] if change.joins else []
+            words += [f'{name(change.leaves)} leaves'] if change.leaves is not None else []
+            yield f'{change.at:6.2f} s: the honest robots vote: {", ".join(words)}'
         for crash in self.crashes:
             kept = 'disk kept' if crash.disk else 'disk lost'
             yield (
@@ -147,12 +179,19 @@ def draw(seed: int, robots: int | None = None) -> Scenario:
     robots = robots or drawn
     faulty = rng.sample(range(robots), (robots - 1) // 3)
     ambush = rng.random() < 0.2
+    roster = random.Random(f'roster {seed}')
+    kind = roster.choice(('', '', '', 'join', 'leave', 'swap'))
+    robots += kind in ('join', 'swap')
     plot = Fault.TWO_FACED if ambush else rng.choice((None, None, None, Fault.EQUIVOCATE))
     faults = {robot: plot or rng.choice(list(Fault)) for robot in faulty}
     phases = tuple(_phases(rng, robots))
     if ambush and rng.random() < 0.7:
         phases = phases[:1]
     span = max(phases[-1].start, 4.0)
+    changes = []
+    if kind:
+        leaves = roster.randrange(robots - (kind == 'swap')) if kind != 'join' else None
+        changes.append(Change(roster.uniform(0.5, span), kind != 'leave', leaves))
     return Scenario(
         seed=seed,
         robots=robots,
@@ -163,6 +202,7 @@ def draw(seed: int, robots: int | None = None) -> Scenario:
         crashes=tuple(_crashes(rng, robots, faults, span)),
         skews=tuple(_skew(rng) for _ in range(robots)),
         calls=tuple(_calls(rng, robots, span + 1.0)),
+        changes=tuple(changes),
         quiet_at=span + rng.uniform(2.5, 4.0),
         snapshot_interval=robots * rng.choice((15, 40, 10_000)),
         root_window=rng.choice((20, 500)),

@@ -1,0 +1,84 @@
+"""The smallest contract that changes a roster: what 2/3 of the weight voted for is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cbor2
+
+from collab_robots.core.fleet import Fleet
+from collab_robots.sim.protocol.scenario import Change
+from collab_robots.tangle.dag import FOREIGN
+from collab_robots.tangle.handover import Roster, roster_of
+from collab_robots.tangle.order import Order
+
+VOTE = b'vote'
+
+
+def vote(change: int) -> bytes:
+    """Return the call that votes for a change of the scenario."""
+    return VOTE + bytes([change])
+
+
+class Council:
+    """
+    The state of one robot.
+
+    :param changes: that may be voted for, each with the robot that joins, if one does.
+    """
+
+    def __init__(self, fleet: Fleet, changes: Mapping[int, tuple[Change, str, bytes]]) -> None:
+        self._fleet = fleet
+        self._changes = changes
+        self._calls = {vote(number) for number in changes}
+        self._order: Order
+        self._start = 0  # position of the first record that is not counted in ``_votes``
+        self._votes: dict[int, int] = {}  # by change: bit mask of robots
+
+    def follow(self, order: Order) -> None:
+        """Count the votes in this order."""
+        self._order = order
+
+    def next_roster(self, position: int) -> Roster | None:
+        """Return the roster that the votes up to there lead to, if it is another one."""
+        roster = list(roster_of(self._fleet))
+        for number in self._decided(self._count(position)):
+            change, name, key = self._changes[number]
+            if change.joins and key not in self._fleet.index_by_key:
+                roster.append((name, key, 1))
+            if change.leaves is not None:
+                roster[change.leaves] = (*roster[change.leaves][:2], 0)
+        return roster if roster != roster_of(self._fleet) else None
+
+    def state_at(self, position: int) -> bytes:
+        """Return the votes up to there, without those that led to a change."""
+        votes = self._count(position)
+        for number in self._decided(votes):
+            del votes[number]
+        return cbor2.dumps(votes, canonical=True)
+
+    def restore(self, position: int, state: bytes, fleet: Fleet) -> None:
+        """Go on from such votes."""
+        self._start, self._fleet = position, fleet
+        self._votes = cbor2.loads(state)
+
+    def _count(self, position: int) -> dict[int, int]:
+        votes, base = self._votes.copy(), self._order.base
+        for entry in self._order.entries[max(self._start - base, 0) : position - base]:
+            for call in entry.record.calls if entry.issuer != FOREIGN else ():
+                if (
+                    call.startswith(VOTE)
+                    and len(call) == len(VOTE) + 1
+                    and call[-1] in self._changes
+                ):
+                    votes[call[-1]] = votes.get(call[-1], 0) | 1 << entry.issuer
+        return votes
+
+    def _decided(self, votes: Mapping[int, int]) -> list[int]:
+        robots = self._fleet.robots
+        return [
+            number
+            for number, mask in sorted(votes.items())
+            if 3 * sum(robot.weight for index, robot in enumerate(robots) if mask >> index & 1)
+            >= 2 * self._fleet.total_weight
+        ]

@@ -1,0 +1,321 @@
+"""Robots join and leave: the roster changes at one final position, and nothing is lost."""
+
+from dataclasses import dataclass, field, replace
+import random
+
+import cbor2
+import pytest
+
+from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.core.identity import PrivateKey
+from collab_robots.tangle.handover import roster_of
+from collab_robots.tangle.issuer import matters
+from collab_robots.tangle.memory import make_team, MemoryNetwork
+from collab_robots.tangle.memory_store import MemoryStore
+from collab_robots.tangle.replay import Replay
+from collab_robots.tangle.settings import LedgerConfig
+from collab_robots.tangle.snapshot import Attested
+from collab_robots.tangle.tangle import Tangle
+
+FLEET, KEYS = make_team(4)
+NAMES = [robot.name for robot in FLEET.robots]
+NEW = PrivateKey(b'n' * 32)
+CONFIG = LedgerConfig(snapshot_interval=100_000)
+JOIN = b'join'
+LEAVE = b'leave'
+
+
+class Council:
+    """
+    The smallest contract that changes a roster: what robots of 2/3 of the weight said, is done.
+
+    ``join`` lets robot5 in; ``leave`` and an index takes the weight of that robot.
+    """
+
+    def __init__(self, fleet):
+        self.fleet = fleet
+        self.order = None
+        self.restored = 0
+        self.said = {}
+
+    def follow(self, order):
+        self.order = order
+
+    def _votes(self, position):
+        votes = {what: set(who) for what, who in self.said.items()}
+        for entry in self.order.entries[: position - self.order.base]:
+            if entry.position >= self.restored and entry.issuer >= 0:
+                for call in entry.record.calls:
+                    votes.setdefault(call, set()).add(entry.issuer)
+        return votes
+
+    def _decided(self, votes):
+        robots = self.fleet.robots
+        weight = {
+            what: sum(robots[robot].weight for robot in who)
+            for what, who in votes.items()
+            if what.startswith((JOIN, LEAVE))
+        }
+        return [what for what in sorted(weight) if 3 * weight[what] >= 2 * self.fleet.total_weight]
+
+    def next_roster(self, position):
+        roster = list(roster_of(self.fleet))
+        for what in self._decided(self._votes(position)):
+            if what == JOIN:
+                roster.append(('robot5', NEW.public, 1))
+            else:
+                name, key, _ = roster[what[-1]]
+                roster[what[-1]] = (name, key, 0)
+        return roster if roster != roster_of(self.fleet) else None
+
+    def state_at(self, position):
+        votes = self._votes(position)
+        for what in self._decided(votes):
+            del votes[what]
+        return cbor2.dumps(sorted((what, sorted(who)) for what, who in votes.items()))
+
+    def restore(self, position, state, fleet):
+        self.said = {what: set(who) for what, who in cbor2.loads(state)}
+        self.restored, self.fleet = position, fleet
+
+
+@dataclass
+class Team:
+    seed: int = 1
+    archive: bool = False
+    stores: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.network = MemoryNetwork(FLEET, self.seed)
+        self.random = random.Random(self.seed)
+        self.said = set()
+        for name, key in zip(NAMES, KEYS, strict=True):
+            self.start(name, key)
+        self.network.run(1)
+
+    @property
+    def ledgers(self):
+        return self.network.ledgers
+
+    def start(self, name, key, **options):
+        store = self.stores.setdefault(name, MemoryStore())
+        config = replace(CONFIG, archive=self.archive)
+        return self.network.start(key, store, config, state=Council(FLEET), name=name, **options)
+
+    def talk(self, seconds, *names):
+        for _ in range(seconds):
+            for name in names or list(self.ledgers):
+                call = b'said by %s: %d' % (name.encode(), self.random.randrange(1 << 40))
+                self.ledgers[name].submit(call)
+                self.said.add(call)
+            self.network.run(1)
+
+    def vote(self, what, *names):
+        for name in names:
+            self.ledgers[name].submit(what)
+
+    def settle(self, seconds=30):
+        self.network.run(seconds, self.is_settled)
+        assert self.is_settled()
+
+    def is_settled(self):
+        seen = {
+            (ledger.fleet.epoch, ledger.order.final, ledger.order.final_digest, ledger.dag.digest)
+            for ledger in self.ledgers.values()
+        }
+        return len(seen) == 1 and not any(
+            matters(entry) for ledger in self.ledgers.values() for entry in ledger.order.tentative
+        )
+
+    def epochs(self):
+        return {name: ledger.fleet.epoch for name, ledger in self.ledgers.items()}
+
+
+def watch(team):
+    """Note what becomes final on each robot, in order; how far they agree is asserted."""
+    final = {}
+
+    def note(name):
+        return lambda entry: final.setdefault(name, []).append(entry)
+
+    for name, ledger in team.ledgers.items():
+        ledger.on_final(note(name))
+    return final
+
+
+def check_prefixes(final):
+    longest = max(final.values(), key=len)
+    for entries in final.values():
+        assert [entry.id for entry in entries] == [entry.id for entry in longest[: len(entries)]]
+
+
+def test_a_robot_joins_and_its_weight_counts():
+    team = Team()
+    final = watch(team)
+    newcomer = team.start('robot5', NEW)
+    team.talk(5, *NAMES)
+    assert newcomer.index == -1
+    team.vote(JOIN, *NAMES[:2])
+    team.talk(5, *NAMES)
+    assert set(team.epochs().values()) == {0}  # half of the weight decides nothing
+    team.vote(JOIN, NAMES[2])
+    team.talk(10, *NAMES)
+    assert set(team.epochs().values()) == {1}
+    assert newcomer.index == 4 and newcomer.dag.members == 5
+    team.talk(10)
+    team.settle()
+    check_prefixes(final)
+    own = [entry for entry in newcomer.dag.chains[4] if entry.record.calls]
+    assert own and all(entry.position >= 0 for entry in own)
+
+    # Four of five are a quorum, three of five are none any more.
+    team.network.stop(NAMES[0])
+    before = newcomer.order.final
+    team.talk(10)
+    assert newcomer.order.final > before + 20
+    team.network.stop(NAMES[1])
+    team.network.run(3)
+    before = newcomer.order.final
+    team.talk(10)
+    assert newcomer.order.final == before
+
+
+def test_a_robot_leaves_and_the_rest_go_on_with_fewer():
+    team = Team()
+    final = watch(team)
+    team.talk(5)
+    team.vote(LEAVE + b'\3', *NAMES[:3])
+    team.talk(10)
+    assert set(team.epochs().values()) == {1}
+    gone = team.ledgers[NAMES[3]]
+    team.network.run(10)
+    length = len(gone.dag.chains[3])
+    gone.submit(b'still here')
+    team.network.run(10)
+    assert len(gone.dag.chains[3]) == length  # it knows that it left
+    team.network.stop(NAMES[3])
+    team.network.stop(NAMES[2])
+    ledger = team.ledgers[NAMES[0]]
+    team.network.run(5)
+    before = ledger.order.final
+    team.talk(5)
+    assert ledger.order.final > before  # two of three
+    check_prefixes(final)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_nothing_is_lost_where_a_split_meets_a_handover(seed):
+    team = Team(seed)
+    final = watch(team)
+    team.start('robot5', NEW)
+    team.talk(3, *NAMES)
+    team.network.split([*NAMES[:3], 'robot5'], NAMES[3:])
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(12)
+    assert team.epochs() == dict.fromkeys(NAMES[:3], 1) | {NAMES[3]: 0, 'robot5': 1}
+    team.network.heal()
+    team.talk(3)
+    team.settle()
+    assert set(team.epochs().values()) == {1}
+    decided = {call for entry in final[NAMES[0]] for call in entry.record.calls}
+    assert team.said <= decided
+    check_prefixes({name: ids for name, ids in final.items() if name != NAMES[3]})
+    assert not any(ledger.proofs for ledger in team.ledgers.values())
+
+
+def test_a_robot_that_slept_through_epochs_follows_the_handovers():
+    team = Team()
+    team.talk(3)
+    team.network.stop(NAMES[3])
+    team.start('robot5', NEW)
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(10)
+    team.vote(LEAVE + b'\0', *NAMES[:3], 'robot5')
+    team.talk(10)
+    assert team.ledgers['robot5'].fleet.epoch == 2
+    team.network.stop(NAMES[0])
+    late = team.start(NAMES[3], KEYS[3])
+    team.network.run(15)
+    assert late.fleet.epoch == 2 and late.fleet.left == {0}
+    team.talk(5)
+    team.settle()
+
+
+def test_a_crash_between_the_end_of_an_epoch_and_the_next_is_survived():
+    team = Team(3)
+    team.start('robot5', NEW)
+    team.talk(3, *NAMES)
+    team.vote(JOIN, *NAMES[:3])
+    network = team.network
+    network.run(20, lambda: any(ledger.tangle.is_over for ledger in team.ledgers.values()))
+    ended = next(name for name, ledger in team.ledgers.items() if ledger.tangle.is_over)
+    key = KEYS[NAMES.index(ended)]
+    network.stop(ended)
+    team.start(ended, key)
+    team.talk(10)
+    team.settle()
+    assert set(team.epochs().values()) == {1}
+
+
+def test_handovers_of_others_are_refused():
+    team = Team()
+    team.start('robot5', NEW)
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(10)
+    _, data = team.stores[NAMES[0]].snapshot()
+    attested, snapshot = Attested.decode(data, FLEET)
+    assert not attested.handovers and snapshot.fleet.epoch == 1
+    (handover,) = attested.chain(snapshot.fleet)
+    assert handover.follow(FLEET) == snapshot.fleet
+    assert handover.follow(snapshot.fleet) is snapshot.fleet
+    for bad in (
+        handover._replace(blocks=handover.blocks[:1]),
+        handover._replace(rest=bytes(32)),
+        handover._replace(head=handover.head[:-1]),
+    ):
+        with pytest.raises(RefusedError) as caught:
+            bad.follow(FLEET)
+        assert caught.value.reason is Refusal.SNAPSHOT
+    Tangle(FLEET).install(snapshot)
+
+
+@dataclass
+class File:
+    """What a store holds, with some of its blocks left out."""
+
+    store: MemoryStore
+    without: set = field(default_factory=set)
+
+    @property
+    def rows(self):
+        return [row for row in self.store.load() if (row.issuer, row.seq) not in self.without]
+
+    def snapshot(self):
+        return self.store.snapshot()
+
+    def proofs(self):
+        return self.store.proofs()
+
+
+def test_the_whole_order_is_found_again_in_an_archive():
+    team = Team(archive=True)
+    final = watch(team)
+    team.start('robot5', NEW)
+    team.talk(3, *NAMES)
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(8)
+    team.vote(LEAVE + b'\0', *NAMES[1:], 'robot5')
+    team.talk(8)
+    team.settle()
+    ledger, store = team.ledgers[NAMES[1]], team.stores[NAMES[1]]
+    assert ledger.order.base > 0 and ledger.fleet.epoch == 2
+    ends = []
+    replay = Replay(FLEET, File(store), Council(FLEET), lambda: ends.append(1))
+    assert (replay.base, replay.final, len(ends)) == (0, ledger.order.final, 2)
+    assert [entry.id for entry in replay.entries[: replay.final]] == [
+        entry.id for entry in final[NAMES[1]]
+    ]
+    assert replay.tangle.order.final_digest == ledger.order.final_digest
+    later = Replay(FLEET, File(store, {(2, 0)}), Council(FLEET))
+    assert (later.base, later.final) == (ledger.order.base, ledger.order.final)
+    assert later.tangle.order.final_digest == ledger.order.final_digest
