@@ -304,12 +304,11 @@ class Agent:
         wanted = {task.key: price for task, price in offers}
         if job is None or self._ending(now_ns, job):
             intents += self._bidder.withdraw(now_ns, tasks, wanted)
-        given = self._bidder.choose(now_ns, tasks)
-        for task in given:
-            if self._bidder.claimable(task) and task.key not in self._claims:
+        for task in self._bidder.claims(now_ns, tasks):
+            if task.key not in self._claims:
                 self._claims[task.key] = now_ns
                 intents.append(Award(task.key, task.proposed_at_ns))
-        following = next((task for task in given if task.key in wanted), None)
+        following = self._bidder.choose(now_ns, tasks, wanted)
         if job is not None and not job.over(now_ns):
             self._free_since = now_ns
         if following is not None and now_ns - self._free_since < WAIT_FOR_BETTER:

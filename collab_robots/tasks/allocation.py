@@ -60,9 +60,10 @@ def is_seen(cost_m: float) -> bool:
 
 
 def may_award(task: TaskView, me: str, now_ns: int, bid_at_ns: int | None) -> bool:
-    """Tell whether I should have the task, and others' bids had time to arrive."""
+    """Tell whether the contract would record my award now, and others' bids had time to arrive."""
     return (
-        task.assigned == me
+        task.state == TaskState.OPEN
+        and me in task.bids
         and now_ns >= task.award_from_ns
         and (bid_at_ns is None or now_ns >= bid_at_ns + SETTLE)
     )

@@ -132,33 +132,57 @@ class Bidder:
         self, now_ns: int, tasks: Sequence[TaskView], wanted: Collection[bytes]
     ) -> list[Release]:
         """
-        Take back the bids that no longer hold, so that nobody waits for me to do those tasks.
+        Take back my bids on tasks that I should do but do not want: their places are gone.
 
         :param wanted: keys of the tasks that I would do now.
         """
         result = []
-        for task in tasks:
-            mine = task.state == TaskState.OPEN and self.name in task.bids
-            if not mine or task.key in wanted or self.claimable(task):
-                continue
+        for task in self._unwanted(tasks, wanted):
             if now_ns >= self._bid_at.get(task.key, -BID_EVERY) + BID_EVERY:
                 self._bid_at[task.key] = now_ns
                 result.append(Release(task.key))
         return result
 
-    def choose(self, now_ns: int, tasks: Sequence[TaskView]) -> list[TaskView]:
-        """
-        Return the tasks that the auction gives me and that I may award myself now.
-
-        At most one of them has to be driven to; the others I have seen already.
-        """
+    def claims(self, now_ns: int, tasks: Sequence[TaskView]) -> list[TaskView]:
+        """Return the tasks that I may award myself now and need not drive for."""
         return [
             task
             for task in tasks
-            if may_award(task, self.name, now_ns, self._bid_at.get(task.key))
-            and not self.shuns(now_ns, task.kind, task.cell)
+            if task.assigned == self.name and self.claimable(task) and self._may(now_ns, task)
         ]
+
+    def choose(
+        self, now_ns: int, tasks: Sequence[TaskView], wanted: Collection[bytes]
+    ) -> TaskView | None:
+        """
+        Return the task that I may award myself now and should drive to.
+
+        It is the one that the auction gives me. If I do not want that any more, it is the
+        cheapest that is given to nobody, as long as the others do not know.
+
+        :param wanted: keys of the tasks that I would do now.
+        """
+        gone = bool(self._unwanted(tasks, wanted))
+        mine = [
+            task
+            for task in tasks
+            if task.key in wanted
+            and (task.assigned == self.name or (gone and task.assigned is None))
+            and self._may(now_ns, task)
+        ]
+        return min(mine, key=lambda task: (task.bids[self.name], task.key), default=None)
 
     def claimable(self, task: TaskView) -> bool:
         """Tell whether my bid on a task says that I need not drive for it."""
         return self.name in task.bids and is_seen(task.bids[self.name])
+
+    def _may(self, now_ns: int, task: TaskView) -> bool:
+        ready = may_award(task, self.name, now_ns, self._bid_at.get(task.key))
+        return ready and not self.shuns(now_ns, task.kind, task.cell)
+
+    def _unwanted(self, tasks: Sequence[TaskView], wanted: Collection[bytes]) -> list[TaskView]:
+        return [
+            task
+            for task in tasks
+            if task.assigned == self.name and task.key not in wanted and not self.claimable(task)
+        ]

@@ -12,7 +12,6 @@ from collab_robots.contract.views.tasks import TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.tasks.allocation import (
     bid_changed,
-    is_seen,
     may_award,
     rounds,
     SEEN,
@@ -35,12 +34,12 @@ def place(*cells: Cell, points: int = 5) -> Place:
 
 
 def test_an_award_waits_for_the_contract_and_for_others_bids() -> None:
-    view = task(1, bids={'a': 1.0}, assigned='a', award_from_ns=5 * SECOND)
+    view = task(1, bids={'a': 1.0}, award_from_ns=5 * SECOND)
     assert not may_award(view, 'a', 5 * SECOND - 1, None)
     assert may_award(view, 'a', 5 * SECOND, None)
     assert not may_award(view, 'a', 5 * SECOND, 5 * SECOND - SECOND // 4)
     assert not may_award(view, 'b', 6 * SECOND, None)
-    assert not may_award(replace(view, assigned=None), 'a', 6 * SECOND, None)
+    assert not may_award(replace(view, state=TaskState.HELD), 'a', 6 * SECOND, None)
 
 
 @pytest.mark.parametrize(
@@ -107,25 +106,33 @@ def test_what_it_failed_at_is_left_to_others_for_a_while() -> None:
     bidder = Bidder('a')
     view = task(1, bids={'a': 5.0}, assigned='a')
     bidder.shun(0, view.kind, view.cell)
-    assert bidder.choose(SECOND, [view]) == []
-    assert bidder.choose(SHUN_FOR + SECOND, [view, task(2, assigned='b')]) == [view]
+    assert bidder.choose(SECOND, [view], {view.key}) is None
+    assert bidder.choose(SHUN_FOR + SECOND, [view], {view.key}) == view
 
 
-def test_bids_that_no_longer_hold_are_taken_back_once_in_a_while() -> None:
+def test_it_takes_what_it_is_given() -> None:
     bidder = Bidder('a')
-    seen = float(np.float32(SEEN))  # as a message carries it
-    assert is_seen(seen)
-    stale, wanted = task(1, bids={'a': 5.0}), task(2, bids={'a': 5.0})
-    others = [
-        task(3, bids={'b': 1.0}),
-        task(4, bids={'a': seen}),
-        task(5, TaskState.HELD, holder='b', bids={'a': 5.0}),
-    ]
-    tasks = [stale, wanted, *others]
-    assert bidder.withdraw(0, tasks, {wanted.key}) == [Release(stale.key)]
-    assert bidder.withdraw(SECOND, tasks, {wanted.key}) == []
+    mine = task(1, bids={'a': 5.0}, assigned='a')
+    tasks = [mine, task(2, bids={'a': 1.0}), task(3, bids={'a': 1.0}, assigned='b')]
+    assert bidder.choose(0, tasks, {view.key for view in tasks}) == mine
+    assert bidder.claims(0, tasks) == []
+    seen = task(4, bids={'a': float(np.float32(SEEN))}, assigned='a')
+    assert bidder.claims(0, [*tasks, seen]) == [seen]
+    assert bidder.choose(0, [seen, tasks[1]], {tasks[1].key}) is None
+
+
+def test_what_is_gone_is_given_back_and_what_nobody_has_is_taken() -> None:
+    bidder = Bidder('a')
+    gone = task(1, bids={'a': 1.0}, assigned='a')
+    free, dear = task(2, bids={'a': 5.0}), task(3, bids={'a': 7.0})
+    tasks = [gone, dear, free, task(4, bids={'a': 2.0, 'b': 1.0}, assigned='b')]
+    wanted = {view.key for view in tasks[1:]}
+    assert bidder.choose(0, tasks, wanted) == free
+    assert bidder.choose(0, tasks[1:], wanted) is None, 'nothing is gone'
+    assert bidder.withdraw(0, tasks, wanted) == [Release(gone.key)]
+    assert bidder.withdraw(SECOND, tasks, wanted) == []
     assert bidder.bid(SECOND, [(task(1), 5.0)]) == [], 'nor made again at once'
-    assert bidder.withdraw(2 * SECOND, tasks, {wanted.key}) == [Release(stale.key)]
+    assert bidder.withdraw(2 * SECOND, tasks, wanted) == [Release(gone.key)]
 
 
 def test_a_missed_task_has_another_round_and_is_not_inspected() -> None:
