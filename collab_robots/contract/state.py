@@ -83,7 +83,7 @@ def decode_state(data: bytes, fleet: Fleet) -> State:
         raise _refused(f'of another version, fleet or contracts than ours, {fleet.fleet!r}')
     if any(type(field) is not list for field in (storages, ids, heads, leases)):
         raise _refused('storage, ids, heads or leases are missing')
-    if len(heads) > len(fleet.robots):
+    if not len(fleet.founders) <= len(heads) <= len(fleet.robots):  # who joins has none yet
         raise _refused(f'{len(heads)} chains of {len(fleet.robots)} robots')
     for storage in _packed('storage', storages, ROW_BYTES):
         _check_storage(storage)

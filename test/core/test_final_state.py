@@ -81,7 +81,7 @@ class Robot:
         """Return a robot that joins late, with this one's state instead of the records."""
         state = self.runner.state_at(self.order.final)
         other = Robot(self.order.final, self.order.final_digest, self.finals)
-        other.runner.restore(self.order.final, state)
+        other.runner.restore(self.order.final, state, FLEET)
         for entry in self.order.tentative:
             other.order.insert(entry)
         return other
@@ -239,7 +239,7 @@ def test_a_snapshot_says_who_is_void():
     order.finalise(history.entries[:3])
     runner, late = Runner(FLEET), Runner(FLEET)
     runner.update(order)
-    late.restore(3, runner.state_at(3))
+    late.restore(3, runner.state_at(3), FLEET)
     order.prune(3)
     again = Order(3, order.final_digest)
     again.insert(history.entries[3])
@@ -373,7 +373,7 @@ def test_an_award_is_remembered_across_a_snapshot():
     runner, late = Runner(FLEET), Runner(FLEET)
     runner.update(order)
     state = runner.state_at(4)
-    late.restore(4, state)
+    late.restore(4, state, FLEET)
     order.prune(4)
     runner.update(order)
     for one in (runner, late):

@@ -26,6 +26,7 @@ from collab_robots.contract.calls.common import encode
 from collab_robots.contract.pyevm import PyEvm
 from collab_robots.contract.runner import Runner
 from collab_robots.core.errors import ConfigError
+from collab_robots.tangle.handover import roster_of
 from collab_robots.tangle.memory import MemoryNetwork
 from collab_robots.tangle.order import Order
 
@@ -191,12 +192,21 @@ def test_a_team_of_ledgers_agrees_on_the_state_after_a_split():
     assert len({runner.state_root() for runner in runners}) == 1
 
 
-def closing(history, *positions):
-    """Return a runner that executed all of a history as final, with epochs that close."""
-    runner, listed = Runner(FLEET), Listed(history.entries)
-    listed.final = len(listed.entries)
-    runner.update(listed, positions)
-    return runner
+def decided(history, *batches):
+    """
+    Return a runner that executed a history, and what it said after each batch became final.
+
+    :param batches: positions where they end.
+    """
+    runner, order = Runner(FLEET), history.order()
+    runner.follow(order)
+    said, begin = [], 0
+    for end in batches:
+        order.finalise(history.entries[begin:end])
+        said.append(runner.next_roster(end))
+        begin = end
+    runner.update(order)
+    return runner, said
 
 
 def joining():
@@ -210,60 +220,68 @@ def joining():
     return history
 
 
+GROWN = [*roster_of(FLEET), ('robot_new', b'k' * 32, 3)]
+
+
 def members(deployment):
     return deployment.ask('Fleet', 'size')[0], deployment.ask('Fleet', 'epoch')[0]
 
 
-def test_votes_take_effect_where_an_epoch_closes():
+def test_a_roster_changes_at_the_end_of_the_batch_with_the_last_vote():
     history = joining()
-    assert members(closing(history).tentative()) == (4, 0)
-    assert members(closing(history, 2).tentative()) == (4, 1)  # two of four votes
-    assert members(closing(history, 3).tentative()) == (5, 1)
-    assert members(closing(history, 2, 5).tentative()) == (5, 2)
-    roots = {closing(history, *at).state_root() for at in [(), (3,), (4,), (3, 5)]}
-    assert len(roots) == 3  # nothing happened between 3 and 4 that an epoch changes
+    for batches, said in [
+        ((2, 3, 5), [None, GROWN, None]),
+        ((2, 4), [None, GROWN]),
+        ((5,), [GROWN]),
+        ((1, 2), [None, None]),
+    ]:
+        runner, found = decided(history, *batches)
+        assert found == said
+        assert members(runner.tentative()) == (4, 0)  # until the ledger begins anew
 
 
-def test_an_epoch_may_become_known_after_its_records_were_executed():
+def test_the_state_that_ends_an_epoch_has_it_closed():
     history = joining()
-    order, runner = Order(), Runner(FLEET)
-    epochs = []
-    for entry in history.entries:
-        order.insert(entry)
-        runner.update(order, epochs)
-    order.finalise(history.entries[:4])
-    assert members(runner.tentative()) == (4, 0)
-    epochs.append(3)
-    assert runner.update(order, epochs)
-    assert members(runner.tentative()) == (5, 1)
-    with runner.final() as deployment:
-        assert members(deployment) == (5, 1)
-    expected = closing(history, 3)
-    assert runner.state_root() == expected.state_root()
-    assert runner.receipts == expected.receipts
-    order.finalise(history.entries[4:])
-    assert not runner.update(order, epochs)
-    assert runner.final_root() == expected.final_root()
-    epochs.append(5)  # later than its record was final
-    assert runner.update(order)  # the list is the same
-    expected = closing(history, 3, 5)
-    assert runner.final_root() == runner.state_root() == expected.final_root()
-    assert runner.final_facts().known == expected.facts().known
-
-
-def test_an_epoch_is_part_of_the_state_after_its_record():
-    history = joining()
-    runner, late = closing(history, 3, 4), Runner(FLEET)
-    expected = runner.state_root()
-    late.restore(3, runner.state_at(3))
+    runner, _ = decided(history, 3)
+    before = runner.state_root()
+    ended = runner.state_at(3)
+    assert runner.state_root() == before
+    late, order = Runner(FLEET), Order(3)
+    late.restore(3, ended, FLEET.later(1, GROWN))
+    late.follow(order)
     assert members(late.tentative()) == (5, 1)
-    order = Order(3)
+    assert late.state_at(3) == ended
     for entry in history.entries[3:]:
         order.insert(entry)
     order.finalise(history.entries[3:])
-    late.update(order, [3, 4])
-    assert late.state_root() == late.final_root() == expected == runner.final_root()
-    assert not late.update(order, [3, 4])
+    assert late.next_roster(5) is None
+    late.update(order)
+    assert late.tentative().ask('Fleet', 'capabilities', 0) == (8,)
+    new = late.fleet.robots[4]
+    assert (new.name, new.address) == (
+        'robot_new',
+        late.tentative().ask('Fleet', 'addressOf', 4)[0],
+    )
+
+
+def test_an_epoch_ends_in_the_same_state_whenever_its_records_became_final():
+    history = joining()
+    states = set()
+    for batches in [(3,), (1, 3), (2, 3)]:
+        runner, _ = decided(history, *batches)
+        states.add(runner.state_at(3))
+    assert len(states) == 1
+
+
+def test_a_robot_with_a_new_key_has_a_new_place_in_the_ledger():
+    history = History()
+    rekey = (3, 3, 0, 0, b'k' * 32, bytes(32))
+    for robot in range(3):
+        history.say(robot, 100 + robot, encode('vote', rekey))
+    _, (roster,) = decided(history, 3)
+    gone, new = roster[3], roster[4]
+    assert gone == (NAMES[3], KEYS[3].public, 0)
+    assert new == (NAMES[3], b'k' * 32, 1)
 
 
 def test_the_final_state_is_asked_in_one_go(monkeypatch):
@@ -301,17 +319,17 @@ def test_both_machines_have_the_same_state(history):
     for one in (runner, slow):
         listed = Listed(history.entries)
         listed.final = len(listed.entries)
-        one.update(listed, [len(listed.entries) // 2])
+        one.update(listed)
     assert outcome(runner) == outcome(slow)
     position = len(history.entries)
     state = runner.state_at(position)
     assert state == slow.state_at(position)
-    slow.restore(position, state)
+    slow.restore(position, state, FLEET)
     assert slow.final_root() == runner.final_root()
 
 
 def test_without_pyrevm_it_runs(monkeypatch):
     history = joining()
-    expected = closing(history, 3).state_root()
+    expected = decided(history, 3)[0].state_at(3)
     monkeypatch.setattr(evm, 'pyrevm', None)
-    assert closing(history, 3).state_root() == expected
+    assert decided(history, 3)[0].state_at(3) == expected

@@ -106,7 +106,7 @@ def test_malformed_states_are_refused_and_nothing_changes(data):
     runner = executed()
     before = (runner.state_root(), runner.final_root(), runner.state_at(4), dict(runner.receipts))
     with pytest.raises(RefusedError) as caught:
-        runner.restore(4, data)
+        runner.restore(4, data, FLEET)
     assert caught.value.reason is Refusal.SNAPSHOT
     after = (runner.state_root(), runner.final_root(), runner.state_at(4), runner.receipts)
     assert after == before
@@ -115,7 +115,7 @@ def test_malformed_states_are_refused_and_nothing_changes(data):
 def test_too_large_is_refused_unread(monkeypatch):
     monkeypatch.setattr(state, 'MAX_STATE_BYTES', len(STATE) - 1)
     with pytest.raises(RefusedError, match='at most'):
-        Runner(FLEET).restore(4, STATE)
+        Runner(FLEET).restore(4, STATE, FLEET)
 
 
 def test_storage_that_no_calls_could_make_is_refused():
@@ -127,7 +127,7 @@ def test_storage_that_no_calls_could_make_is_refused():
             huge = b''.join([*rows[:index], row[:32] + b'\xff' * 32, *rows[index + 1 :]])
             storages = [*STORAGE[:number], huge, *STORAGE[number + 1 :]]
             try:
-                Runner(FLEET).restore(4, cbor2.dumps(swap(3, storages)))
+                Runner(FLEET).restore(4, cbor2.dumps(swap(3, storages)), FLEET)
             except RefusedError as error:
                 assert error.reason is Refusal.SNAPSHOT
                 refused += 1
@@ -148,7 +148,7 @@ def test_damaged_bytes_are_refused_or_a_state(at, junk):
 
 def test_a_restored_runner_knows_what_the_first_one_does():
     runner, late = executed(), Runner(FLEET)
-    late.restore(4, STATE)
+    late.restore(4, STATE, FLEET)
     assert late.state_root() == late.final_root() == runner.final_root()
     assert late.facts().known == late.final_facts().known == runner.final_facts().known
     assert late.award_record(KEY, NAMES[1]) == runner.award_record(KEY, NAMES[1])
