@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -22,9 +22,9 @@ from collab_robots.contract.calls.tasks import (
 )
 from collab_robots.contract.deployment import Deployment
 from collab_robots.contract.runner import Runner
+from collab_robots.contract.views.maps import FactKind
 from collab_robots.core.clock import SECOND
 
-_REGION = 3  # Maps.FactKind.Region
 _OPINION_WORDS = 5  # Tasks.Opinion
 
 
@@ -256,13 +256,8 @@ class TasksView:
             self._assigned = (asked, given)
         return self._assigned[1]
 
-    @contextmanager
-    def _contracts(self) -> Iterator[Deployment]:
-        if not self._final:
-            yield self._runner.tentative()
-            return
-        with self._runner.final() as deployment:
-            yield deployment
+    def _contracts(self) -> AbstractContextManager[Deployment]:
+        return self._runner.final() if self._final else nullcontext(self._runner.tentative())
 
     def _look(self) -> None:
         """Find all tasks, and what they depend on, if the state may have changed."""
@@ -274,8 +269,8 @@ class TasksView:
             roster = self._read_roster(deployment)
         facts = runner.final_facts() if self._final else runner.facts()
         tasks, maps = facts.of('Tasks'), facts.of('Maps')
-        regions = [fact for fact in maps.values() if int.from_bytes(fact[:WORD], 'big') == _REGION]
-        places = [_numbers(fact[2 * WORD : 4 * WORD]) for fact in regions]
+        regions = [raw for raw in maps.values() if raw[WORD - 1] == FactKind.REGION]
+        places = [_numbers(raw[2 * WORD : 4 * WORD]) for raw in regions]  # after kind and offset
         keys = {task_key(Kind.VERIFY, x, y, 0) for x, y in places}
         self._seen = {
             key: (tasks.get(key), roster.raw, *_others(key, tasks, maps))
