@@ -25,7 +25,7 @@ from collab_robots.tasks.drive import Driver, MAX_STUCK
 from collab_robots.tasks.frontier import frontiers
 from collab_robots.tasks.intents import Award, Complete, Intent, Release, Renew
 from collab_robots.tasks.job import Job
-from collab_robots.tasks.places import coarsen, Place
+from collab_robots.tasks.places import coarsen, Place, region
 from collab_robots.tasks.planner import Routes, Terrain
 from collab_robots.tasks.task_view import TaskView
 
@@ -135,7 +135,7 @@ class Agent:
         hits = np.empty((0, 2)) if points is None else points[np.isfinite(points).all(axis=1)]
         self._camera.look(pose, hits, self._turn_rate)
         self._bidder.learn(tasks, self._places)
-        terrain = self._read(grid)
+        terrain = self._read(grid, tasks)
         intents = self._follow_up(now_ns, pose, tasks)
         threats = terrain.unexpected(transform(pose, hits))
         threats = threats[np.hypot(*(threats - pose[:2]).T) < THREAT_RANGE]
@@ -149,14 +149,16 @@ class Agent:
         self._describe(now_ns)
         return intents
 
-    def _read(self, grid: Grid) -> Terrain:
+    def _read(self, grid: Grid, tasks: Sequence[TaskView]) -> Terrain:
         """Bring what follows from the map up to date."""
         if grid is not self._map or self._terrain is None:
             self._map = grid
             self._terrain = Terrain.of(coarsen(grid))
             self._frontiers = frontiers(self._terrain.grid)
         walls = self._camera.unseen(self._terrain.grid, self._bidder.inspected())
-        self._places = self._frontiers + walls
+        disputed = [task.cell for task in tasks if task.kind == Kind.VERIFY and task.live]
+        regions = [region(name, self._terrain.grid) for name in disputed]
+        self._places = self._frontiers + walls + [place for place in regions if place is not None]
         return self._terrain
 
     def _follow_up(self, now_ns: int, pose: Array, tasks: Sequence[TaskView]) -> list[Intent]:
@@ -243,13 +245,17 @@ class Agent:
         """Return the places I can go to; walls only when no frontier near is left for me."""
         result = []
         for place in self._places:
-            if place.kind != Kind.EXPLORE or self._bidder.shuns(now_ns, Kind.EXPLORE, place.cell):
+            if place.kind == Kind.INSPECT or self._bidder.shuns(now_ns, place.kind, place.cell):
                 continue
             found = routes.near(place.points, place.centre)
             if found is not None:
                 result.append(Option(place, found[1], found[0]))
         busy = self._job is not None and not self._ending(now_ns, self._job)
-        near = [option.place for option in result if option.cost_m < FAR]
+        near = [
+            option.place
+            for option in result
+            if option.place.kind == Kind.EXPLORE and option.cost_m < FAR
+        ]
         if busy or any(self._is_open(place, tasks) for place in near):
             return result
         here = routes.pose[:2]
@@ -329,6 +335,8 @@ class Agent:
         """Return the price of the best place that I cannot be awarded yet, but soon."""
         best = math.inf
         for option in options:
+            if option.place.kind == Kind.VERIFY:  # whether my bid will count I do not know
+                continue
             task = task_at(option.place, tasks)
             if task is None:
                 soon = self._bidder.is_worth_it(option.place)
@@ -368,7 +376,7 @@ class Agent:
             return []
         place = self._place_of(job)
         if place is not None and (job.goal is None or not self._still_good(job, place, routes)):
-            if job.task.kind == Kind.EXPLORE:
+            if job.task.kind != Kind.INSPECT:
                 found = routes.near(place.points, place.centre)
                 job.goal, job.face = (found[0], None) if found else (None, None)
             else:

@@ -118,12 +118,16 @@ class Bidder:
         """
         Bid on the cheapest tasks; again only if the cost changed, or the bid is lost or used up.
 
+        A bid on a region that I have mapped does not count, and I do not know: it is not repeated
+        soon.
+
         :param offers: open tasks that I could do, and my costs in m.
         """
         result = []
         for task, cost in sorted(offers, key=lambda offer: (offer[1], offer[0].key))[:MAX_BIDS]:
-            then = self._bid_at.get(task.key, -BID_EVERY)
-            if now_ns >= then + BID_EVERY and bid_changed(task.bids.get(self.name), cost):
+            every = SHUN_FOR if task.kind == Kind.VERIFY else BID_EVERY
+            then = self._bid_at.get(task.key, -every)
+            if now_ns >= then + every and bid_changed(task.bids.get(self.name), cost):
                 self._bid_at[task.key] = now_ns
                 result.append(Bid(task.key, cost))
         return result

@@ -395,6 +395,30 @@ def test_a_claim_that_nobody_accepts_is_given_back_before_its_lease_runs_out() -
     assert Release(b'w') in agent.decide(12 * SECOND, grid, pose(2, 2, 0), hits, [held])
 
 
+def test_it_goes_and_looks_at_a_disputed_region() -> None:
+    agent, grid = Agent('a', 0), open_floor()
+    view = TaskView(b'v', Kind.VERIFY, (0, 0), 0, TaskState.OPEN)
+    (bid,) = [
+        i for i in play(agent, grid, [view], SECOND, 2) if isinstance(i, Bid) and i.key == b'v'
+    ]
+    assert bid.cost_m < 3.0
+    assert not [i for i in play(agent, grid, [view], 5 * SECOND, 9) if isinstance(i, Bid)], (
+        'it has mapped the region: its bid does not count'
+    )
+    view = replace(view, bids={'a': bid.cost_m}, assigned='a')
+    assert Award(b'v', 0) in play(agent, grid, [view], 12 * SECOND, 1)
+    held = replace(view, state=TaskState.HELD, holder='a', assigned=None, accepted=True)
+    said, now, at = [], 13 * SECOND, pose(2, 2, 0)
+    while Complete(b'v') not in said and now < 60 * SECOND:
+        now += SECOND // 10
+        v, w = agent.steer(now, at, NO_HITS)
+        at = compose(at, pose(v / 10, 0.0, w / 10))
+        if now % (SECOND // 2) == 0:
+            said += agent.decide(now, grid, at, NO_HITS, [held])
+    assert Complete(b'v') in said
+    assert (at[:2] > 0).all() and (at[:2] < 3.2).all()
+
+
 @pytest.mark.parametrize('case', ['hold', 'no map', 'nan'])
 def test_without_leave_map_or_pose_it_stands_and_is_silent(case: str) -> None:
     agent = Agent('a', 0)
