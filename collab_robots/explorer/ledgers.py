@@ -57,6 +57,7 @@ class History:
     reverted: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, str] = field(default_factory=dict)  # id: name for people
     states: dict[str, int] = field(default_factory=dict)  # how many tasks in each state
+    convicted: frozenset[str] = frozenset()  # robots that lied, by the contract's verdict
 
 
 def _execute(found: LedgerFile, fleet: Fleet) -> tuple[Replay, Runner, Receipts]:
@@ -150,6 +151,7 @@ def read_history(
             dict(Counter(receipt.call for receipt in receipts if not receipt.ok)),
             {task.key.hex(): task.words for task in tasks},
             dict(Counter(task.state.name.lower() for task in tasks)),
+            MapsView(runner).convicted(),
         )
     return replace(known[identity], robot=robot, rows=rows)
 
@@ -186,4 +188,5 @@ def status(db: Path, fleet: Fleet) -> dict[str, Any]:
         'tasks': history.states,
         'calls': history.calls,
         'reverted': history.reverted,
+        'convicted': sorted(history.convicted),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 import sys
 import time
@@ -15,6 +16,7 @@ from collab_robots.explorer.fleets import make_fleet
 from collab_robots.explorer.measures import Camera
 from collab_robots.explorer.timeline import halves, Split, Timeline
 from collab_robots.explorer.verdict import Effort, Truth, Wall, WALL_MARGIN
+from collab_robots.sim.lies import find_false_wall, Line
 from collab_robots.sim.mjcf import CAMERA_FORWARD, HORIZONTAL_FOV
 from collab_robots.sim.truth import reachable, visible_walls
 from collab_robots.sim.world import load_world, ROBOT_RADIUS, World
@@ -43,6 +45,7 @@ class Options:
     out: Path | None = None
     domain: int | None = None
     kills: tuple[Kill, ...] = ()
+    liar: str | None = None
 
 
 @dataclass
@@ -65,6 +68,11 @@ class Run:
     code: int = 0
     effort: Effort | None = None
     began: float = field(default_factory=time.monotonic)
+
+    @cached_property
+    def false_wall(self) -> Line:
+        """The wall that a robot which lies adds to its map."""
+        return find_false_wall(self.world.truth, self.starts)
 
     @property
     def wall(self) -> Wall:
@@ -91,9 +99,11 @@ def prepare(options: Options) -> Run:
     world = load_world(options.world)
     starts = world.start_poses(options.robots)
     names = tuple(f'robot{index + 1}' for index in range(options.robots))
-    for kill in options.kills:
-        if kill.robot not in names:
-            raise ConfigError(f'--kill: no robot {kill.robot!r}; there are: {", ".join(names)}')
+    chosen = [('--kill', kill.robot) for kill in options.kills]
+    chosen += [('--liar', options.liar)] if options.liar is not None else []
+    for option, robot in chosen:
+        if robot not in names:
+            raise ConfigError(f'{option}: no robot {robot!r}; there are: {", ".join(names)}')
     directory = options.out or Path('runs') / datetime.now().strftime('%Y-%m-%d_%H-%M-%S')
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ConfigError(f'{directory}: exists and is not an empty folder; a run is never mixed')
@@ -144,7 +154,10 @@ def robot_command(run: Run, index: int) -> list[str]:
             'key': str(folder / 'key'),
             'store': str(folder / 'ledger.db'),
             'initial_pose': '[{:.4f}, {:.4f}, {:.6f}]'.format(*run.starts[index]),
-            'snapshot_interval': 1_000_000,  # the report reads the whole ledger
+            'archive': True,  # the report reads the whole ledger
+            'false_wall': '[{:.2f}, {:.2f}, {:.2f}, {:.2f}]'.format(
+                *(run.false_wall if robot == run.options.liar else (0.0, 0.0, 0.0, 0.0))
+            ),
             'pose_file': str(folder / 'pose.json'),
             'use_sim_time': True,
         },

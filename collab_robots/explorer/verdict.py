@@ -128,18 +128,34 @@ def judge(
     effort: Effort,
     wall: Wall,
     cameras: bool,
+    liar: str | None = None,
 ) -> list[Check]:
     """
     Return all checks of a run.
 
     :param histories: the ledger of each robot that lived at the end.
+    :param liar: a robot that was made to lie about its map.
     """
     return [
-        *_map_checks(timeline, truth, tuple(histories)),
+        *_map_checks(timeline, truth, tuple(robot for robot in histories if robot != liar)),
+        _trust_check(histories, liar),
         *_ledger_checks(timeline, histories),
         _poster_check(judge_posters(timeline, truth, histories), cameras),
         *_effort_checks(effort, wall, len(timeline.robots)),
     ]
+
+
+def _trust_check(histories: Mapping[str, History], liar: str | None) -> Check:
+    wanted = frozenset(() if liar is None else (liar,))
+    found = frozenset[str]().union(*(history.convicted for history in histories.values()))
+    agreed = all(history.convicted == wanted for history in histories.values())
+    return Check(
+        'robots convicted of lying',
+        ', '.join(sorted(found)) or 'none',
+        liar or 'none',
+        agreed,
+        len(found),
+    )
 
 
 def _share(name: str, value: float, limit: float, note: str = '') -> Check:

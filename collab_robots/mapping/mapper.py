@@ -24,7 +24,7 @@ from collab_robots.mapping.layer import Layer
 from collab_robots.mapping.matcher import ScanMatcher
 from collab_robots.mapping.scan import Scan
 from collab_robots.mapping.sketch import Sketch, SketchBook
-from collab_robots.mapping.tile import CodedTile, TileCoder
+from collab_robots.mapping.tile import CodedTile, Shown, TileCoder
 
 TARGET_BLOCK = 0.5  # m; scans are matched to what is mapped in blocks around their points
 Positive = Annotated[float, Field(gt=0.0)]
@@ -85,7 +85,7 @@ class Mapper:
         self._lidar = pose(*self.config.lidar)
         self._lidar_inverse = inverse(self._lidar)
         self._matcher = ScanMatcher()
-        self._coder = TileCoder(self.layer, round(self.config.tile_period * SECOND))
+        self.show(self.layer)
         self._book = SketchBook(self.layer, round(self.config.settle_time * SECOND))
         self._odometry = Track(self.config.odometry_samples)
         self._waiting: deque[Scan] = deque()
@@ -93,6 +93,11 @@ class Mapper:
         self._odom_at_scan: Array | None = None
         self._target_is_old = True
         self._integrated: tuple[int, Array] | None = None  # stamp and pose of the last
+
+    def show(self, layer: Shown) -> None:
+        """Show teammates this layer: the own one, unless somebody wants to see a robot lie."""
+        self.shown = layer
+        self._coder = TileCoder(layer, round(self.config.tile_period * SECOND))
 
     def add_odometry(self, stamp_ns: int, odom: Array) -> Array | None:
         """

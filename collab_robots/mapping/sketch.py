@@ -17,8 +17,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from collab_robots.contract.calls.maps import LEAST_KNOWN, MAX_SKETCHES
-from collab_robots.mapping.layer import Layer, TILE, TileIndex
+from collab_robots.mapping.layer import TILE, TileIndex
 from collab_robots.mapping.layers import FREE_BELOW, OCCUPIED_ABOVE
+from collab_robots.mapping.tile import Shown
 
 Mask = npt.NDArray[np.bool_]
 
@@ -125,7 +126,7 @@ class SketchBook:
         still explores changes, and teammates who stand in view move on.
     """
 
-    def __init__(self, layer: Layer, settle_ns: int) -> None:
+    def __init__(self, layer: Shown, settle_ns: int) -> None:
         self._layer = layer
         self._settle_ns = settle_ns
         self._pages: dict[TileIndex, _Page] = {}

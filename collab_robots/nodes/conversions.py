@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Collection
 import math
 
 from builtin_interfaces.msg import Time
@@ -349,14 +350,17 @@ def tile_to_msg(sender: str, tile: Bytes) -> Tile:
     return Tile(version=Tile.VERSION, sender=sender, owner=owner, x=x, y=y, data=tile.data)
 
 
-def tile_digests_to_msg(tiles: dict[tuple[str, int, int], bytes], time_ns: int) -> TileDigestArray:
-    """Return the ledger's word on all tiles."""
+def tile_digests_to_msg(
+    tiles: dict[tuple[str, int, int], bytes], convicted: Collection[str], time_ns: int
+) -> TileDigestArray:
+    """Return the ledger's word on all tiles, and whose do not count."""
     return TileDigestArray(
         header=header('map', time_ns),
         tiles=[
             TileDigest(owner=owner, x=x, y=y, digest=digest_to_msg(digest))
             for (owner, x, y), digest in tiles.items()
         ],
+        convicted=sorted(convicted),
     )
 
 

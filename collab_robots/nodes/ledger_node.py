@@ -93,7 +93,8 @@ class LedgerNode(Node):
         self._name: str = values['name']
         fleet = Fleet.load(values['fleet'])
         key = PrivateKey.load(Path(values['key']))
-        if fleet.robots[fleet.index_of(self._name)].key != key.public:
+        known = fleet.index_by_name.get(self._name)
+        if known is not None and fleet.robots[known].key != key.public:
             raise ConfigError(
                 f'{values["key"]} is not the key of {self._name} in {values["fleet"]}; '
                 'each robot has its own'
@@ -112,7 +113,10 @@ class LedgerNode(Node):
         self._changed = True
         self._publish_from = 0
         self._published_tasks: list[tuple[Task, bool, str | None]] = []
-        self._published_tiles: dict[tuple[str, int, int], bytes] = {}
+        self._published_tiles: tuple[dict[tuple[str, int, int], bytes], frozenset[str]] = (
+            {},
+            frozenset(),
+        )
         self._border = Border(self)
 
         self._blocks = self.create_publisher(Block, topics.sent('block'), qos.RADIO)
@@ -143,6 +147,7 @@ class LedgerNode(Node):
             self._config,
             fresh=unused_marker(self._key_file).exists(),
             state=self._runner,
+            name=self._name,
         )
         self._execute()  # snapshots ask the runner for states, and it takes them from this order
         if self._ledger.dag.heights()[self._ledger.index]:
@@ -261,10 +266,10 @@ class LedgerNode(Node):
         return award is not None and self._ledger.is_accepted(award)
 
     def _publish_tiles(self, now: int) -> None:
-        tiles = self._maps.tiles()
-        if tiles != self._published_tiles:
-            self._published_tiles = tiles
-            self._tiles.publish(conversions.tile_digests_to_msg(tiles, now))
+        said = (self._maps.tiles(), self._maps.convicted())
+        if said != self._published_tiles:
+            self._published_tiles = said
+            self._tiles.publish(conversions.tile_digests_to_msg(*said, now))
 
     def _publish_status(self) -> None:
         self._execute()  # so that counts and roots are of the same records
@@ -301,6 +306,8 @@ class LedgerNode(Node):
                 bytes_sent=status.bytes_sent,
                 bytes_received=status.bytes_received,
                 alarm='; '.join(alarm for alarm in (status.alarm, self._http.alarm) if alarm),
+                epoch=self._ledger.fleet.epoch,
+                convicted=sorted(self._maps.convicted()),
             )
         )
 
