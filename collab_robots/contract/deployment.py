@@ -75,6 +75,10 @@ class Deployment:
             raise RuntimeError(f'the epoch cannot be closed: {result}')
         return self.touched(self.evm.logs())
 
+    def address(self, contract: str) -> bytes:
+        """Return where a contract is, 20 bytes; it depends on the suite only."""
+        return self._addresses[contract]
+
     def touched(self, logs: Sequence[Log]) -> list[FactId]:
         """Return the facts that a call may have changed, by its events."""
         return [(self._names[log.address], log.topics[1]) for log in logs]
