@@ -2,14 +2,19 @@
 
 from contextlib import contextmanager
 from itertools import permutations
+import json
+import subprocess
+import sys
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
-from solidity import address
+from solidity import address, ROOT
 from tasks_fleet import Crew, key_of, Kind, MAX_BATCH
+
+from benchmarks.assignment import greedy, optimum
 
 AT_HAND = 1
 NONE = None  # no bid
@@ -148,3 +153,20 @@ def test_equal_costs_give_equal_answers_and_the_gas_is_bounded():
             spent[name] = done.gas
     print(spent)
     assert max(spent.values()) < 30_000_000
+
+
+def test_the_benchmark_finds_the_optimum(tmp_path):
+    out = tmp_path / 'assignment.json'
+    command = [sys.executable, '-m', 'benchmarks.assignment', '--quick', '--out', out]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(out.read_text())['figures']['assignment']
+    assert len(figures) == 12
+    for row in figures.values():
+        assert row['ratio_worst'] == 1 <= row['greedy_median'] <= row['greedy_worst']
+        assert row['gas_most'] > 100_000
+
+
+def test_the_greedy_auction_takes_the_cheapest_first():
+    costs = np.array([[1, 2, 9], [2, 90, 9]])
+    assert (greedy(costs), optimum(costs)) == (1 + 9, 2 + 2)

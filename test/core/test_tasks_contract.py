@@ -263,6 +263,26 @@ def test_time_zero_is_a_time(crew):
     assert crew.completed(2) == {A: 0}
 
 
+@pytest.mark.parametrize('call', ['renew', 'release', 'complete'])
+def test_a_clock_that_was_put_back_does_no_harm(auction, call):
+    auction.say(B, 108, call, KEY)
+    before = auction.judge(109)
+    auction.say(B, 104, call, KEY)
+    if call == 'complete':
+        assert auction.completed(109) == {B: 104}, 'the earliest counts'
+    else:
+        assert auction.judge(109) == before
+
+
+def test_a_completion_of_what_nobody_proposed_waits_for_the_proposal(crew):
+    crew.say(A, 100, 'bid', KEY, 1)
+    crew.award(A, 105, A)
+    crew.say(A, 106, 'complete', KEY)
+    assert crew.state(107) == (State.UNKNOWN, Why.NOT_PROPOSED)
+    crew.propose(B, 90)
+    assert crew.completed(107) == {A: 106}
+
+
 # ------------------------------------------------------------------ terms
 
 
