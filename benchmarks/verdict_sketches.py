@@ -31,8 +31,9 @@ from collab_robots.mapping.sketch import SIDE, Sketch, sketch
 
 HONEST_APART = 0.2  # m: maps that are no farther apart should not conflict
 BOUNDS = (0.1, HONEST_APART, 0.3, 0.5, 1.0)  # m
-MARGIN = 1.5  # a threshold's distance from the most that honest maps differ
-LEAST_SHARED = 50  # cells of a window of 12×12 that both must know, for a share of them
+TOLERATED = 6  # cells: Sketches.TOLERATED
+TOLERATED_SHARE = 1 / 14  # of the cells that both know
+LEAST_SHARED = 60 / 144  # of a window that both must know, for a share of that
 WALLS = {  # length and thickness, m
     'wall of 1.2 m': (1.2, 0.05),
     'wall of 1.6 m': (1.6, 0.05),
@@ -56,10 +57,13 @@ def share(a: Sketch, b: Sketch, size: int = 12) -> float:
     """Return the largest share of the cells known to both that differs in any window."""
     cells = (a.free & b.occupied) | (a.occupied & b.free)
     known = (a.free | a.occupied) & (b.free | b.occupied)
-    counts = [(cells & at, known & at) for at in _windows(size)]
-    least = LEAST_SHARED * size * size // 144
+    counts = ((cells & at, known & at) for at in _windows(size))
     return max(
-        [one.bit_count() / all_.bit_count() for one, all_ in counts if all_.bit_count() >= least],
+        (
+            one.bit_count() / both.bit_count()
+            for one, both in counts
+            if both.bit_count() >= LEAST_SHARED * size * size
+        ),
         default=0.0,
     )
 
@@ -99,14 +103,18 @@ def known_enough(cases: Sequence[Case]) -> list[tuple[Case, Pair]]:
 
 def pairs(name: str, robots: Sequence[Mapped]) -> dict[str, list[Case]]:
     """Return the maps of all tiles that two robots have, by how far apart they are."""
-    result: dict[str, list[Case]] = {f'{name}, up to {bound:g} m apart': [] for bound in BOUNDS}
+    result: dict[str, list[Case]] = {_name(name, bound): [] for bound in BOUNDS}
     for a, b in combinations(robots, 2):
         for index in sorted(a.tiles.keys() & b.tiles.keys()):
             apart = displacement(a, b, index)
             bound = next((bound for bound in BOUNDS if apart <= bound), None)
             if bound is not None:
-                result[f'{name}, up to {bound:g} m apart'].append(Case(index, (a.tiles, b.tiles)))
+                result[_name(name, bound)].append(Case(index, (a.tiles, b.tiles)))
     return result
+
+
+def _name(name: str, bound: float) -> str:
+    return f'{name}, up to {bound:g} m apart'
 
 
 def intel_pairs(log: Path) -> dict[str, list[Case]]:
@@ -192,26 +200,39 @@ def measure_sketches(
 def measure_rules(
     report: Report, honest: Mapping[str, list[Case]], lying: Mapping[str, list[Case]]
 ) -> None:
-    """Print what other rules would see of the thin walls, with the same margin to honest maps."""
-    near = [cases for what, cases in honest.items() if '0.1 m' in what or '0.2 m' in what]
-    walls = [cases for what, cases in lying.items() if what.startswith('wall of')]
+    """Print what other rules would say of honest maps in the office and of thin walls."""
+    groups = {f'honest, {bound:g} m': honest[_name('office', bound)] for bound in BOUNDS[:4]}
+    groups['thin walls'] = [
+        case for what, cases in lying.items() if what.startswith('wall of') for case in cases
+    ]
     rows = []
     for occupied in (2, 3, 4):
         with patch.object(sketches, 'LEAST_OCCUPIED', occupied):
-            truths = [pair for cases in near for _, pair in known_enough(cases)]
-            told = [pair for cases in walls for _, pair in known_enough(cases)]
+            pairs_of = [[pair for _, pair in known_enough(cases)] for cases in groups.values()]
         for name, rule in _rules():
-            values = sorted(rule(*pair) for pair in truths)
-            most, second = values[-1], values[-2]
-            seen = np.mean([rule(*pair) > MARGIN * second for pair in told])
-            rows.append((f'{name}, {occupied} of 16', most, second, float(seen)))
-    columns = ('rule', 'honest: most', 'second', 'thin walls seen')
+            shares = [_mean([rule(*pair) for pair in found]) for found in pairs_of]
+            rows.append((f'{name}, {occupied} of 16', *shares))
+    columns = ('more than, in any window', *groups)
     figures = [dict(zip(columns, row, strict=True)) for row in rows]
-    title = f'Other rules, each with a threshold {MARGIN} times what all honest pairs but one have'
-    report.table('rules', title, columns, rows, figures)
+    report.table(
+        'rules', 'Which share of the pairs conflicts by other rules', columns, rows, figures
+    )
 
 
-def _rules() -> Iterator[tuple[str, Callable[[Sketch, Sketch], float]]]:
-    for name, measure in (('cells', differing), ('share', share)):
-        for size in (8, 12, 16):
-            yield f'{name} in {size}×{size}', partial(measure, size=size)
+def _rules() -> Iterator[tuple[str, Callable[[Sketch, Sketch], bool]]]:
+    for size in (8, 12, 16):
+        yield f'{TOLERATED} cells of {size}²', partial(_cells_differ, size=size)
+    for size in (8, 12, 16):
+        yield f'{TOLERATED_SHARE:.3f} of {size}²', partial(_share_differs, size=size)
+
+
+def _cells_differ(a: Sketch, b: Sketch, size: int) -> bool:
+    return differing(a, b, size) > TOLERATED
+
+
+def _share_differs(a: Sketch, b: Sketch, size: int) -> bool:
+    return share(a, b, size) > TOLERATED_SHARE
+
+
+def _mean(values: Sequence[bool]) -> float | None:
+    return float(np.mean(values)) if values else None
