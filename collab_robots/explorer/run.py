@@ -72,7 +72,9 @@ class Run:
     @cached_property
     def false_wall(self) -> Line:
         """The wall that a robot which lies adds to its map."""
-        return find_false_wall(self.world.truth, self.starts)
+        return find_false_wall(
+            self.world.truth, reachable(self.world.truth, self.starts, ROBOT_RADIUS)
+        )
 
     @property
     def wall(self) -> Wall:

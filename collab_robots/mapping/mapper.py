@@ -86,7 +86,6 @@ class Mapper:
         self._lidar_inverse = inverse(self._lidar)
         self._matcher = ScanMatcher()
         self.show(self.layer)
-        self._book = SketchBook(self.layer, round(self.config.settle_time * SECOND))
         self._odometry = Track(self.config.odometry_samples)
         self._waiting: deque[Scan] = deque()
         self._travelled = 0.0  # m plus rad since the last match
@@ -96,8 +95,8 @@ class Mapper:
 
     def show(self, layer: Shown) -> None:
         """Show teammates this layer: the own one, unless somebody wants to see a robot lie."""
-        self.shown = layer
         self._coder = TileCoder(layer, round(self.config.tile_period * SECOND))
+        self._book = SketchBook(layer, round(self.config.settle_time * SECOND))
 
     def add_odometry(self, stamp_ns: int, odom: Array) -> Array | None:
         """

@@ -18,14 +18,12 @@ from sensor_msgs.msg import LaserScan
 from tf2_msgs.msg import TFMessage
 
 from collab_robots.contract.calls import maps
-from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError, Refusal
 from collab_robots.core.geometry import Array, pose
 from collab_robots.mapping.exchange import Bytes, TileExchange
 from collab_robots.mapping.layers import LayeredMap
 from collab_robots.mapping.mapper import Mapper
 from collab_robots.mapping.resume import resume, save
-from collab_robots.mapping.sketch import SketchBook
 from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
@@ -41,12 +39,6 @@ PARAMETERS = {
     ),
     'pose_file': Parameter('', 'Where the pose is kept for a restart; empty: nowhere.'),
     'map_period': Parameter(1.0, 'Time between two published maps, s.', 0.1, 60.0),
-    'sketch_settle': Parameter(
-        10.0,
-        'A sketch of a tile goes out when it has not changed for this long, s.',
-        1.0,
-        600.0,
-    ),
     'false_wall': Parameter(
         [0.0, 0.0, 0.0, 0.0],
         'To see what becomes of a liar: a wall that it adds to the map it shows others, '
@@ -73,8 +65,6 @@ class MapperNode(Node):
             raise ConfigError("parameter 'false_wall': expected [x0, y0, x1, y1]")
         if any(values['false_wall']):
             self._mapper.show(FalseWall(self._mapper.layer, tuple(values['false_wall'])))
-        settle = round(values['sketch_settle'] * SECOND)
-        self._sketches = SketchBook(self._mapper.shown, settle)
         self._map = LayeredMap(self._name, self._mapper.layer)
         self._exchange = TileExchange(self._name)
         self._border = Border(self)
@@ -144,7 +134,7 @@ class MapperNode(Node):
         for start in range(0, len(digests), maps.MAX_TILES):
             call = maps.submit_tiles(digests[start : start + maps.MAX_TILES])
             self._calls.publish(Call(data=call))
-        for sketch in self._sketches.due(now):
+        for sketch in self._mapper.due_sketches(now):
             self._calls.publish(Call(data=maps.submit_sketch(*sketch)))
 
     def _send_tile(self, tile: Bytes) -> None:

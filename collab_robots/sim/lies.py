@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 import math
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from collab_robots.core.errors import ConfigError
-from collab_robots.core.geometry import Array, Grid, OCCUPIED
+from collab_robots.core.geometry import Grid, OCCUPIED
 from collab_robots.mapping.layer import (
     CLAMP,
     Floats,
@@ -24,7 +25,9 @@ from collab_robots.mapping.layer import (
 LENGTH = 2.4  # m
 THICKNESS = 0.2  # m
 CLEARANCE = 0.5  # m from the false wall to a true one
+OPEN = 0.6  # of the tile's cells, at least
 
+Mask = npt.NDArray[np.bool_]
 Line = tuple[float, float, float, float]
 """x0, y0, x1, y1 of a wall's centre line, m, map frame."""
 
@@ -70,22 +73,27 @@ class FalseWall:
         return np.where(wall, CLAMP, log_odds).astype(np.float32) if wall.any() else log_odds
 
 
-def find_false_wall(truth: Grid, starts: Sequence[Array]) -> Line:
+def find_false_wall(truth: Grid, open_space: Mask) -> Line:
     """
-    Choose where a wall could stand and none does: near where the robots start, so all look there.
+    Choose where a wall could stand and none does: in the middle of the building, where all pass.
 
-    It lies in one tile, along x or y, away from true walls.
+    It lies in one tile, along x or y, away from true walls; most of the tile is open space, so that
+    robots that pass know enough of it to have a say.
 
     :param truth: the building.
-    :param starts: poses (3,) of the robots.
+    :param open_space: (height, width) cells that robots can reach.
     :raises ConfigError: if the building is too narrow.
     """
     clear = ndimage.distance_transform_edt(truth.data != OCCUPIED) * truth.resolution
-    middle = np.mean([pose[:2] for pose in starts], axis=0)
+    middle = truth.centres(np.argwhere(open_space)).mean(axis=0)
+    side = round(TILE_SIDE / truth.resolution)
     height, width = truth.data.shape
     best: tuple[float, Line] | None = None
     for x in range(math.ceil(width * truth.resolution / TILE_SIDE)):
         for y in range(math.ceil(height * truth.resolution / TILE_SIDE)):
+            tile = open_space[y * side : (y + 1) * side, x * side : (x + 1) * side]
+            if tile.sum() < OPEN * side * side:
+                continue
             for along in (0, 1):
                 for across in np.arange(0.4, TILE_SIDE - 0.3, 0.2):
                     line = _line(x * TILE_SIDE, y * TILE_SIDE, along, float(across))
