@@ -204,8 +204,12 @@ def _ledger_checks(timeline: Timeline, histories: Mapping[str, History]) -> list
         if identity_of(bytes.fromhex(task)).kind is not Kind.VERIFY
     }
     twice = agreement.wrongly_twice(once, held, split)
+    trusted = [lease for lease in held if lease.robot not in fullest.convicted]
     lapsed = agreement.lost_leases(
-        held, done, timeline.killed, timeline.now if timeline.held_at is None else timeline.held_at
+        trusted,
+        done,
+        timeline.killed,
+        timeline.now if timeline.held_at is None else timeline.held_at,
     )
     total = len({row.id for rows in files.values() for row in rows})
     return [
