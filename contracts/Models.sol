@@ -19,6 +19,9 @@ contract Models {
     /// @notice How an audit failed.
     enum Failure { None, Timeout, Refused, Wrong }
 
+    /// @notice What a fact is about: its first word.
+    enum FactKind { None, Part, Audit, Tally }
+
     /// @notice What one robot can run.
     /// @param model Hash of weights and graph of the whole model.
     /// @param half Which side of the cut.
@@ -274,10 +277,10 @@ contract Models {
 
     /// @notice Everything that is stored under an id.
     /// @param id `partId`, `tallyId`, or what `audit` returned.
-    /// @return The encoded PartFact, Tally or Audit; empty if there is nothing.
+    /// @return The FactKind and the encoded PartFact, Audit or Tally; empty if there is nothing.
     function fact(bytes32 id) external view returns (bytes memory) {
-        if (auditOf[id].kind != Failure.None) return abi.encode(auditOf[id]);
-        if (tallyOf[id].auditor != tallyOf[id].subject) return abi.encode(tallyOf[id]);
+        if (auditOf[id].kind != Failure.None) return abi.encode(FactKind.Audit, auditOf[id]);
+        if (tallyOf[id].auditor != tallyOf[id].subject) return abi.encode(FactKind.Tally, tallyOf[id]);
         Entry memory entry = entryOf[id];
         if (entry.speakers == 0) return '';
         uint256 count = 0;
@@ -286,9 +289,9 @@ contract Models {
             if (entry.speakers & _bit(i) != 0) words[count++] = wordOf[id][i];
         }
         assembly ('memory-safe') {
-            mstore(words, count)
+            mstore(words, count) // as many as there are
         }
-        return abi.encode(PartFact(entry.part, entry.speakers, words));
+        return abi.encode(FactKind.Part, PartFact(entry.part, entry.speakers, words));
     }
 
     // ------------------------------------------------------------------ inside

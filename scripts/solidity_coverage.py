@@ -7,8 +7,9 @@ every conditional jump, and finds the place in the source by the compiler's sour
 the source (``if``, ``?:``, ``&&``, ``||``, a loop's condition) has two outcomes; one is covered
 when some test took it. Jumps that the compiler adds by itself are counted apart.
 
-Usage: ``python scripts/solidity_coverage.py [arguments for pytest]``. Exit status 1 if an outcome
-of the source was not taken. The watching is done by :mod:`watch_jumps`.
+Usage: ``python scripts/solidity_coverage.py [arguments for pytest]``; by default it runs
+``test/core/test_*_contract.py``. Exit status 1 if an outcome of the source was not taken, or a
+function not called. The watching is done by :mod:`watch_jumps`.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class Sources:
         sources = compile_contracts.sources()
         self.own = sorted(sources)
         sources |= {path: {'content': text} for path, text in extra.items()}
-        wanted = [f'evm.{code}.{what}' for code in _KINDS for what in _WANTED]
+        wanted = ['evm.methodIdentifiers']
+        wanted += [f'evm.{code}.{what}' for code in _KINDS for what in _WANTED]
         self._answer = compile_contracts.run_solc(
             {
                 'language': 'Solidity',
@@ -96,17 +98,22 @@ class Sources:
             for node in _walk(self._answer['sources'][path]['ast']):
                 start, length, _ = map(int, node['src'].split(':'))
                 self.nodes[Place(path, start, length)] = node
+        self.branches = {
+            place: node['nodeType'] if node['nodeType'] in _BRANCHES else node['operator']
+            for place, node in self.nodes.items()
+            if (node['nodeType'] in _BRANCHES and node.get('condition', 1))
+            or (node['nodeType'] == 'BinaryOperation' and node['operator'] in ('&&', '||'))
+        }
+        """The branches of all contracts and libraries, with their kinds."""
 
     def places(self, code: Code) -> dict[int, Place]:
         """Return where the conditional jumps of a code come from, by pc."""
-        path, _, name = code.contract.partition(':')
-        found = self._answer['contracts'][path][name]['evm'][_KINDS[not code.creation]]
+        found = self._compiled(code)
         generated = {item['id']: item['contents'] for item in found['generatedSources']}
         entries = _entries(found['sourceMap'])
-        raw = re.sub('__.{38}', '0' * 40, found['object'])  # addresses of libraries
         places = {}
         for (pc, op), (start, length, index) in zip(
-            _instructions(bytes.fromhex(raw)), entries, strict=False
+            _instructions(bytes.fromhex(found['object'])), entries, strict=False
         ):
             if op != JUMPI:
                 continue
@@ -116,14 +123,23 @@ class Sources:
                 places[pc] = Place(self._paths.get(index, '?'), start, length)
         return places
 
-    def branches(self) -> dict[Place, str]:
-        """Return the branches of all contracts and libraries, with their kind."""
+    def functions(self, code: Code) -> dict[int, str]:
+        """Return the functions that can be called, by the pc of the jump to each."""
+        path, _, name = code.contract.partition(':')
+        selectors = self._answer['contracts'][path][name]['evm']['methodIdentifiers']
+        names = {bytes.fromhex(selector): function for function, selector in selectors.items()}
+        raw = bytes.fromhex(self._compiled(code)['object'])
         return {
-            place: node['nodeType'] if node['nodeType'] in _BRANCHES else node['operator']
-            for place, node in self.nodes.items()
-            if (node['nodeType'] in _BRANCHES and node.get('condition', 1))
-            or (node['nodeType'] == 'BinaryOperation' and node['operator'] in ('&&', '||'))
+            match.end() - 1: f'{name}.{names[match[1]]}'
+            for match in _SELECT.finditer(raw)
+            if match[1] in names
         }
+
+    def _compiled(self, code: Code) -> dict[str, Any]:
+        path, _, name = code.contract.partition(':')
+        found: dict[str, Any] = self._answer['contracts'][path][name]['evm']
+        compiled: dict[str, Any] = found['bytecode' if code.creation else 'deployedBytecode']
+        return compiled
 
     def words(self, place: Place) -> str:
         """Return line and text of a place."""
@@ -135,6 +151,7 @@ class Sources:
 
 _KINDS = ('bytecode', 'deployedBytecode')
 _WANTED = ('object', 'sourceMap', 'generatedSources')
+_SELECT = re.compile(rb'\x63(.{4})\x14\x61..\x57', re.DOTALL)  # PUSH4 EQ PUSH2 JUMPI
 
 
 def _walk(node: Any) -> Iterator[dict[str, Any]]:
@@ -179,85 +196,80 @@ def _function(yul: str, start: int) -> str:
 # function, or the node of the syntax tree, is called.
 _REASONS = (
     (r'abi_|validator_|calldata|allocate_memory', 'arguments and results have the right form'),
-    (r'checked_|increment_|decrement_|negate_', 'numbers do not overflow'),
-    (r'array_|copy_|clear_|mapping_|convert_|storage', 'copying and clearing of arrays'),
-    (r'ContractDefinition', 'finding the function of a call'),
-    (r'FunctionDefinition|VariableDeclaration', 'no ether comes with a call'),
+    (r'checked_|increment_|decrement_|negate_|mod_', 'numbers do not overflow'),
+    (r'array_|copy_|clear_|storage', 'arrays are copied whole'),
+    (r'ContractDefinition', 'a call is one of a function'),
+    (r'FunctionDefinition', 'no ether comes with a call'),
     (r'IndexAccess', 'an index is inside its array'),
-    (r'FunctionCall', 'a called contract is there and answers; a number is one of its enum'),
-    (r'', 'other'),
+    (r'FunctionCall', 'the other contract is there and answers'),
+    (r'', 'a number is one of its enum, an array fits into memory'),
 )
 
 
 def main(arguments: list[str]) -> int:
     """Run the tests and print what they covered."""
+    default = [str(path) for path in sorted(TESTS.glob('test_*_contract.py'))]
     with tempfile.TemporaryDirectory() as folder:
-        status, jumps = run_tests(arguments or tests(), folder)
-        extra = {
-            path.name: path.read_text(encoding='utf-8') for path in Path(folder).glob('*.sol')
-        }
+        status, jumps = run_tests(arguments or default, folder)
+        texts = {path.name: path.read_text('utf-8') for path in Path(folder).glob('*.sol')}
     if status:
         return status
-    sources = Sources(extra)
+    sources = Sources(texts)
+    own = {
+        Code(f'{path}:{Path(path).stem}', creation)
+        for path in sources.own
+        if not path.startswith('lib/')
+        for creation in (True, False)
+    }
     covered: set[tuple[Place, bool]] = set()
-    made: dict[str, Counter[bool]] = defaultdict(Counter)  # by reason: whether taken
-    own = {Code(f'{path}:{Path(path).stem}', new) for path in sources.own for new in (True, False)}
-    branches, present = sources.branches(), set()
+    present: set[Place] = set()
+    added: dict[str, Counter[bool]] = defaultdict(Counter)  # by reason: whether taken
     for code in own | {code for code, _, _ in jumps}:
-        if code.contract.startswith('lib/'):
-            continue
         for pc, place in sources.places(code).items():
-            outcomes = {taken for taken in (True, False) if jumps[code, pc, taken]}
-            if place in branches:
+            outcomes = {jumped for jumped in (True, False) if jumps[code, pc, jumped]}
+            if place in sources.branches:
                 present.add(place)
-                covered |= {(place, taken) for taken in outcomes}
+                covered |= {(place, jumped) for jumped in outcomes}
             elif code in own:
                 node = sources.nodes.get(place)
                 name = node['nodeType'] if node else place.source
                 reason = next(words for form, words in _REASONS if re.search(form, name))
-                made[reason][True] += len(outcomes)
-                made[reason][False] += 2 - len(outcomes)
-    report(sources, {place: branches[place] for place in present}, covered, made)
-    return int(len(covered) < 2 * len(present))
+                added[reason][True] += len(outcomes)
+                added[reason][False] += 2 - len(outcomes)
+    report(sources, present, covered)
+    silent = [
+        name
+        for code in sorted(own)
+        if not code.creation
+        for pc, name in sources.functions(code).items()
+        if not jumps[code, pc, True]
+    ]
+    for name in silent:
+        print(f'never called: {name}')
+    print(f'\n{"what the compiler adds, to see that":56}{"outcomes":>10}{"covered":>10}')
+    for reason, counts in sorted(added.items()):
+        print(f'{reason:56}{counts.total():>10}{counts[True]:>10}')
+    return int(len(covered) < 2 * len(present) or bool(silent))
 
 
-def report(
-    sources: Sources,
-    branches: dict[Place, str],
-    covered: set[tuple[Place, bool]],
-    made: dict[str, Counter[bool]],
-) -> None:
-    """Print tables, and each outcome that no test took."""
+def report(sources: Sources, present: set[Place], covered: set[tuple[Place, bool]]) -> None:
+    """Print a table, and each outcome that no test took."""
     print(f'\n{"source":24}{"outcomes":>10}{"covered":>10}')
     for path in [*sources.own, '']:
-        mine = {place for place in branches if path in ('', place.source)}
+        mine = {place for place in present if path in ('', place.source)}
         taken = sum(place in mine for place, _ in covered)
         if mine:
-            print(
-                f'{path or "all":24}{2 * len(mine):>10}{taken:>10}{taken / len(mine) / 2:>10.1%}'
-            )
-    for place, kind in sorted(branches.items()):
+            share = taken / len(mine) / 2
+            print(f'{path or "all":24}{2 * len(mine):>10}{taken:>10}{share:>8.1%}')
+    for place, kind in sorted(sources.branches.items()):
+        if place not in present:
+            print(f'always the same, so without a jump: {sources.words(place)}')
         for jumped in (True, False):
-            if (place, jumped) not in covered:
+            if place in present and (place, jumped) not in covered:
                 # `a || b` jumps over b when a is true; all others jump when it is false.
                 truth = str(jumped == (kind == '||')).lower()
                 what = f'left side of {kind}' if kind in ('&&', '||') else 'condition'
-                print(f'never taken: {what} is {truth}: {sources.words(place)}')
-    print(f'\n{"what the compiler adds, to see that":64}{"outcomes":>10}{"covered":>10}')
-    for reason, counts in sorted(made.items()):
-        print(f'{reason:64}{counts.total():>10}{counts[True]:>10}')
-
-
-def tests() -> list[str]:
-    """Return the tests that deploy contracts: those that import the helper, or one that does."""
-    texts = {path: path.read_text(encoding='utf-8') for path in sorted(TESTS.glob('*.py'))}
-    found, names = set[Path](), {'solidity'}
-    while names:
-        form = re.compile(rf'^(?:from|import) (?:{"|".join(names)})\b', re.MULTILINE)
-        new = {path for path, text in texts.items() if form.search(text)} - found
-        found |= new
-        names = {path.stem for path in new}
-    return [str(path) for path in sorted(found) if path.name.startswith('test_')]
+                print(f'never: {what} is {truth}: {sources.words(place)}')
 
 
 if __name__ == '__main__':

@@ -32,7 +32,7 @@ from collab_robots.core.errors import CallError
 FOLDER = 'SOLIDITY_COVERAGE_FOLDER'  # environment of the tests: where to put what was seen
 JUMPS = 'jumps.json'  # a list of jumps and how often each was seen
 JUMPI = 0x57
-EXAMPLES = 15
+EXAMPLES = 5
 TESTS = compile_contracts.CONTRACTS.parent / 'test' / 'core'
 _GAS = 10  # of the instruction
 
@@ -68,7 +68,7 @@ class _Watched:
 
     def __init__(self, **options: Any) -> None:
         self._machine = PyEvm()
-        self._result: Any = None
+        self._gas = 0
 
     def deploy(self, deployer: str, code: bytes) -> str:
         label = next(
@@ -87,13 +87,13 @@ class _Watched:
         self, caller: str, to: str, calldata: bytes, gas: int = 1 << 60, is_static: bool = False
     ) -> bytes:
         sender, callee = bytes.fromhex(caller[2:]), bytes.fromhex(to[2:])
-        self._result = self._machine._run(sender, callee, calldata, gas, is_static)
-        if not self._result.ok:
-            halt = self._result.halt
-            why = f'Halt {{ reason: {halt} (' if halt else f'output: 0x{self._result.output.hex()}'
-            raise RuntimeError(why)
-        output: bytes = self._result.output
-        return output
+        done = self._machine._run(sender, callee, calldata, gas, is_static)
+        if done.halt:
+            raise RuntimeError(f'Halt {{ reason: {done.halt} (')
+        if not done.ok:
+            raise RuntimeError(f'output: 0x{done.output.hex()}')
+        self._gas = done.gas
+        return done.output
 
     @property
     def result(self) -> SimpleNamespace:
@@ -105,7 +105,7 @@ class _Watched:
             )
             for log in self._machine.logs()
         ]
-        return SimpleNamespace(logs=logs, gas_used=self._result.gas)
+        return SimpleNamespace(logs=logs, gas_used=self._gas)
 
     def set_block_env(self, block: Any) -> None:
         self._machine._state.time = block.timestamp
@@ -129,7 +129,8 @@ class _Watched:
 def _jumpi(computation: Any) -> None:
     """Do what the instruction does, and note it."""
     pc = computation.code.program_counter - 1
-    taken = computation._stack.values[-2] not in (0, b'', bytes(32))
+    condition = computation._stack.values[-2]
+    taken = any(condition) if isinstance(condition, bytes) else condition != 0
     _Watched.jumps[computation.msg.code, pc, taken] += 1
     jumpi(computation)
 

@@ -12,6 +12,7 @@ A, B, C, D = ROBOTS = [address(number) for number in range(4)]
 EVE = address(99)
 WHOLE, HEAD, TAIL = range(3)
 NONE, TIMEOUT, REFUSED, WRONG = range(4)
+PART_FACT, AUDIT, TALLY = 1, 2, 3
 MODEL, DIGEST = b'm' * 32, b'd' * 32
 PART = (MODEL, TAIL, 3, DIGEST)
 OTHER_PART = (MODEL, WHOLE, 0, DIGEST)
@@ -69,6 +70,7 @@ def number(value):
 
 def test_two_thirds_decide_who_may_serve(fleet):
     part = fleet('partId', PART)
+    assert fleet('fleet') == fleet.fleet.address
     done = fleet.say(A, 'permit', PART, 0b0110)
     assert done.value == part and done.events == [('Permitted', part, A, PART, 0b0110)]
     fleet.say(B, 'permit', PART, 0b0010)
@@ -206,18 +208,18 @@ def test_other_calls_are_refused(fleet):
 def test_facts_are_what_is_stored(fleet):
     part = fleet('partId', PART)
     audit = fleet.say(A, 'audit', D, part, 7, WRONG, at=500).value
-    words = [0, 3, WRONG, 500, 7]
+    words = [AUDIT, 0, 3, WRONG, 500, 7]
     assert fleet.chain.fact(fleet.models, audit) == b''.join(map(number, words)) + part
     tally = fleet.chain.fact(fleet.models, fleet('tallyId', 0, 3))
-    assert tally == b''.join(map(number, [0, 3, 0, 0, 0, 0, 1]))
+    assert tally == b''.join(map(number, [TALLY, 0, 3, 0, 0, 0, 0, 1]))
     assert fleet.chain.fact(fleet.models, part) == b''
     fleet.say(D, 'offer', part, True)
-    kind = '((bytes32,uint8,uint16,bytes32),uint64,(uint64,uint32,bool)[])'
+    types = ['uint8', '((bytes32,uint8,uint16,bytes32),uint64,(uint64,uint32,bool)[])']
     offered = ((bytes(32), 0, 0, bytes(32)), 0b1000, ((0, 0, True),))
-    assert fleet.chain.fact(fleet.models, part) == encode([kind], [offered])
+    assert fleet.chain.fact(fleet.models, part) == encode(types, [PART_FACT, offered])
     fleet.say(B, 'permit', PART, 0b1000)
     known = (PART, 0b1010, ((0b1000, 0, False), (0, 0, True)))
-    assert fleet.chain.fact(fleet.models, part) == encode([kind], [known])
+    assert fleet.chain.fact(fleet.models, part) == encode(types, [PART_FACT, known])
     assert fleet.chain.fact(fleet.models, bytes(32)) == b''
 
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 import pytest
 from solidity import address, Chain, RevertedError, SYSTEM
 
+from collab_robots.contract.calls import fleet
 from collab_robots.core.identity import address as address_of_key
 
 ROBOTS = [address(number) for number in range(4)]
@@ -115,6 +116,13 @@ def test_the_roster_of_the_beginning():
     ]
     assert [roster('robotAt', index) for index in range(3)] == robots
     assert roster('pending', 0) == []
+    assert [roster('generation', index) for index in range(3)] == [0] * 3
+
+
+def test_constants_and_ids_agree_with_python(roster):
+    assert roster('FLEET_ID') == FLEET_ID and roster('robotId', 2) == number(3)
+    for name in ('MAX_ROBOTS', 'MAX_WEIGHT', 'MAX_VOTES'):
+        assert roster(name) == getattr(fleet, name)
 
 
 @pytest.mark.parametrize(
