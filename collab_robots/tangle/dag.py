@@ -112,6 +112,14 @@ class Dag:
         chain, index = self.chains[issuer], seq - self.bases[issuer]
         return chain[index] if 0 <= index < len(chain) else None
 
+    def all_at(self, issuer: int, seq: int) -> list[Entry]:
+        """Return the records of an issuer with a seq that are held, on all its branches."""
+        if issuer in self.forks:
+            held = self.entries.values()
+            return [one for one in held if (one.issuer, one.record.seq) == (issuer, seq)]
+        entry = self.at(issuer, seq)
+        return [entry] if entry is not None else []
+
     def missing(self, parents: Iterable[bytes]) -> list[bytes]:
         """Return those parents that are not here."""
         return [parent for parent in parents if parent not in self.entries and parent != GENESIS]

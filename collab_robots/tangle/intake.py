@@ -57,7 +57,8 @@ class Intake:
         self._solidifier = Solidifier(tangle.dag, refused, config.max_waiting, attach)
         self._early: dict[bytes, Item] = {}
         self._unvouched: dict[bytes, Item] = {}  # oldest first
-        self._recent: dict[tuple[int, int], Item] = {}  # by issuer and seq, oldest first
+        # By issuer and seq, oldest first: id and bytes.
+        self._recent: dict[tuple[int, int], tuple[bytes, bytes]] = {}
         self._bad: defaultdict[str, Budget] = defaultdict(
             lambda: Budget(config.bad_rate, config.bad_burst)
         )
@@ -119,11 +120,12 @@ class Intake:
         if len(raw) > MAX_BLOCK_BYTES:
             raise RefusedError(Refusal.TOO_LARGE, f'block of {len(raw)} bytes')
         identity = block_id(raw)
-        if (
-            identity in self._tangle.dag.entries
-            or identity in self._solidifier
-            or identity in self._early
-        ):
+        entry = self._tangle.dag.entries.get(identity)
+        if entry is not None:
+            if 0 <= entry.position < self._tangle.order.base:  # a root: its bytes are not here
+                self._look_for_equivocation(entry.issuer, entry.record.seq, identity, raw)
+            return False
+        if identity in self._solidifier or identity in self._early:
             return False
         if identity in self._unvouched:
             if self._solidifier.needs(identity):
@@ -138,7 +140,7 @@ class Intake:
         record = decode_record(block)
         issuer = verify_record(record, self._fleet)
         item = Item(identity, raw, record, issuer, sender, now)
-        self._look_for_equivocation(item)
+        self._look_for_equivocation(issuer, record.seq, identity, raw)
         if issuer in self._tangle.unvouched:
             self._vouch(item)
             return True
@@ -156,23 +158,22 @@ class Intake:
         if not (within or asked or self._solidifier.needs(identity)):
             raise RefusedError(Refusal.FLOOD, f'issuer {issuer} sends too much')
 
-    def _look_for_equivocation(self, item: Item) -> None:
-        issuer, seq = item.issuer, item.record.seq
-        if issuer in self._tangle.proofs:
+    def _look_for_equivocation(self, issuer: int, seq: int, identity: bytes, raw: bytes) -> None:
+        """Prove one if another block with that seq is at hand."""
+        if issuer == FOREIGN or issuer in self._tangle.proofs:
             return
-        other = None
-        held = self._tangle.dag.at(issuer, seq)
-        recent = self._recent.get((issuer, seq))
-        if held is not None:
-            other = self._raw_of(held.id)
-        elif recent is not None and recent.id != item.id:
-            other = recent.raw
-        if other is not None:
-            self._prove(Proof.of(item.raw, other, self._fleet))
-            return
-        self._recent[issuer, seq] = item
+        recent, other = self._recent.setdefault((issuer, seq), (identity, raw))
         if len(self._recent) > MAX_SEEN:
             del self._recent[next(iter(self._recent))]
+        others: list[bytes | None] = [other] if recent != identity else []
+        others += [
+            self._raw_of(entry.id)
+            for entry in self._tangle.dag.all_at(issuer, seq)
+            if entry.id != identity
+        ]
+        for other in filter(None, others):
+            self._prove(Proof.of(raw, other, self._fleet))
+            return
 
     def _vouch(self, item: Item) -> None:
         """Keep a block aside, unless a record that is here names it."""

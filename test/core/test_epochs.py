@@ -1,17 +1,19 @@
 """Robots join and leave: the roster changes at one final position, and nothing is lost."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 import random
 
-import cbor2
 import pytest
 
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.identity import PrivateKey
-from collab_robots.tangle.handover import roster_of
+from collab_robots.sim.protocol.council import Council, vote
+from collab_robots.sim.protocol.scenario import Change
+from collab_robots.tangle.block import GENESIS
 from collab_robots.tangle.issuer import matters
 from collab_robots.tangle.memory import make_team, MemoryNetwork
 from collab_robots.tangle.memory_store import MemoryStore
+from collab_robots.tangle.record import encode_record, sign_record
 from collab_robots.tangle.replay import Replay
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.snapshot import Attested
@@ -20,69 +22,20 @@ from collab_robots.tangle.tangle import Tangle
 FLEET, KEYS = make_team(4)
 NAMES = [robot.name for robot in FLEET.robots]
 NEW = PrivateKey(b'n' * 32)
-CONFIG = LedgerConfig(snapshot_interval=100_000)
-JOIN = b'join'
-LEAVE = b'leave'
-
-
-class Council:
-    """
-    The smallest contract that changes a roster: what robots of 2/3 of the weight said, is done.
-
-    ``join`` lets robot5 in; ``leave`` and an index takes the weight of that robot.
-    """
-
-    def __init__(self, fleet):
-        self.fleet = fleet
-        self.order = None
-        self.restored = 0
-        self.said = {}
-
-    def follow(self, order):
-        self.order = order
-
-    def _votes(self, position):
-        votes = {what: set(who) for what, who in self.said.items()}
-        for entry in self.order.entries[: position - self.order.base]:
-            if entry.position >= self.restored and entry.issuer >= 0:
-                for call in entry.record.calls:
-                    votes.setdefault(call, set()).add(entry.issuer)
-        return votes
-
-    def _decided(self, votes):
-        robots = self.fleet.robots
-        weight = {
-            what: sum(robots[robot].weight for robot in who)
-            for what, who in votes.items()
-            if what.startswith((JOIN, LEAVE))
-        }
-        return [what for what in sorted(weight) if 3 * weight[what] >= 2 * self.fleet.total_weight]
-
-    def next_roster(self, position):
-        roster = list(roster_of(self.fleet))
-        for what in self._decided(self._votes(position)):
-            if what == JOIN:
-                roster.append(('robot5', NEW.public, 1))
-            else:
-                name, key, _ = roster[what[-1]]
-                roster[what[-1]] = (name, key, 0)
-        return roster if roster != roster_of(self.fleet) else None
-
-    def state_at(self, position):
-        votes = self._votes(position)
-        for what in self._decided(votes):
-            del votes[what]
-        return cbor2.dumps(sorted((what, sorted(who)) for what, who in votes.items()))
-
-    def restore(self, position, state, fleet):
-        self.said = {what: set(who) for what, who in cbor2.loads(state)}
-        self.restored, self.fleet = position, fleet
+JOIN = vote(0)
+LEAVE = {3: vote(1), 0: vote(2)}
+CHANGES = {
+    0: (Change(0, joins=True, leaves=None), 'robot5', NEW.public),
+    1: (Change(0, joins=False, leaves=3), '', b''),
+    2: (Change(0, joins=False, leaves=0), '', b''),
+}
 
 
 @dataclass
 class Team:
     seed: int = 1
     archive: bool = False
+    interval: int = 100_000
     stores: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -99,8 +52,10 @@ class Team:
 
     def start(self, name, key, **options):
         store = self.stores.setdefault(name, MemoryStore())
-        config = replace(CONFIG, archive=self.archive)
-        return self.network.start(key, store, config, state=Council(FLEET), name=name, **options)
+        config = LedgerConfig(snapshot_interval=self.interval, archive=self.archive)
+        return self.network.start(
+            key, store, config, state=Council(FLEET, CHANGES), name=name, **options
+        )
 
     def talk(self, seconds, *names):
         for _ in range(seconds):
@@ -180,11 +135,22 @@ def test_a_robot_joins_and_its_weight_counts():
     assert newcomer.order.final == before
 
 
+def test_votes_count_that_are_older_than_what_is_held():
+    team = Team(interval=600)
+    team.start('robot5', NEW)
+    team.vote(JOIN, *NAMES[:2])
+    team.talk(160, *NAMES)
+    assert all(team.ledgers[name].order.base > 100 for name in NAMES)
+    team.vote(JOIN, NAMES[2])
+    team.talk(10, *NAMES)
+    assert set(team.epochs().values()) == {1}
+
+
 def test_a_robot_leaves_and_the_rest_go_on_with_fewer():
     team = Team()
     final = watch(team)
     team.talk(5)
-    team.vote(LEAVE + b'\3', *NAMES[:3])
+    team.vote(LEAVE[3], *NAMES[:3])
     team.talk(10)
     assert set(team.epochs().values()) == {1}
     gone = team.ledgers[NAMES[3]]
@@ -230,7 +196,7 @@ def test_a_robot_that_slept_through_epochs_follows_the_handovers():
     team.start('robot5', NEW)
     team.vote(JOIN, *NAMES[:3])
     team.talk(10)
-    team.vote(LEAVE + b'\0', *NAMES[:3], 'robot5')
+    team.vote(LEAVE[0], *NAMES[:3], 'robot5')
     team.talk(10)
     assert team.ledgers['robot5'].fleet.epoch == 2
     team.network.stop(NAMES[0])
@@ -255,6 +221,23 @@ def test_a_crash_between_the_end_of_an_epoch_and_the_next_is_survived():
     team.talk(10)
     team.settle()
     assert set(team.epochs().values()) == {1}
+
+
+def test_who_joins_learns_of_equivocations_whose_blocks_are_gone():
+    team = Team()
+    team.talk(3)
+    record = sign_record(KEYS[3], FLEET.id, 0, [GENESIS], team.network.clock.now_ns())
+    team.network.transport('anybody').broadcast_block(encode_record(record))
+    team.talk(3)
+    assert all(set(ledger.proofs) == {3} for ledger in team.ledgers.values())
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(10)
+    first = team.ledgers[NAMES[0]].dag.at(3, 0)
+    assert first is not None and team.stores[NAMES[0]].get(first.id) is None
+    newcomer = team.start('robot5', NEW)
+    team.network.run(10)
+    assert newcomer.fleet.epoch == 1
+    assert set(newcomer.proofs) == {3}
 
 
 def test_handovers_of_others_are_refused():
@@ -304,18 +287,18 @@ def test_the_whole_order_is_found_again_in_an_archive():
     team.talk(3, *NAMES)
     team.vote(JOIN, *NAMES[:3])
     team.talk(8)
-    team.vote(LEAVE + b'\0', *NAMES[1:], 'robot5')
+    team.vote(LEAVE[0], *NAMES[1:], 'robot5')
     team.talk(8)
     team.settle()
     ledger, store = team.ledgers[NAMES[1]], team.stores[NAMES[1]]
     assert ledger.order.base > 0 and ledger.fleet.epoch == 2
     ends = []
-    replay = Replay(FLEET, File(store), Council(FLEET), lambda: ends.append(1))
+    replay = Replay(FLEET, File(store), Council(FLEET, CHANGES), lambda: ends.append(1))
     assert (replay.base, replay.final, len(ends)) == (0, ledger.order.final, 2)
     assert [entry.id for entry in replay.entries[: replay.final]] == [
         entry.id for entry in final[NAMES[1]]
     ]
     assert replay.tangle.order.final_digest == ledger.order.final_digest
-    later = Replay(FLEET, File(store, {(2, 0)}), Council(FLEET))
+    later = Replay(FLEET, File(store, {(2, 0)}), Council(FLEET, CHANGES))
     assert (later.base, later.final) == (ledger.order.base, ledger.order.final)
     assert later.tangle.order.final_digest == ledger.order.final_digest

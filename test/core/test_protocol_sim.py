@@ -152,10 +152,12 @@ class TestInvariants:
 
     def test_a_slot_decided_twice(self, finished):
         account, ledger = finished.account, finished.ledgers[0]
-        slot, leader = next((s, found) for s, found in account.slots.items() if found)
-        invariants.slots_are_decided_once(account, ledger.name, slot, ledger.dag.entries[leader])
+        (epoch, slot), leader = next((s, found) for s, found in account.slots.items() if found)
+        entry = ledger.dag.entries[leader]
+        invariants.slots_are_decided_once(account, ledger.name, epoch, slot, entry)
+        invariants.slots_are_decided_once(account, ledger.name, epoch + 1, slot, None)
         with pytest.raises(ViolatedError, match='slots_are_decided_once'):
-            invariants.slots_are_decided_once(account, ledger.name, slot, None)
+            invariants.slots_are_decided_once(account, ledger.name, epoch, slot, None)
 
     def test_a_lost_record(self, finished):
         account, ledgers = finished.account, finished.ledgers

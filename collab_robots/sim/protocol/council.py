@@ -32,8 +32,8 @@ class Council:
         self._changes = changes
         self._calls = {vote(number) for number in changes}
         self._order: Order
-        self._start = 0  # position of the first record that is not counted in ``_votes``
-        self._votes: dict[int, int] = {}  # by change: bit mask of robots
+        self._counted = 0  # final records
+        self._votes: list[tuple[int, int, int]] = []  # position, change, bit mask of robots
 
     def follow(self, order: Order) -> None:
         """Count the votes in this order."""
@@ -59,19 +59,21 @@ class Council:
 
     def restore(self, position: int, state: bytes, fleet: Fleet) -> None:
         """Go on from such votes."""
-        self._start, self._fleet = position, fleet
-        self._votes = cbor2.loads(state)
+        self._counted, self._fleet = position, fleet
+        self._votes = [(0, number, mask) for number, mask in cbor2.loads(state).items()]
 
     def _count(self, position: int) -> dict[int, int]:
-        votes, base = self._votes.copy(), self._order.base
-        for entry in self._order.entries[max(self._start - base, 0) : position - base]:
+        """Return the robots that voted, by change, as a bit mask; the order forgets old votes."""
+        order = self._order
+        for entry in order.entries[self._counted - order.base : position - order.base]:
             for call in entry.record.calls if entry.issuer != FOREIGN else ():
-                if (
-                    call.startswith(VOTE)
-                    and len(call) == len(VOTE) + 1
-                    and call[-1] in self._changes
-                ):
-                    votes[call[-1]] = votes.get(call[-1], 0) | 1 << entry.issuer
+                if call in self._calls:
+                    self._votes.append((entry.position, call[-1], 1 << entry.issuer))
+        self._counted = max(self._counted, position)
+        votes: dict[int, int] = {}
+        for at, number, mask in self._votes:
+            if at < position:
+                votes[number] = votes.get(number, 0) | mask
         return votes
 
     def _decided(self, votes: Mapping[int, int]) -> list[int]:
