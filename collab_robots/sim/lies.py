@@ -77,8 +77,8 @@ def find_false_wall(truth: Grid, open_space: Mask) -> Line:
     """
     Choose where a wall could stand and none does: in the middle of the building, where all pass.
 
-    It lies in one tile, along x or y, away from true walls; most of the tile is open space, so that
-    robots that pass know enough of it to have a say.
+    It lies in one tile, along x or y, away from true walls; most of the tile is open space, so
+    that robots that pass know enough of it to have a say.
 
     :param truth: the building.
     :param open_space: (height, width) cells that robots can reach.
