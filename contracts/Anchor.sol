@@ -46,7 +46,7 @@ contract Anchor {
     uint256 private constant MAX_S = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
 
     /// @notice Id of the fleet: of its name and first roster.
-    bytes32 public immutable fleet;
+    bytes32 public fleet;
     /// @notice Height of the fleet's final order that the present signers are of.
     uint64 public signersHeight;
     /// @notice Weight of the whole fleet, robots that do not sign included.
