@@ -229,7 +229,8 @@ contract Models {
     /// @param convicted Whose words do not count: bit i is index i.
     /// @return support By index; words that do not count are zero.
     function supportOf(bytes32 id, uint64 convicted) public view returns (Support memory support) {
-        (uint32[] memory weights,) = fleet.weights();
+        // slither-disable-next-line unused-return
+        (uint32[] memory weights,) = fleet.weights(); // what is needed of the total is the quorum
         support.needed = fleet.quorum();
         uint256 size = weights.length;
         (support.words, support.weights) = (new Word[](size), new uint256[](size));

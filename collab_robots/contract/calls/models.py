@@ -24,7 +24,7 @@ CALLS: Mapping[str, str] = {
 }
 ERRORS: Mapping[str, str] = {
     'BadPart': 'there is no such part of model {model}: cut {cut}, digest {digest}',
-    'NoSuchRobots': 'robots {mask:robots} of {size}',
+    'NoSuchRobots': 'not all of robots {mask:robots} are among the {size} of the fleet',
     'OwnAudit': '{sender} cannot audit itself',
     'NoFailure': 'an audit of {subject} that found nothing is no fact',
 }
