@@ -209,15 +209,9 @@ class Gossip:
         self._transport.send_request(request.target, request)
 
     def _is_beyond(self, peer: Peer) -> bool:
-        """Tell whether a teammate is in a later epoch, or pruned records that are not here."""
-        heights = self._tangle.dag.heights()
-        if self._tangle.is_over and peer.snapshot >= self._tangle.cut_index:
-            return True
-        return any(
-            base > height
-            for issuer, (base, height) in enumerate(zip(peer.bases, heights, strict=False))
-            if issuer not in self._tangle.unvouched
-        )
+        """Tell whether a teammate stored a snapshot of what is not final here, or of our end."""
+        tangle = self._tangle
+        return peer.snapshot > tangle.cut_index - tangle.is_over
 
     def _digest(self) -> bytes:
         return self._tangle.dag.digest.to_bytes(ID_BYTES, 'big')

@@ -122,7 +122,7 @@ class Intake:
         identity = block_id(raw)
         entry = self._tangle.dag.entries.get(identity)
         if entry is not None:
-            if 0 <= entry.position < self._tangle.order.base:  # a root: its bytes are not here
+            if 0 <= entry.position < self._tangle.order.base:  # a root: maybe without its bytes
                 self._look_for_equivocation(entry.issuer, entry.record.seq, identity, raw)
             return False
         if identity in self._solidifier or identity in self._early:

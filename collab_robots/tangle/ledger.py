@@ -464,9 +464,9 @@ class Ledger:
 
     def _prove_fork(self, entry: Entry) -> None:
         """Prove an equivocation that came to light when the second branch became solid."""
-        other = self.dag.at(entry.issuer, entry.record.seq)
-        raws = [self._raw_of(one.id) for one in (entry, other) if one is not None]
-        if len(raws) == 2 and raws[0] and raws[1]:
+        rivals = self.dag.all_at(entry.issuer, entry.record.seq)
+        raws = [raw for one in rivals if (raw := self._raw_of(one.id)) is not None]
+        if len(raws) > 1:
             self._prove(Proof.of(raws[0], raws[1], self.fleet))
 
     def _prove(self, proof: Proof) -> None:

@@ -18,8 +18,6 @@ class Peer:
 
     :param heard_at: ns, local clock, of anything it sent.
     :param heights: that it announced last.
-    :param bases: the same: what it still holds begins there.
-    :param forked: the same: whose equivocation it knows to be proven.
     :param final: the same: how many records are final there.
     :param snapshot: the same: the snapshot that it serves.
     :param announced: it announced at all.
@@ -29,8 +27,6 @@ class Peer:
 
     heard_at: int
     heights: tuple[int, ...]
-    bases: tuple[int, ...] = ()
-    forked: tuple[int, ...] = ()
     final: int = 0
     snapshot: int = 0
     announced: bool = False
@@ -68,7 +64,7 @@ class Peers:
         self._fleet = fleet
         self.known = {name: self.known[name] for name in fleet.index_by_name if name in self.known}
         for peer in self.known.values():
-            peer.heights, peer.bases = self._fit(peer.heights), self._fit(peer.bases)
+            peer.heights = self._fit(peer.heights)
 
     def hear(self, name: str, now: int) -> None:
         """Take note of a message at ``now`` (ns), if it is of a teammate."""
@@ -90,8 +86,7 @@ class Peers:
         """
         self.hear(have.sender, now)
         peer = self.known[have.sender]
-        peer.heights, peer.bases = self._fit(have.heights), self._fit(have.bases)
-        peer.forked = have.forked
+        peer.heights = self._fit(have.heights)
         peer.final, peer.snapshot, peer.announced = have.final, have.snapshot, True
         return peer
 

@@ -189,7 +189,9 @@ class Tangle:
             if row.issuer >= self.dag.members:
                 self.orphans.append(row)
                 continue
-            if self.covers(row.issuer, row.seq) or row.id in self.dag.entries:
+            if row.id in self.dag.entries:
+                continue  # a root: its block may be half of a proof of equivocation
+            if self.covers(row.issuer, row.seq):
                 self.superseded.append(row.id)
                 continue
             try:
@@ -242,15 +244,19 @@ class Tangle:
             self.dag.tips[self._roots[-1].id] = self._roots[-1]
 
     def behind(self, cut: Cut) -> list[Entry]:
-        """Return what is final at a cut, its roots included: their blocks are not needed."""
-        return [entry for entry in self.dag.entries.values() if 0 <= entry.position < cut.position]
+        """Return what is final at a cut and no root of it."""
+        kept = {root.id for root in cut.roots}
+        return [
+            entry
+            for entry in self.dag.entries.values()
+            if 0 <= entry.position < cut.position and entry.id not in kept
+        ]
 
     def prune(self, cut: Cut) -> None:
-        """Drop what is final at a cut and no root of it."""
-        kept = {root.id for root in cut.roots}
+        """Drop what is behind a cut."""
         self.pruned = cut.heights
         self.order.prune(cut.position)
-        self.dag.prune([entry for entry in self.behind(cut) if entry.id not in kept])
+        self.dag.prune(self.behind(cut))
 
     def _cut(self, leader: Entry) -> None:
         """Note what a snapshot at the end of a leader's batch holds."""

@@ -1,5 +1,7 @@
 """Fetching a snapshot: of whom, for how long, and that nobody is silenced meanwhile."""
 
+import pytest
+
 from collab_robots.core.clock import SECOND
 from collab_robots.tangle.checkpoints import Catchup
 from collab_robots.tangle.memory import make_team, MemoryNetwork
@@ -13,7 +15,7 @@ CONFIG = LedgerConfig()
 
 
 def peer(heard_at: int = 0) -> Peer:
-    return Peer(heard_at, (0,) * 4, bases=(9,) * 4, snapshot=5)
+    return Peer(heard_at, (0,) * 4, snapshot=5)
 
 
 def poll(catchup: Catchup, now: float, peers: dict[str, Peer]) -> str:
@@ -48,18 +50,19 @@ def test_who_sends_for_too_long_is_left_for_another() -> None:
 
 
 class Trickler:
-    """Claims to have pruned everything, and sends its snapshot as slowly as anybody waits for."""
+    """Claims to have a snapshot, and sends it as slowly as anybody waits for."""
 
-    def __init__(self, name: str, network: MemoryNetwork) -> None:
+    def __init__(self, name: str, network: MemoryNetwork, snapshot: int = 5) -> None:
         self._name = name
+        self._snapshot = snapshot
         self._transport = network.transport(name)
         self._number = 0
         self.asked = 0
 
     def tick(self) -> None:
-        bases = (1_000_000,) * 4
+        heights = (1_000_000,) * 4
         self._transport.broadcast_have(
-            Have(self._name, FLEET.id, bases, bytes(32), bases, (), 9, snapshot=5)
+            Have(self._name, FLEET.id, heights, bytes(32), snapshot=self._snapshot)
         )
         chunk = Chunk(self._name, 5, self._number, MAX_CHUNK_COUNT, bytes(32), b'piece')
         self._transport.broadcast_chunk(chunk)
@@ -73,7 +76,17 @@ class Trickler:
         self.asked += bool(request.snapshot and request.target == self._name)
 
 
-def test_a_liar_who_claims_to_have_pruned_all_silences_nobody() -> None:
+@pytest.mark.parametrize(('snapshot', 'asks'), [(0, False), (1, True), (5, True)])
+def test_a_snapshot_of_what_is_not_final_here_is_fetched(snapshot: int, asks: bool) -> None:
+    network = MemoryNetwork(FLEET, 1)
+    network.start(KEYS[0])
+    peer = Trickler(NAMES[3], network, snapshot)
+    network.join(NAMES[3], peer)
+    network.run(3)
+    assert bool(peer.asked) is asks
+
+
+def test_a_liar_who_claims_a_snapshot_silences_nobody() -> None:
     network = MemoryNetwork(FLEET, 1)
     for key in KEYS[:3]:
         network.start(key)

@@ -9,7 +9,7 @@ from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.identity import PrivateKey
 from collab_robots.sim.protocol.council import Council, vote
 from collab_robots.sim.protocol.scenario import Change
-from collab_robots.tangle.block import GENESIS
+from collab_robots.tangle.block import block_id, GENESIS
 from collab_robots.tangle.issuer import matters
 from collab_robots.tangle.memory import make_team, MemoryNetwork
 from collab_robots.tangle.memory_store import MemoryStore
@@ -223,7 +223,7 @@ def test_a_crash_between_the_end_of_an_epoch_and_the_next_is_survived():
     assert set(team.epochs().values()) == {1}
 
 
-def test_who_joins_learns_of_equivocations_whose_blocks_are_gone():
+def test_who_joins_learns_of_equivocations_whose_blocks_it_never_had():
     team = Team()
     team.talk(3)
     record = sign_record(KEYS[3], FLEET.id, 0, [GENESIS], team.network.clock.now_ns())
@@ -232,12 +232,57 @@ def test_who_joins_learns_of_equivocations_whose_blocks_are_gone():
     assert all(set(ledger.proofs) == {3} for ledger in team.ledgers.values())
     team.vote(JOIN, *NAMES[:3])
     team.talk(10)
-    first = team.ledgers[NAMES[0]].dag.at(3, 0)
-    assert first is not None and team.stores[NAMES[0]].get(first.id) is None
     newcomer = team.start('robot5', NEW)
     team.network.run(10)
     assert newcomer.fleet.epoch == 1
+    first = newcomer.dag.at(3, 0)
+    assert first is not None and team.stores['robot5'].get(first.id) is None
     assert set(newcomer.proofs) == {3}
+
+
+def test_an_equivocation_is_proven_across_a_handover():
+    team = Team()
+    team.start('robot5', NEW)
+    team.talk(3, *NAMES)
+    record = sign_record(KEYS[3], FLEET.id, 0, [GENESIS], team.network.clock.now_ns())
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(10)
+    assert set(team.epochs().values()) == {1}
+    team.network.stop(NAMES[1])
+    team.start(NAMES[1], KEYS[1])  # a restart changes nothing
+    team.ledgers[NAMES[1]].receive_block(encode_record(record), 'anybody')
+    team.network.run(5)
+    assert all(set(ledger.proofs) == {3} for ledger in team.ledgers.values())
+
+
+def test_what_waits_for_an_unproven_equivocator_becomes_solid():
+    team = Team()
+    team.talk(3)
+    team.network.split(NAMES[:2], NAMES[2:])
+    ledger = team.ledgers[NAMES[0]]
+    own = ledger.dag.newest(3)
+    now = team.network.clock.now_ns()
+    record = sign_record(KEYS[3], FLEET.id, own.record.seq + 1, [own.id], now, (b'other face',))
+    ledger.receive_block(encode_record(record), 'anybody')
+    team.talk(3)
+    team.network.heal()
+    team.talk(3)
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(10)
+    store = MemoryStore()
+    store.save_snapshot(*team.stores[NAMES[0]].snapshot(), ())
+    alone = team.network.start(KEYS[1], store, state=Council(FLEET, CHANGES))
+    now = team.network.clock.now_ns()
+    assert 3 in alone.dag.forks and not alone.proofs  # both faces are roots
+    last = max(
+        (one for one in alone.dag.entries.values() if one.issuer == 3),
+        key=lambda one: one.record.seq,
+    )
+    later = sign_record(KEYS[3], FLEET.id, last.record.seq + 1, [last.id], now)
+    names_it = sign_record(NEW, FLEET.id, 0, [GENESIS, block_id(encode_record(later))], now)
+    for one in (names_it, later):
+        alone.receive_block(encode_record(one), 'anybody')
+    assert block_id(encode_record(names_it)) in alone.dag.entries
 
 
 def test_handovers_of_others_are_refused():
