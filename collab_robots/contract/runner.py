@@ -29,7 +29,7 @@ from collab_robots.contract.receipt import Receipt
 from collab_robots.contract.state import decode_state, encode_state, State
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import CallError, Refusal, RefusedError
-from collab_robots.core.fleet import Fleet
+from collab_robots.core.fleet import Fleet, MAX_ROBOTS
 from collab_robots.tangle.dag import Entry, FOREIGN
 from collab_robots.tangle.handover import Roster, roster_of
 from collab_robots.tangle.order import Order
@@ -454,7 +454,7 @@ def _roster(fleet: Fleet, deployment: Deployment) -> Roster:
         at = known.get(address)
         if at is not None:
             roster[at] = (*roster[at][:2], weight)
-        elif weight:
+        elif weight and len(roster) < MAX_ROBOTS:  # else its new key has no place in the ledger
             founder = index < len(fleet.founders)
             said = fleet.founders[index].name if founder else name.rstrip(b'\0').decode()
             roster.append((said, key, weight))
