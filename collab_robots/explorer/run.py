@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-import sys
 import time
 
 from collab_robots.core.errors import ConfigError
@@ -14,6 +13,7 @@ from collab_robots.core.fleet import Fleet
 from collab_robots.core.geometry import Array
 from collab_robots.explorer.fleets import make_fleet
 from collab_robots.explorer.measures import Camera
+from collab_robots.explorer.processes import node_command
 from collab_robots.explorer.timeline import halves, Split, Timeline
 from collab_robots.explorer.verdict import Effort, Truth, Wall, WALL_MARGIN
 from collab_robots.sim.lies import find_false_wall, Line
@@ -129,7 +129,7 @@ def prepare(options: Options) -> Run:
 def simulator_command(run: Run) -> list[str]:
     """Return how the simulator is started."""
     options = run.options
-    return _node(
+    return node_command(
         'sim_node',
         {
             'world': str(options.world.resolve()),
@@ -148,7 +148,7 @@ def robot_command(run: Run, index: int) -> list[str]:
     """Return how a robot is started, for the first time or again."""
     robot = run.names[index]
     folder = run.folder(robot).resolve()
-    return _node(
+    return node_command(
         'robot',
         {
             'name': robot,
@@ -165,16 +165,3 @@ def robot_command(run: Run, index: int) -> list[str]:
         },
         namespace=f'/{robot}',
     )
-
-
-def _node(module: str, values: dict[str, object], namespace: str = '') -> list[str]:
-    """Return the command line of a node; parameters are YAML, so strings are quoted."""
-    command = [sys.executable, '-m', f'collab_robots.nodes.{module}', '--ros-args']
-    if namespace:
-        command += ['-r', f'__ns:={namespace}']
-    for name, value in values.items():
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        if isinstance(value, str) and not value.startswith('['):
-            text = f"'{value}'"
-        command += ['-p', f'{name}:={text}']
-    return command

@@ -17,6 +17,7 @@ from std_msgs.msg import String
 
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.views.maps import MapsView
+from collab_robots.contract.views.roster import RosterView
 from collab_robots.contract.views.tasks import Task, TasksView
 from collab_robots.core.clock import Clock, SECOND
 from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError
@@ -26,6 +27,7 @@ from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.ledger_http import HTTP_PARAMETERS, LedgerHttp
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
+from collab_robots.nodes.roster_conversions import roster_to_msg
 from collab_robots.nodes.spin import run
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.ledger import Ledger
@@ -38,6 +40,7 @@ from collab_robots_msgs.msg import (
     Call,
     LedgerStatus,
     Refused,
+    Roster,
     TaskStatusArray,
     TileDigestArray,
 )
@@ -93,11 +96,11 @@ class LedgerNode(Node):
         self._name: str = values['name']
         fleet = Fleet.load(values['fleet'])
         key = PrivateKey.load(Path(values['key']))
-        known = fleet.index_by_name.get(self._name)
-        if known is not None and fleet.robots[known].key != key.public:
+        known = fleet.index_by_key.get(key.public)
+        if known is not None and fleet.robots[known].name != self._name:
             raise ConfigError(
-                f'{values["key"]} is not the key of {self._name} in {values["fleet"]}; '
-                'each robot has its own'
+                f'{values["key"]} is not the key of {self._name} but of '
+                f'{fleet.robots[known].name} in {values["fleet"]}; each robot has its own'
             )
         self._fleet = fleet
         self._config = config or LedgerConfig(
@@ -107,6 +110,7 @@ class LedgerNode(Node):
         self._runner = Runner(fleet)
         self._view = TasksView(self._runner)
         self._maps = MapsView(self._runner)
+        self._robots = RosterView(self._runner)
         self._auction = Auction(self._name, self._view)
         self._present: Sequence[str] | None = None  # robots heard lately, once that is known
         self._refused: Counter[str] = Counter()
@@ -124,6 +128,7 @@ class LedgerNode(Node):
         self._requests = self.create_publisher(RequestMsg, topics.sent('request'), qos.RADIO)
         self._chunks = self.create_publisher(ChunkMsg, topics.sent('chunk'), qos.RADIO)
         self._status = self.create_publisher(LedgerStatus, topics.LEDGER_STATUS, qos.STATUS)
+        self._roster = self.create_publisher(Roster, topics.ROSTER, qos.STATUS)
         self._tasks = self.create_publisher(TaskStatusArray, topics.TASKS, qos.LATCHED)
         self._tiles = self.create_publisher(TileDigestArray, topics.TILES, qos.LATCHED)
         self._http = LedgerHttp(values, self._time)
@@ -271,8 +276,15 @@ class LedgerNode(Node):
             self._published_tiles = said
             self._tiles.publish(conversions.tile_digests_to_msg(*said, now))
 
+    def _publish_roster(self) -> None:
+        if self._roster.get_subscription_count():
+            now = self._time.now_ns()
+            said = (self._robots.roster(), self._robots.pending())
+            self._roster.publish(roster_to_msg(self._name, self._fleet.id, *said, now))
+
     def _publish_status(self) -> None:
         self._execute()  # so that counts and roots are of the same records
+        self._publish_roster()
         status = self._ledger.status()
         self._present = status.peers
         refused = self._refused + Counter(

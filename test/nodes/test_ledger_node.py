@@ -161,7 +161,7 @@ def test_start_up_mistakes_are_said_in_words(harness: Harness, tmp_path: Path) -
     key = tmp_path / 'robot1' / 'key'
     with pytest.raises(ConfigError, match="parameter 'key' is not set"):
         LedgerNode(**options('robot1', key=''))
-    with pytest.raises(ConfigError, match="'robot9' is not in fleet 'test'"):
+    with pytest.raises(ConfigError, match='is not the key of robot9 but of robot1'):
         LedgerNode(**options('robot9', key=str(key)))
     with pytest.raises(ConfigError, match='is not the key of robot2'):
         LedgerNode(**options('robot2', key=str(key)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, IntEnum
@@ -85,6 +85,19 @@ class Roster:
         """Name of each robot by its address."""
         return {robot.address: robot.name for robot in self.robots}
 
+    @property
+    def needed(self) -> int:
+        """The weight that is enough: 2/3, rounded up."""
+        return -(-2 * sum(robot.weight for robot in self.active) // 3)
+
+    def weigh(self, names: Collection[str]) -> int:
+        """Return what robots weigh together, of those that count."""
+        return sum(robot.weight for robot in self.active if robot.name in names)
+
+    def find(self, name: str) -> Robot | None:
+        """Return the robot with a name, also one that has left."""
+        return next((robot for robot in self.robots if robot.name == name), None)
+
     def named(self, mask: int) -> tuple[str, ...]:
         """Return the names of the robots of a mask."""
         return tuple(robot.name for robot in self.robots if mask >> robot.index & 1)
@@ -164,11 +177,11 @@ def read_roster(deployment: Deployment, fleet: Fleet) -> Roster:
     """
     Ask who is in the fleet.
 
-    :param fleet: the fleet file: names and keys of the robots of the beginning.
+    :param fleet: names and keys of its founders, whom the contract has by address only.
     """
     (epoch, _, members, expelled), entries = deployment.ask('Fleet', 'roster')
-    joined = [name.rstrip(b'\0').decode('ascii') for *_, name in entries[len(fleet.robots) :]]
-    names = _distinct([robot.name for robot in fleet.robots], joined)
+    joined = [name.rstrip(b'\0').decode('ascii') for *_, name in entries[len(fleet.founders) :]]
+    names = _distinct([robot.name for robot in fleet.founders], joined)
     robots = []
     for index, entry in enumerate(entries):
         address, weight, revision, generation, signer, capabilities, key, _ = entry
@@ -178,7 +191,7 @@ def read_roster(deployment: Deployment, fleet: Fleet) -> Roster:
                 index,
                 names[index],
                 address,
-                key if any(key) else fleet.robots[index].key,
+                key if any(key) else fleet.founders[index].key,
                 weight,
                 present if members >> index & 1 else Standing.LEFT,
                 revision,
