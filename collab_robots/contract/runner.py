@@ -140,7 +140,7 @@ class Runner:
                 return None
             with self._closed(deployment, batch[-1]):
                 roster = _roster(self.fleet, deployment)
-        if roster == roster_of(self.fleet):
+        if roster == roster_of(self.fleet) or not self._can_follow(roster):
             return None
         self._ending = position
         return roster
@@ -262,6 +262,19 @@ class Runner:
         self.version += 1
         self.final_version += 1
         self._final_read = self.final_version
+
+    def _can_follow(self, roster: Roster) -> bool:
+        """
+        Tell whether the ledger can have a roster next.
+
+        The contract does not know the names of the fleet file, nor that a new key takes a new
+        place in the ledger. What would give a name twice, or a 65th place, waits for ever.
+        """
+        try:
+            self.fleet.later(self.fleet.epoch + 1, roster)
+        except ValueError:
+            return False
+        return True
 
     def _catch_up(self, order: Order) -> None:
         self.tentative()  # or it must not be called

@@ -240,6 +240,17 @@ def test_a_roster_changes_at_the_end_of_the_batch_with_the_last_vote():
         assert members(runner.tentative()) == (4, 0)  # until the ledger begins anew
 
 
+def test_a_roster_that_the_ledger_cannot_have_ends_no_epoch():
+    history = History()
+    twice = (1, 0, 0, 3, b'k' * 32, FLEET.robots[2].name.encode().ljust(32, b'\0'))
+    for robot in range(3):
+        history.say(robot, 100 + robot, encode('vote', twice))
+    runner, said = decided(history, 3)
+    assert said == [None] and runner.reverted == 0
+    with runner.final() as deployment:
+        assert deployment.is_epoch_due()
+
+
 def test_the_state_that_ends_an_epoch_has_it_closed():
     history = joining()
     runner, _ = decided(history, 3)
