@@ -79,6 +79,7 @@ contract Fleet {
     }
 
     /// @notice All that is stored about a change.
+    /// @param change What it says.
     /// @param voters Who voted for it: bit i is index i.
     /// @param appliedIn The epoch that began with it, 0 if it is not applied.
     struct ChangeFact {
@@ -121,6 +122,8 @@ contract Fleet {
     }
 
     /// @notice A change that somebody votes for.
+    /// @param id Of the change.
+    /// @param change What it says.
     /// @param voters Who does, without the convicted.
     /// @param weight Of these voters.
     /// @param needed What is enough: 2/3 of the roster.
@@ -135,43 +138,81 @@ contract Fleet {
     }
 
     /// @notice A selector that this contract does not have.
+    /// @param selector First four bytes of the call.
     error NoSuchCall(bytes4 selector);
     /// @notice Not 1 to MAX_ROBOTS robots, or not a weight for each.
+    /// @param robots How many.
+    /// @param weights How many.
     error BadRoster(uint256 robots, uint256 weights);
     /// @notice A weight of the beginning is not from 1 to MAX_WEIGHT.
+    /// @param robot Whose.
+    /// @param weight It.
     error BadGenesisWeight(address robot, uint32 weight);
     /// @notice The roster of the beginning names a robot twice.
+    /// @param robot It.
     error MemberTwice(address robot);
     /// @notice Never in the roster, or no more.
+    /// @param robot It.
     error NotMember(address robot);
     /// @notice Expelled; it may be reinstated by 2/3 of the rest.
+    /// @param robot It.
     error Expelled(address robot);
     /// @notice Only the ledger closes epochs.
+    /// @param sender Who tried.
     error NotSystem(address sender);
     /// @notice The change could not be applied if all voted for it.
+    /// @param id Of the change.
+    /// @param obstacle Why.
     error CannotApply(bytes32 id, Obstacle obstacle);
     /// @notice The sender votes for it already.
+    /// @param id Of the change.
+    /// @param sender Who tried.
     error VotedAlready(bytes32 id, address sender);
     /// @notice The sender votes for MAX_VOTES other changes: it must withdraw one first.
+    /// @param sender Who tried.
+    /// @param most MAX_VOTES.
     error TooManyVotes(address sender, uint256 most);
     /// @notice The sender does not vote for this change, or it is applied.
+    /// @param id Of the change.
+    /// @param sender Who tried.
     error NoOpenVote(bytes32 id, address sender);
 
     /// @notice A robot votes for a change.
+    /// @param id Of the change.
+    /// @param by Who votes.
+    /// @param change What for.
     event Voted(bytes32 indexed id, address indexed by, Change change);
     /// @notice It does no more.
+    /// @param id Of the change.
+    /// @param by Whose vote it was.
     event Withdrawn(bytes32 indexed id, address indexed by);
     /// @notice 2/3 voted for a change, and it is made.
+    /// @param id Of the change.
+    /// @param kind Which.
+    /// @param epoch That begins with it.
     event Applied(bytes32 indexed id, Kind kind, uint32 epoch);
     /// @notice A robot's entry is new or has changed by an epoch.
+    /// @param id Of the fact about the robot.
+    /// @param robot Its address now.
+    /// @param revision How often its entry has changed.
     event RobotChanged(bytes32 indexed id, address indexed robot, uint32 revision);
     /// @notice A robot was convicted, and is expelled.
+    /// @param id Of the fact about the robot.
+    /// @param robot It.
     event Expulsion(bytes32 indexed id, address indexed robot);
     /// @notice An epoch began, by closing the one before if there was one.
+    /// @param id FLEET_ID.
+    /// @param epoch The new one.
     event EpochBegan(bytes32 indexed id, uint32 epoch);
     /// @notice What a robot can do.
+    /// @param id Of the fact about the robot.
+    /// @param robot It.
+    /// @param capabilities Bits: 0 drive, 1 lidar, 2 camera, 3 inference.
     event CapabilitiesSet(bytes32 indexed id, address indexed robot, uint32 capabilities);
     /// @notice With what a robot signs anchors.
+    /// @param id Of the fact about the robot.
+    /// @param robot It.
+    /// @param signer secp256k1 address; zero for none.
     event SignerRegistered(bytes32 indexed id, address indexed robot, address signer);
 
     Head private head;

@@ -154,34 +154,75 @@ contract Maps {
     }
 
     /// @notice A selector that this contract does not have.
+    /// @param selector First four bytes of the call.
     error NoSuchCall(bytes4 selector);
     /// @notice Not 1 to MAX_TILES tiles in a call.
+    /// @param count How many there are.
+    /// @param most MAX_TILES.
     error BadTileCount(uint256 count, uint256 most);
     /// @notice A digest is all zeros.
+    /// @param x Column of the tile.
+    /// @param y Row of the tile.
     error NoDigest(int16 x, int16 y);
     /// @notice No map reaches so far.
+    /// @param x Column of the tile.
+    /// @param y Row of the tile.
     error OutOfMap(int16 x, int16 y);
     /// @notice More than 1000 per mille.
+    /// @param permille What was said.
     error BadConfidence(uint16 permille);
     /// @notice A call with a sketch has bytes that do not belong to it.
+    /// @param size Bytes of the call.
+    /// @param expected SKETCH_CALL.
     error BadSketchSize(uint256 size, uint256 expected);
     /// @notice Cells are both free and occupied.
+    /// @param cells That are free and occupied.
     error SketchOverlaps(uint256 cells);
     /// @notice A sketch tells too little to be compared.
+    /// @param known Cells that are.
+    /// @param least LEAST_KNOWN.
     error TooLittleKnown(uint256 known, uint256 least);
     /// @notice The sender submitted all the sketches of this region that it may.
+    /// @param x Column of the tile.
+    /// @param y Row of the tile.
+    /// @param most MAX_SKETCHES.
     error TooManySketches(int16 x, int16 y, uint256 most);
 
     /// @notice A robot's map has a new or changed tile.
+    /// @param id Of the tile.
+    /// @param by Whose it is.
+    /// @param x Column of the tile.
+    /// @param y Row of the tile.
+    /// @param digest What it hashes to.
     event TileSubmitted(bytes32 indexed id, address indexed by, int16 x, int16 y, bytes32 digest);
     /// @notice A robot's camera recognised something.
+    /// @param id Of the sighting.
+    /// @param by Whose it is.
+    /// @param classId What was recognised.
+    /// @param confidence Per mille.
+    /// @param x Place in the map frame, mm.
+    /// @param y Place in the map frame, mm.
     event Sighted(bytes32 indexed id, address indexed by, uint16 classId, uint16 confidence, int32 x, int32 y);
     /// @notice A robot mapped a region.
+    /// @param id Of the region.
+    /// @param by Whose it is.
+    /// @param x Column of the tile.
+    /// @param y Row of the tile.
+    /// @param free Cells: bit 16 * row + column.
+    /// @param occupied Cells likewise.
     event SketchSubmitted(bytes32 indexed id, address indexed by, int16 x, int16 y, uint256 free, uint256 occupied);
     /// @notice A robot's new sketch conflicts with those of others.
+    /// @param id Of the region.
+    /// @param by Whose sketch it is.
+    /// @param x Column of the tile.
+    /// @param y Row of the tile.
     /// @param robots The others: bit i is index i.
     event Contradicted(bytes32 indexed id, address indexed by, int16 x, int16 y, uint64 robots);
     /// @notice A robot was convicted for what it said about a region.
+    /// @param id Of the verdict.
+    /// @param robot Who is convicted.
+    /// @param x Column of the tile.
+    /// @param y Row of the tile.
     /// @param against Who is against it there, at this moment: bit i is index i.
     event Convicted(bytes32 indexed id, address indexed robot, int16 x, int16 y, uint64 against);
 

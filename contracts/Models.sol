@@ -105,28 +105,59 @@ contract Models {
     }
 
     /// @notice A selector that this contract does not have.
+    /// @param selector First four bytes of the call.
     error NoSuchCall(bytes4 selector);
     /// @notice A hash is zero, or the whole model has a cut.
+    /// @param model Hash of weights and graph.
+    /// @param half Which side of the cut.
+    /// @param cut Its number.
+    /// @param digest Hash of the part's bytes.
     error BadPart(bytes32 model, Half half, uint16 cut, bytes32 digest);
     /// @notice Robots whose indices were not given yet.
+    /// @param mask All that were named: bit i is index i.
+    /// @param size How many indices were given.
     error NoSuchRobots(uint64 mask, uint256 size);
     /// @notice A robot does not audit itself.
+    /// @param sender Who tried.
     error OwnAudit(address sender);
     /// @notice An audit that did not fail is no fact.
+    /// @param subject The robot that was asked.
     error NoFailure(address subject);
 
     /// @notice A robot says who may serve a part.
+    /// @param id Of the part.
+    /// @param by Who says so.
+    /// @param part It.
+    /// @param robots Who may: bit i is index i.
     event Permitted(bytes32 indexed id, address indexed by, Part part, uint64 robots);
     /// @notice A robot says whether it serves a part.
+    /// @param id Of the part.
+    /// @param by Who says so.
+    /// @param serves Whether it does.
     event Offered(bytes32 indexed id, address indexed by, bool serves);
     /// @notice A robot found a failure.
+    /// @param id Of the failure.
+    /// @param by The auditor.
+    /// @param subject The robot that was asked.
+    /// @param part Id of the part it was asked for.
+    /// @param frame What names the input on the auditor.
+    /// @param kind How it failed.
     event Audited(bytes32 indexed id, address indexed by, address subject, bytes32 part, uint64 frame, Failure kind);
     /// @notice So the count of its failures of that kind has grown.
+    /// @param id Of the tally.
+    /// @param by The auditor.
+    /// @param subject The robot that was asked.
+    /// @param kind How it failed.
+    /// @param count How many failures of that kind the auditor has found now.
     event Tallied(bytes32 indexed id, address indexed by, address subject, Failure kind, uint32 count);
 
     /// @notice Who is in the fleet.
+    /// @return The contract that decides that.
     Fleet public immutable fleet;
 
+    /// @dev What `PartFact` has of a part, without the words.
+    /// @param part Zeros while there are only offers.
+    /// @param speakers Who ever said something about it: bit i is index i.
     struct Entry {
         Part part;
         uint64 speakers;

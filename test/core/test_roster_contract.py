@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import pytest
-from solidity import address, Chain, RevertedError, SYSTEM
+from solidity import address, Chain, GAS_LIMIT, RevertedError, SYSTEM
 
 from collab_robots.contract.calls import fleet
 from collab_robots.core.identity import address as address_of_key
@@ -429,3 +429,34 @@ def test_who_is_not_a_member_cannot_call(roster):
 def test_other_calls_are_refused(roster):
     done = roster.chain.send(A, roster.fleet, b'\xde\xad\xbe\xef')
     assert done.error == ('NoSuchCall', b'\xde\xad\xbe\xef')
+
+
+@pytest.mark.parametrize('convicted', [21, 63])
+def test_expelling_many_stays_below_the_gas_limit(convicted):
+    """All slots cold, and 256 changes that one robot each votes for."""
+    roster = Roster([1] * 64)
+    for index, robot in enumerate(roster.robots):
+        for weight in range(2, 6):
+            roster.vote(reweigh(index, weight), robot)
+    spent = roster.chain.cold_gas(SYSTEM, roster.fleet, 'closeEpoch', (1 << convicted) - 1)
+    assert spent < GAS_LIMIT * (0.6 if convicted == 21 else 0.9)
+
+
+def test_the_most_changes_at_once_stay_below_the_gas_limit():
+    """Each of 57 robots votes for 4 of 6 changes, so that each has 38 votes, which is enough."""
+    roster = Roster([1] * 57)
+    changes = [join(f'robot_{number}', bytes([number + 1]) * 32) for number in range(6)]
+    for index, robot in enumerate(roster.robots):
+        for turn in range(4):
+            roster.vote(changes[(4 * index + turn) % 6], robot)
+    assert roster.chain.cold_gas(SYSTEM, roster.fleet, 'closeEpoch', 0) < GAS_LIMIT / 2
+    roster.close()
+    assert roster('size') == 63
+
+
+def test_a_vote_stays_far_below_the_gas_limit(roster):
+    for weight in range(2, 6):
+        roster.vote(reweigh(0, weight), A, B, C)
+    roster.close()
+    roster.vote(leave(1), B)
+    assert roster.chain.cold_gas(A, roster.fleet, 'vote', join()) < GAS_LIMIT / 10

@@ -1,0 +1,120 @@
+"""What holds for every contract: size, documentation, constants, selectors."""
+
+from functools import cache
+import importlib
+from types import ModuleType
+
+import pytest
+from solidity import _script, address, built, Chain, signature
+
+from collab_robots.contract import calls
+from collab_robots.contract.artifact import ORDER, suite
+
+CONTRACTS = [*ORDER, 'Anchor']
+MOST_CODE = 24_576  # bytes: EIP-170
+ROBOTS, WEIGHTS = [address(number) for number in range(4)], [1] * 4
+
+
+@cache
+def compiled():
+    """Return what the compiler says of all sources, with documentation and syntax trees."""
+    script = _script()
+    wanted = ['userdoc', 'devdoc', 'evm.deployedBytecode.object']
+    selection = {'*': {'*': wanted, '': ['ast']}}
+    return script.run_solc(
+        {
+            'language': 'Solidity',
+            'sources': script.sources(),
+            'settings': {**script.SETTINGS, 'outputSelection': selection},
+        }
+    )
+
+
+def deployed():
+    """Return a chain and the suite's contracts on it, by name."""
+    chain = Chain()
+    fleet = chain.deploy('Fleet', ROBOTS, WEIGHTS)
+    maps = chain.deploy('Maps', fleet)
+    models = chain.deploy('Models', fleet)
+    tasks = chain.deploy('Tasks', fleet, maps)
+    return chain, dict(zip(ORDER, (fleet, maps, models, tasks), strict=True))
+
+
+def undocumented(name):
+    """Yield what of a contract's interface lacks a word of documentation."""
+    found = compiled()['contracts'][f'{name}.sol'][name]
+    user, dev = found['userdoc'], found['devdoc']
+    if not {'title', 'notice'} <= dev.keys() | user.keys():
+        yield 'the contract'
+    tree = compiled()['sources'][f'{name}.sol']['ast']
+    variables = {
+        node['name']
+        for contract in tree['nodes']
+        for node in contract.get('nodes', ())
+        if node.get('stateVariable')
+    }
+    for item in built(name).abi:
+        kind, what = item['type'], item.get('name') and signature(item)
+        if kind not in _PLACES:
+            continue
+        notices, details = (docs.get(_PLACES[kind], {}).get(what, {}) for docs in (user, dev))
+        if kind == 'error':  # there may be several of one signature
+            notices, details = notices[0] if notices else {}, details[0] if details else {}
+        if 'notice' not in notices:
+            yield f'{kind} {what}'
+        for part in item['inputs']:
+            if part['name'] not in details.get('params', {}):
+                yield f'{kind} {what}: {part["name"]}'
+        returned = () if item['name'] in variables else item.get('outputs', ())
+        if len(returned) > len(details.get('returns', ())):
+            yield f'{kind} {what}: what it returns'
+
+
+_PLACES = {'function': 'methods', 'event': 'events', 'error': 'errors'}
+
+
+@pytest.mark.parametrize('name', CONTRACTS)
+def test_every_function_event_and_error_is_documented(name):
+    assert list(undocumented(name)) == []
+
+
+@pytest.mark.parametrize('name', CONTRACTS)
+def test_code_fits_on_any_chain(name):
+    found = compiled()['contracts'][f'{name}.sol'][name]['evm']['deployedBytecode']
+    assert 0 < len(found['object']) // 2 < MOST_CODE
+
+
+def test_constants_are_the_same_in_python():
+    chain, contracts = deployed()
+    compared = set()
+    for name, contract in contracts.items():
+        module = importlib.import_module(f'{calls.__name__}.{name.lower()}')
+        assert isinstance(module, ModuleType)
+        for item in contract.abi:
+            if item['type'] == 'function' and item['name'].isupper():
+                value = chain.view(contract, item['name'])
+                if hasattr(module, item['name']):
+                    assert getattr(module, item['name']) == value, (name, item['name'])
+                    compared.add(name)
+    assert compared >= {'Fleet', 'Maps', 'Tasks'}
+
+
+def test_contracts_know_one_another():
+    chain, contracts = deployed()
+    for name in ('Maps', 'Models'):
+        assert chain.view(contracts[name], 'fleet') == contracts['Fleet'].address
+
+
+def test_calls_are_told_apart_by_their_selectors():
+    changing = [
+        item
+        for name in ORDER
+        for item in built(name).abi
+        if item['type'] == 'function' and item['stateMutability'] == 'nonpayable'
+    ]
+    assert len(suite().calls) == len(suite().call_by_name) == len(changing)
+
+
+@pytest.mark.parametrize('name', CONTRACTS)
+def test_no_call_takes_ether(name):
+    assert all(item.get('stateMutability') != 'payable' for item in built(name).abi)
