@@ -201,7 +201,7 @@ def _in_words(ballot: Ballot, domain: int) -> list[str]:
     epoch = ballot.roster.epoch
     if not ballot.is_new:
         return [f'it is so already, in epoch {epoch}']
-    told = [f'decided: epoch {epoch} began; voted: {", ".join(ballot.voters)}']
+    told = [f'decided: epoch {epoch} began; asked: {", ".join(ballot.asked) or "nobody"}']
     if ballot.silent:
         told.append(f'did not answer: {", ".join(ballot.silent)}')
     if not ballot.is_heard:
@@ -215,7 +215,7 @@ def _facts(ballot: Ballot) -> dict[str, Any]:
     return {
         'done': ballot.is_done,
         'epoch': None if ballot.roster is None else ballot.roster.epoch,
-        'voters': list(ballot.voters),
+        'asked': list(ballot.asked),
         'silent': list(ballot.silent),
     }
 

