@@ -101,6 +101,8 @@ def fleet_show(
                 typer.echo('; '.join(ballot.explain()), err=True)
                 raise typer.Exit(UNREACHABLE)
             roster, pending = ballot.roster, tuple(ballot.pending)
+            if ballot.silent:
+                typer.echo(f'did not answer: {", ".join(ballot.silent)}', err=True)
         else:
             raise ConfigError('name a ledger with --db, or the fleet file with --fleet')
         if as_json:
@@ -120,7 +122,7 @@ def _print_roster(
     for epoch, words in history.items():
         typer.echo(f'epoch {epoch}: {words}')
     table = Table(box=None, pad_edge=False)
-    for title in (f'epoch {roster.epoch}', 'weight', '', 'public key'):
+    for title in (f'epoch {roster.epoch}', 'weight', 'standing', 'public key'):
         table.add_column(title, overflow='fold')
     for robot in roster.robots:
         table.add_row(robot.name, str(robot.weight), robot.standing.value, robot.key.hex())

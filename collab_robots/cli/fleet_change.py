@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+import re
 import shlex
 from typing import Annotated, Any, TYPE_CHECKING
 
@@ -37,6 +38,7 @@ PublicKeyOption = Annotated[
 ]
 FLEET = Path('fleet.yaml')
 TIMEOUT = 60.0
+MAX_WEIGHT = 1_000_000  # core/fleet.py, which takes too long to import for --help
 EXIT_CODES = (
     'Exit codes: 0 it is so, 1 it was not decided in time (votes stay: the same command later '
     'goes on), 2 wrong input, 3 too few robots answer.'
@@ -46,7 +48,7 @@ EXIT_CODES = (
 def admit(
     name: NameArgument,
     fleet: FleetOption = FLEET,
-    weight: Annotated[int, typer.Option(min=1, help='What its votes weigh.')] = 1,
+    weight: Annotated[int, typer.Option(min=1, max=MAX_WEIGHT, help='What its votes weigh.')] = 1,
     key_folder: KeyFolderOption = None,
     public_key: PublicKeyOption = None,
     domain: DomainOption = 0,
@@ -61,7 +63,13 @@ def admit(
     """
     with plain_errors():
         from collab_robots.contract.wishes import to_join
+        from collab_robots.core.errors import ConfigError
+        from collab_robots.core.fleet import ROBOT_NAME
 
+        if not re.match(ROBOT_NAME, name):
+            raise ConfigError(
+                f'expected a name like robot_5, at most 32 letters, got {name!r:.50}'
+            )
         folder = key_folder or fleet.resolve().parent / name
         key = _key(folder, public_key)
         start = _start_command(name, fleet, folder, made_here=public_key is None)
@@ -110,7 +118,9 @@ def rekey(
 
 def reweigh(
     name: NameArgument,
-    weight: Annotated[int, typer.Argument(min=1, help='What its votes are to weigh.')],
+    weight: Annotated[
+        int, typer.Argument(min=1, max=MAX_WEIGHT, help='What its votes are to weigh.')
+    ],
     fleet: FleetOption = FLEET,
     domain: DomainOption = 0,
     timeout: TimeoutOption = TIMEOUT,
@@ -179,7 +189,7 @@ def _change(
     else:
         typer.echo('\n'.join(told), err=not ballot.is_done)
         if start is not None and ballot.is_done:
-            typer.echo(f'start it, with the fleet file as it is:\n\n{shlex.join(start)}')
+            typer.echo(f'start it, with the fleet file as it is:\n\n{_shell(start)}')
     if ballot.roster is None:
         raise typer.Exit(UNREACHABLE)
     raise typer.Exit(OK if ballot.is_done else FAILED)
@@ -191,7 +201,7 @@ def _in_words(ballot: Ballot, domain: int) -> list[str]:
     epoch = ballot.roster.epoch
     if not ballot.is_new:
         return [f'it is so already, in epoch {epoch}']
-    told = [f'decided: epoch {epoch} began; voted: {", ".join(ballot.voters)}']
+    told = [f'decided: epoch {epoch} began; asked: {", ".join(ballot.asked) or "nobody"}']
     if ballot.silent:
         told.append(f'did not answer: {", ".join(ballot.silent)}')
     if not ballot.is_heard:
@@ -205,7 +215,7 @@ def _facts(ballot: Ballot) -> dict[str, Any]:
     return {
         'done': ballot.is_done,
         'epoch': None if ballot.roster is None else ballot.roster.epoch,
-        'voters': list(ballot.voters),
+        'asked': list(ballot.asked),
         'silent': list(ballot.silent),
     }
 
@@ -226,6 +236,12 @@ def _key(folder: Path, public_key: str | None) -> bytes:
     if len(key) != PUBLIC_KEY_BYTES:
         raise ConfigError(f'public key: expected 64 hexadecimal digits, got {public_key!r:.80}')
     return key
+
+
+def _shell(command: list[str]) -> str:
+    """Return a command for a shell, a parameter or remapping a line."""
+    words = [f'"{word}"' if "'" in word else shlex.quote(word) for word in command]
+    return ' '.join(words).replace(' -p ', ' \\\n  -p ').replace(' -r ', ' \\\n  -r ')
 
 
 def _start_command(name: str, fleet: Path, folder: Path, made_here: bool) -> list[str]:

@@ -42,7 +42,7 @@ class Ballot:
         self.change: Change | None = None
         """What is voted for now."""
         self.voters: tuple[str, ...] = ()
-        """Who voted for it, as robots that are believed know."""
+        """Who voted for it, as robots that are believed said last before it was decided."""
 
     def take(self, robot: str, answer: Answer) -> None:
         """
@@ -93,6 +93,11 @@ class Ballot:
                 for item in self._answers[robot.name].pending
             )
         ]
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Who was asked."""
+        return tuple(sorted({robot for robot, _ in self._asked}))
 
     def note_asked(self, robot: str) -> None:
         """Take note that a robot was asked for its vote."""

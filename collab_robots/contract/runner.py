@@ -267,8 +267,8 @@ class Runner:
         """
         Tell whether the ledger can have a roster next.
 
-        The contract does not know the names of the fleet file, nor that a new key takes a new
-        place in the ledger. What would give a name twice, or a 65th place, waits for ever.
+        The contract does not know the names of the fleet file. A roster in which somebody joins
+        with one of them waits until the votes for it are taken back.
         """
         try:
             self.fleet.later(self.fleet.epoch + 1, roster)

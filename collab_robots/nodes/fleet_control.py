@@ -28,7 +28,7 @@ from collab_robots.nodes.roster_conversions import roster_from_msg
 from collab_robots.nodes.spin import IDLE_S
 from collab_robots_msgs.msg import Call, Roster
 
-LATE_S = 2.0  # s for those that have not answered when it is decided; they do twice a second
+LATE_S = 3.0  # s for those that have not answered when it is decided; they do twice a second
 
 Tell = Callable[[str], None]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from collab_robots.contract.calls.fleet import Capability, Change
+from collab_robots.contract.calls.fleet import Capability, Change, ChangeKind
 from collab_robots.contract.views.roster import (
+    about,
     Obstacle,
     PendingChange,
     Robot,
@@ -76,9 +77,9 @@ def roster_from_msg(msg: RosterMsg) -> tuple[Roster, tuple[PendingChange, ...]]:
     """
     Return who is in the fleet and what is being voted on.
 
-    :raises RefusedError: if a standing or an obstacle is none that we know.
+    :raises RefusedError: if a standing, a change or an obstacle is none that we know.
     """
-    robots, pending = [], []
+    robots: list[Robot] = []
     try:
         for index, one in enumerate(msg.robots):
             key = bytes(one.public_key)
@@ -96,18 +97,21 @@ def roster_from_msg(msg: RosterMsg) -> tuple[Roster, tuple[PendingChange, ...]]:
                     Capability(one.capabilities),
                 )
             )
-        for vote in msg.votes:
-            numbers = map(int, (vote.kind, vote.index, vote.revision, vote.weight))
-            pending.append(
-                PendingChange(
-                    bytes(vote.id),
-                    Change(*numbers, bytes(vote.public_key), bytes(vote.name)),
-                    tuple(vote.voters),
-                    int(vote.voted),
-                    int(vote.needed),
-                    Obstacle(vote.obstacle),
-                )
-            )
-    except (KeyError, ValueError) as error:
-        raise RefusedError(Refusal.MALFORMED, f'roster: {error}') from None
-    return Roster(int(msg.epoch), tuple(robots)), tuple(pending)
+        roster = Roster(int(msg.epoch), tuple(robots))
+        return roster, tuple(_pending_from_msg(vote, roster) for vote in msg.votes)
+    except (LookupError, ValueError) as error:
+        raise RefusedError(Refusal.MALFORMED, f'roster: {error!r}') from None
+
+
+def _pending_from_msg(msg: RosterVote, roster: Roster) -> PendingChange:
+    numbers = map(int, (ChangeKind(msg.kind), msg.index, msg.revision, msg.weight))
+    change = Change(*numbers, bytes(msg.public_key), bytes(msg.name))
+    return PendingChange(
+        bytes(msg.id),
+        change,
+        about(change, roster),
+        tuple(msg.voters),
+        int(msg.voted),
+        int(msg.needed),
+        Obstacle(msg.obstacle),
+    )

@@ -180,7 +180,9 @@ def test_what_became_impossible_is_shown_with_its_obstacle():
     (pending,) = view.pending()
     assert pending.change == Change(ChangeKind.REKEY, D, key=KEY)
     assert pending.obstacle is Obstacle.OUTDATED
-    assert pending.explain().endswith('robot_00; cannot be made: outdated')
+    assert pending.explain() == (
+        'vote that robot_03 has another key: robot_00; cannot be made: outdated'
+    )
     assert view.roster().robots[D].weight == 5
 
 

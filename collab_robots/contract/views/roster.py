@@ -7,13 +7,19 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-from collab_robots.contract.calls import words
-from collab_robots.contract.calls.fleet import Capability, Change, vote
+from collab_robots.contract.calls.fleet import Capability, Change, ChangeKind
 from collab_robots.contract.deployment import Deployment
 from collab_robots.contract.runner import Runner
 from collab_robots.core.fleet import Fleet
 
 _NAME_LENGTH = 32
+_CHANGES = {
+    ChangeKind.JOIN: 'to let {0} join with weight {1}',
+    ChangeKind.LEAVE: 'that {0} leaves',
+    ChangeKind.REKEY: 'that {0} has another key',
+    ChangeKind.REWEIGH: 'that {0} has weight {1}',
+    ChangeKind.REINSTATE: 'that {0} is reinstated',
+}
 
 
 class Standing(Enum):
@@ -108,6 +114,7 @@ class PendingChange:
     """
     A change that somebody votes for.
 
+    :param robot: name of the robot that it is about, or that joins.
     :param voters: who does, without the convicted.
     :param weight: of these.
     :param needed: what is enough: 2/3 of the roster's weight.
@@ -115,6 +122,7 @@ class PendingChange:
 
     id: bytes
     change: Change
+    robot: str
     voters: tuple[str, ...]
     weight: int
     needed: int
@@ -127,7 +135,8 @@ class PendingChange:
 
     def explain(self) -> str:
         """Say in words what it is and how it stands."""
-        said = f'{words.describe(vote(self.change))}: {", ".join(self.voters)}'
+        what = _CHANGES[ChangeKind(self.change.kind)].format(self.robot, self.change.weight)
+        said = f'vote {what}: {", ".join(self.voters)}'
         if self.obstacle:
             return f'{said}; cannot be made: {self.obstacle.name.lower().replace("_", " ")}'
         if self.missing:
@@ -209,10 +218,27 @@ def read_pending(deployment: Deployment, roster: Roster) -> tuple[PendingChange,
     (changes,) = deployment.ask('Fleet', 'pending', convicted)
     return tuple(
         PendingChange(
-            key, Change(*change), roster.named(voters), weight, needed, Obstacle(obstacle)
+            key,
+            Change(*change),
+            about(Change(*change), roster),
+            roster.named(voters),
+            weight,
+            needed,
+            Obstacle(obstacle),
         )
         for key, change, voters, weight, needed, obstacle in changes
     )
+
+
+def about(change: Change, roster: Roster) -> str:
+    """
+    Return the name of the robot that a change is about.
+
+    :raises IndexError: if the roster has no such robot.
+    """
+    if change.kind == ChangeKind.JOIN:
+        return change.name.rstrip(b'\0').decode('ascii', 'replace')
+    return roster.robots[change.robot].name
 
 
 def _distinct(genesis: Iterable[str], joined: Iterable[str]) -> list[str]:
