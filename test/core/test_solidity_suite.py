@@ -2,13 +2,15 @@
 
 from functools import cache
 import importlib
-from types import ModuleType
+import re
 
+from hypothesis import given
+from hypothesis import strategies as st
 import pytest
 from solidity import _script, address, built, Chain, signature
 
 from collab_robots.contract import calls
-from collab_robots.contract.artifact import ORDER, suite
+from collab_robots.contract.artifact import ORDER, suite, WORD
 
 CONTRACTS = [*ORDER, 'Anchor']
 MOST_CODE = 24_576  # bytes: EIP-170
@@ -30,6 +32,7 @@ def compiled():
     )
 
 
+@cache
 def deployed():
     """Return a chain and the suite's contracts on it, by name."""
     chain = Chain()
@@ -89,7 +92,6 @@ def test_constants_are_the_same_in_python():
     compared = set()
     for name, contract in contracts.items():
         module = importlib.import_module(f'{calls.__name__}.{name.lower()}')
-        assert isinstance(module, ModuleType)
         for item in contract.abi:
             if item['type'] == 'function' and item['name'].isupper():
                 value = chain.view(contract, item['name'])
@@ -118,3 +120,37 @@ def test_calls_are_told_apart_by_their_selectors():
 @pytest.mark.parametrize('name', CONTRACTS)
 def test_no_call_takes_ether(name):
     assert all(item.get('stateMutability') != 'payable' for item in built(name).abi)
+
+
+CALLS = sorted(suite().calls.values(), key=lambda call: call.name)
+HUGE = b'\x7f' + b'\xff' * (WORD - 1)
+NARROW = re.compile(r'u?int(?!256)\d+|bool|address')  # types that leave bits of their word unused
+
+
+def words(call):
+    """Return the types of a call's words; None if it has arguments of any length."""
+    flat = re.sub('[()]', '', ','.join(call.types)).split(',')
+    return None if '[]' in ''.join(flat) else flat
+
+
+@pytest.mark.parametrize('call', CALLS, ids=lambda call: call.name)
+def test_calls_that_are_cut_off_or_overflow_are_refused(call):
+    chain, contracts = deployed()
+    kinds = words(call) or ['uint256']  # of an array: where it begins
+    broken = {(number, HUGE) for number, kind in enumerate(kinds) if NARROW.match(kind)}
+    if words(call) is None:
+        broken = {(0, HUGE), (0, (1 << 64).to_bytes(WORD, 'big'))}
+    good = [bytes(WORD)] * len(kinds)
+    bad = [[*good[:number], word, *good[number + 1 :]] for number, word in broken]
+    for data in [b''.join(good)[:-1], b'', *map(b''.join, bad)]:
+        done = chain.send(ROBOTS[0], contracts[call.contract], call.selector + data)
+        assert not done.ok and not done.halt, data.hex()
+        if call.name != 'propose':  # it reads its terms last, and refuses kind 0 before that
+            assert done.error == ('', b''), data.hex()
+
+
+@given(st.sampled_from(CALLS), st.binary(max_size=10 * WORD))
+def test_no_bytes_stop_the_machine(call, data):
+    chain, contracts = deployed()
+    done = chain.send(ROBOTS[0], contracts[call.contract], call.selector + data)
+    assert not done.halt and (done.ok or done.error)
