@@ -241,7 +241,10 @@ class Tangle:
                 self.finality.add(entry)
         self._final_forks = dict(self.dag.forks)
         if self._roots:
-            self.dag.tips[self._roots[-1].id] = self._roots[-1]
+            *others, last = self._roots
+            self.dag.tips[last.id] = last
+            for entry in others:
+                entry.children = 1  # all are in the past of the last one: never tips again
 
     def behind(self, cut: Cut) -> list[Entry]:
         """Return what is final at a cut and no root of it."""

@@ -10,12 +10,15 @@ from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.calls.tasks import propose
 from collab_robots.contract.runner import Runner
 from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.tangle.block import block_id
 from collab_robots.tangle.issuer import matters
 from collab_robots.tangle.memory import make_team, MemoryNetwork
 from collab_robots.tangle.memory_store import MemoryStore
+from collab_robots.tangle.record import encode_record, MAX_TIME, sign_record
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.snapshot import Attested, Snapshot
 from collab_robots.tangle.store import Store
+from collab_robots.tangle.tangle import Tangle
 
 FLEET, KEYS = make_team(4)
 NAMES = [robot.name for robot in FLEET.robots]
@@ -188,6 +191,20 @@ def test_a_snapshot_needs_more_than_a_third(snapshot):
     for blocks in (attested.blocks[:1], attested.blocks[:1] * 2, ()):
         with pytest.raises(RefusedError, match='attested by weight'):
             Attested.decode(Attested(attested.body, blocks).encode(), FLEET)
+
+
+def test_roots_are_no_tips_again_when_who_names_one_is_taken_out(snapshot):
+    _, found = Attested.decode(snapshot, FLEET)
+    tangle = Tangle(FLEET)
+    tangle.install(found)
+    tips = dict(tangle.dag.tips)
+    assert [tip.position for tip in tips.values()] == [found.cut.position - 1]
+    own = tangle.dag.newest(0)
+    for parents in ([own.id, found.cut.roots[0].id], [own.id, *tips]):
+        record = sign_record(KEYS[0], FLEET.id, own.record.seq + 1, parents, MAX_TIME)
+        tangle.add(tangle.dag.place(block_id(encode_record(record)), record, 0))
+        tangle.detach(lambda entry: True)
+        assert tangle.dag.tips == tips
 
 
 def test_an_attestation_of_something_else_is_refused(snapshot):

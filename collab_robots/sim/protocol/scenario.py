@@ -182,6 +182,9 @@ def draw(seed: int, robots: int | None = None) -> Scenario:
     roster = random.Random(f'roster {seed}')
     kind = roster.choice(('', '', '', 'join', 'leave', 'swap'))
     robots += kind in ('join', 'swap')
+    leaves = roster.randrange(robots - (kind == 'swap')) if kind in ('leave', 'swap') else None
+    if kind == 'leave' and leaves not in faulty:
+        faulty.pop()  # a smaller fleet bears fewer
     plot = Fault.TWO_FACED if ambush else rng.choice((None, None, None, Fault.EQUIVOCATE))
     faults = {robot: plot or rng.choice(list(Fault)) for robot in faulty}
     phases = tuple(_phases(rng, robots))
@@ -190,7 +193,6 @@ def draw(seed: int, robots: int | None = None) -> Scenario:
     span = max(phases[-1].start, 4.0)
     changes = []
     if kind:
-        leaves = roster.randrange(robots - (kind == 'swap')) if kind != 'join' else None
         changes.append(Change(roster.uniform(0.5, span), kind != 'leave', leaves))
     return Scenario(
         seed=seed,
