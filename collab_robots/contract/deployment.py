@@ -11,6 +11,7 @@ from collab_robots.contract.evm import Evm, GAS_LIMIT, Log, Result, SYSTEM
 from collab_robots.core.fleet import Fleet
 
 ID_BYTES = 32
+NAME_LENGTH = 32
 FactId = tuple[str, bytes]
 """The contract's name and the id that it gave the fact."""
 
@@ -121,3 +122,24 @@ class Deployment:
         raw = self.evm.read(self._addresses[name], self._fact + key, GAS_LIMIT)
         length = int.from_bytes(raw[WORD : 2 * WORD], 'big')  # one value of type bytes
         return raw[2 * WORD : 2 * WORD + length]
+
+
+def robot_names(fleet: Fleet, robots: Sequence[Sequence[Any]]) -> list[str]:
+    """
+    Return the name of each robot that the contract Fleet has, by its index there.
+
+    The contract sees to it that no two robots join with one name, but it does not know the names
+    of the fleet file. A robot that has one of those gets its index behind it.
+
+    :param robots: as ``Fleet.roster`` returns them: the name comes last.
+    """
+    names = [robot.name for robot in fleet.founders]
+    for *_, raw in robots[len(names) :]:
+        name = raw.rstrip(b'\0').decode('ascii')
+        index, free = str(len(names)), name
+        for length in range(len(index) + 1, NAME_LENGTH):
+            if free not in names:
+                break
+            free = name[: NAME_LENGTH - length] + index.rjust(length, '_')
+        names.append(free)
+    return names

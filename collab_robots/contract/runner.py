@@ -21,7 +21,7 @@ from typing import Any
 from collab_robots.contract import receipt
 from collab_robots.contract.artifact import SELECTOR_BYTES, suite
 from collab_robots.contract.calls.words import call_name, LEDGER
-from collab_robots.contract.deployment import Deployment, FactId
+from collab_robots.contract.deployment import Deployment, FactId, robot_names
 from collab_robots.contract.evm import Evm, make_evm
 from collab_robots.contract.facts import Facts
 from collab_robots.contract.notes import Notes
@@ -140,7 +140,7 @@ class Runner:
                 return None
             with self._closed(deployment, batch[-1]):
                 roster = _roster(self.fleet, deployment)
-        if roster == roster_of(self.fleet) or not self._can_follow(roster):
+        if roster == roster_of(self.fleet):
             return None
         self._ending = position
         return roster
@@ -262,19 +262,6 @@ class Runner:
         self.version += 1
         self.final_version += 1
         self._final_read = self.final_version
-
-    def _can_follow(self, roster: Roster) -> bool:
-        """
-        Tell whether the ledger can have a roster next.
-
-        The contract does not know the names of the fleet file. A roster in which somebody joins
-        with one of them waits until the votes for it are taken back.
-        """
-        try:
-            self.fleet.later(self.fleet.epoch + 1, roster)
-        except ValueError:
-            return False
-        return True
 
     def _catch_up(self, order: Order) -> None:
         self.tentative()  # or it must not be called
@@ -461,16 +448,14 @@ def _roster(fleet: Fleet, deployment: Deployment) -> Roster:
     _, robots = deployment.ask('Fleet', 'roster')
     weights, _ = deployment.ask('Fleet', 'weights')
     known = {robot.address: index for index, robot in enumerate(fleet.robots)}
+    names = robot_names(fleet, robots)
     roster = [(robot.name, robot.key, 0) for robot in fleet.robots]
-    for index, (robot, weight) in enumerate(zip(robots, weights, strict=True)):
-        address, *_, key, name = robot
+    for name, (address, *_, key, _), weight in zip(names, robots, weights, strict=True):
         at = known.get(address)
         if at is not None:
             roster[at] = (*roster[at][:2], weight)
         elif weight and len(roster) < MAX_ROBOTS:  # else its new key has no place in the ledger
-            founder = index < len(fleet.founders)
-            said = fleet.founders[index].name if founder else name.rstrip(b'\0').decode()
-            roster.append((said, key, weight))
+            roster.append((name, key, weight))
     return roster
 
 

@@ -83,6 +83,31 @@ def execute(entries):
     return runner
 
 
+def finals(entries, count, epochs=()):
+    """
+    Return a runner that executed entries of which the first ones are final.
+
+    :param epochs: how many records each epoch ends after.
+    """
+    runner, begin = Runner(FLEET), 0
+    for end in epochs:
+        runner.follow(ordered(entries[begin:], begin, end))
+        later = FLEET.later(runner.fleet.epoch + 1, runner.next_roster(end))
+        runner.restore(end, runner.state_at(end), later)
+        begin = end
+    runner.update(ordered(entries[begin:], begin, count))
+    return runner
+
+
+def ordered(entries, base, final):
+    """Return an order of records from a position on."""
+    order = Order(base)
+    for entry in entries:
+        order.insert(entry)
+    order.finalise(entries[: final - base])
+    return order
+
+
 def storage(runner):
     """Return all storage of the tentative state."""
     return runner.tentative().evm.dump()

@@ -1,6 +1,6 @@
 """Calls of Maps and what its view makes of them, through a runner."""
 
-from contract_history import execute, FLEET, History, Listed, NAMES
+from contract_history import execute, finals, FLEET, History, Listed, NAMES
 from maps_fleet import EMPTY, LIE
 import pytest
 
@@ -17,7 +17,6 @@ from collab_robots.contract.views.maps import (
 )
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import CallError
-from collab_robots.tangle.order import Order
 
 A, B, C, D = range(4)
 DIGEST, OTHER = b'\x11' * 32, b'\x22' * 32
@@ -27,31 +26,6 @@ REINSTATE = 5
 
 def sketch(found, x=0, y=0):
     return maps.submit_sketch(x, y, *found)
-
-
-def finals(entries, count, epochs=()):
-    """
-    Return a runner that executed entries of which the first ones are final.
-
-    :param epochs: how many records each epoch ends after.
-    """
-    runner, begin = Runner(FLEET), 0
-    for end in epochs:
-        runner.follow(ordered(entries[begin:], begin, end))
-        later = FLEET.later(runner.fleet.epoch + 1, runner.next_roster(end))
-        runner.restore(end, runner.state_at(end), later)
-        begin = end
-    runner.update(ordered(entries[begin:], begin, count))
-    return runner
-
-
-def ordered(entries, base, final):
-    """Return an order of records from a position on."""
-    order = Order(base)
-    for entry in entries:
-        order.insert(entry)
-    order.finalise(entries[: final - base])
-    return order
 
 
 # ---------------------------------------------------------------------- calls

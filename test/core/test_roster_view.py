@@ -1,13 +1,12 @@
 """Calls of Fleet and what its view makes of them, through a runner."""
 
-from contract_history import ADDRESSES, FLEET, History, Listed, NAMES
+from contract_history import ADDRESSES, finals, FLEET, History, NAMES
 from maps_fleet import EMPTY, LIE
 import pytest
 
 from collab_robots.contract.calls import fleet, maps, words
 from collab_robots.contract.calls.common import encode
 from collab_robots.contract.calls.fleet import Capability, Change, ChangeKind
-from collab_robots.contract.runner import Runner
 from collab_robots.contract.views.roster import Obstacle, RosterView, Standing
 from collab_robots.core.errors import CallError
 from collab_robots.core.identity import address
@@ -18,12 +17,8 @@ SCOUT = fleet.join('scout', KEY, 2)
 
 
 def run(history, *epochs, final=None):
-    """Return a runner that executed a history, with epochs closed after so many records."""
-    order = Listed(history.entries)
-    order.final = max(epochs, default=0) if final is None else final
-    runner = Runner(FLEET)
-    runner.update(order, epochs)
-    return runner
+    """Return a runner that executed a history, with epochs that end after so many records."""
+    return finals(history.entries, max(epochs, default=0) if final is None else final, epochs)
 
 
 def reasons(history, *epochs):

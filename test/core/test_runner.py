@@ -240,15 +240,13 @@ def test_a_roster_changes_at_the_end_of_the_batch_with_the_last_vote():
         assert members(runner.tentative()) == (4, 0)  # until the ledger begins anew
 
 
-def test_a_roster_that_the_ledger_cannot_have_ends_no_epoch():
+def test_who_joins_with_a_name_of_the_fleet_file_gets_another():
     history = History()
     twice = (1, 0, 0, 3, b'k' * 32, FLEET.robots[2].name.encode().ljust(32, b'\0'))
     for robot in range(3):
         history.say(robot, 100 + robot, encode('vote', twice))
-    runner, said = decided(history, 3)
-    assert said == [None] and runner.reverted == 0
-    with runner.final() as deployment:
-        assert deployment.is_epoch_due()
+    _, (roster,) = decided(history, 3)
+    assert roster[4] == (f'{FLEET.robots[2].name}_4', b'k' * 32, 3)
 
 
 def test_the_state_that_ends_an_epoch_has_it_closed():

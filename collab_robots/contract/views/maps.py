@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple, TypeVar
 
 from collab_robots.contract.artifact import CODEC, WORD
-from collab_robots.contract.deployment import Deployment
+from collab_robots.contract.deployment import Deployment, robot_names
 from collab_robots.contract.runner import Runner
 from collab_robots.core.clock import SECOND
 
@@ -238,9 +238,8 @@ class MapsView:
     def _read_roster(self) -> _Roster:
         with self._asked() as contracts:
             _, robots = contracts.ask('Fleet', 'roster')
-        genesis = [robot.name for robot in self._runner.fleet.founders]
-        joined = [name.rstrip(b'\0').decode() for *_, name in robots[len(genesis) :]]
-        return _Roster((*genesis, *joined), tuple(entry[3] for entry in robots))
+        names = robot_names(self._runner.fleet, robots)
+        return _Roster(tuple(names), tuple(entry[3] for entry in robots))
 
     def _of(self, kind: FactKind) -> Iterator[Any]:
         """Yield the facts of one kind, decoded."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from collab_robots.contract.calls.fleet import Capability, Change, ChangeKind
-from collab_robots.contract.deployment import Deployment
+from collab_robots.contract.deployment import Deployment, robot_names
 from collab_robots.contract.runner import Runner
 from collab_robots.core.fleet import Fleet
 
-_NAME_LENGTH = 32
 _CHANGES = {
     ChangeKind.JOIN: 'to let {0} join with weight {1}',
     ChangeKind.LEAVE: 'that {0} leaves',
@@ -189,8 +188,7 @@ def read_roster(deployment: Deployment, fleet: Fleet) -> Roster:
     :param fleet: names and keys of its founders, whom the contract has by address only.
     """
     (epoch, _, members, expelled), entries = deployment.ask('Fleet', 'roster')
-    joined = [name.rstrip(b'\0').decode('ascii') for *_, name in entries[len(fleet.founders) :]]
-    names = _distinct([robot.name for robot in fleet.founders], joined)
+    names = robot_names(fleet, entries)
     robots = []
     for index, entry in enumerate(entries):
         address, weight, revision, generation, signer, capabilities, key, _ = entry
@@ -239,21 +237,3 @@ def about(change: Change, roster: Roster) -> str:
     if change.kind == ChangeKind.JOIN:
         return change.name.rstrip(b'\0').decode('ascii', 'replace')
     return roster.robots[change.robot].name
-
-
-def _distinct(genesis: Iterable[str], joined: Iterable[str]) -> list[str]:
-    """
-    Return all names.
-
-    The contract sees to it that no two robots join with one name, but it does not know the names
-    of the beginning. A robot that has one of those gets its index behind it.
-    """
-    names = list(genesis)
-    for name in joined:
-        index, free = str(len(names)), name
-        for length in range(len(index) + 1, _NAME_LENGTH):
-            if free not in names:
-                break
-            free = name[: _NAME_LENGTH - length] + index.rjust(length, '_')
-        names.append(free)
-    return names

@@ -20,7 +20,7 @@ from collab_robots.contract.calls.tasks import (
     task_words,
     Terms,
 )
-from collab_robots.contract.deployment import Deployment
+from collab_robots.contract.deployment import Deployment, robot_names
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.views.maps import FactKind
 from collab_robots.core.clock import SECOND
@@ -286,10 +286,9 @@ class TasksView:
         raw = [deployment.read(contract, view.encode()) for contract, view in asked]
         if (raw[0], raw[1]) != self._roster.raw:
             _, robots = asked[0][1].returned(raw[0])
-            known = [robot.name for robot in self._runner.fleet.founders]
-            joined = [robot[-1].rstrip(b'\0').decode('ascii') for robot in robots[len(known) :]]
+            names = robot_names(self._runner.fleet, robots)
             addresses = [robot[0] for robot in robots]
-            self._roster = _Roster((raw[0], raw[1]), known + joined, addresses)
+            self._roster = _Roster((raw[0], raw[1]), names, addresses)
         return self._roster
 
     def _mask(self, robots: Collection[str]) -> int:
