@@ -27,7 +27,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from collab_robots.contract import calls
+from collab_robots.contract.calls import maps
 from collab_robots.core.clock import SECOND
 from collab_robots.nodes import qos, topics
 from collab_robots.nodes.ledger_node import LedgerNode
@@ -116,7 +116,7 @@ class Driver(Node):
         while self._rate and now >= self._next and self._ledger is not None:
             self._next += self._random.uniform(*JITTER) / self._rate
             x, y = self._random.choices(range(TILES), k=2)
-            call = calls.submit_tiles([(x, y, self._random.randbytes(32))])
+            call = maps.submit_tiles([(x, y, self._random.randbytes(32))])
             self._calls.publish(Call(data=call))
         for identity in [key for key in self._waiting if self._ledger.is_accepted(key)]:
             self._note('accepted_ms', self._waiting.pop(identity))

@@ -51,7 +51,7 @@ STAGES = {
     ('contract/evm.py', '_word'): 'snapshot',
     ('contract/runner.py', ''): 'execute',
     ('contract/evm.py', ''): 'execute',
-    ('contract/calls.py', ''): 'execute',
+    ('contract/deployment.py', ''): 'execute',
     ('contract/facts.py', ''): 'execute',
     ('contract/notes.py', ''): 'execute',
     ('contract/receipt.py', ''): 'execute',
@@ -101,7 +101,7 @@ def _make(
     blocks = []
     for number in range(records):
         robot = 1 + number % (len(keys) - 1)
-        now = SECOND + round(number * PACE * SECOND)
+        now = 1_000 * SECOND + round(number * PACE * SECOND)
         raw = mates.say(robot, now, workload.call(robot))
         blocks.append((now, fleet.robots[robot].name, raw))
     return blocks

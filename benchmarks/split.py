@@ -23,7 +23,7 @@ from benchmarks import split_real
 from benchmarks.network import Network
 from benchmarks.report import Report
 from benchmarks.teams import CliqueTeam, LedgerTeam, QuorumTeam, Team
-from collab_robots.contract.calls import report_sighting
+from collab_robots.contract.calls.maps import report_sighting
 from collab_robots.core.identity import PrivateKey
 from collab_robots.tangle.memory import make_team
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from collab_robots.contract import calls
-from collab_robots.contract.calls import Kind
+from collab_robots.contract.calls import maps, tasks
+from collab_robots.contract.calls.common import Kind
 from collab_robots.core.fleet import Fleet
 
 DIGEST = bytes(range(1, 33))
@@ -35,19 +35,19 @@ class Workload:
             x, y = self._random.randrange(-500, 500), self._random.randrange(-500, 500)
             round_ = self._random.randrange(1 << 16)
         if step == 0:
-            key = calls.task_key(Kind.EXPLORE, x, y, round_)
-            data = calls.propose(Kind.EXPLORE, x, y, round_)
+            key = tasks.task_key(Kind.EXPLORE, x, y, round_)
+            data = tasks.propose(Kind.EXPLORE, x, y, round_)
         elif step == 1:
-            data = calls.bid(key, self._random.randrange(1, 100_000))
+            data = tasks.bid(key, self._random.randrange(1, 100_000))
         elif step == 2:
-            data = calls.award(key, self._addresses[robot])
+            data = tasks.award(key, self._addresses[robot], 0)
         elif step == 3:
-            data = calls.renew(key)
+            data = tasks.renew(key)
         elif step == 4:
-            data = calls.complete(key)
+            data = tasks.complete(key)
         elif step == 5:
-            data = calls.report_sighting(robot, 900, 10 * x, 10 * y)
+            data = maps.report_sighting(robot, 900, 10 * x, 10 * y)
         else:
-            data = calls.submit_tiles([(x, y, DIGEST)])
+            data = maps.submit_tiles([(x % 64, y % 64, DIGEST)])
         self._state[robot] = ((step + 1) % 7, key)
         return data

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 import struct
 
-from collab_robots.contract import calls
+from collab_robots.contract.calls import tasks
 from collab_robots.contract.runner import Runner
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
@@ -60,7 +60,7 @@ def seeds() -> dict[str, list[bytes]]:
     """Return good inputs for each target."""
     records = [
         encode_record(_record(0, 1)),
-        encode_record(_record(3, SECOND, 2, (calls.complete(bytes(32)), b'x'))),
+        encode_record(_record(3, SECOND, 2, (tasks.complete(bytes(32)), b'x'))),
     ]
     proof = Proof.of(encode_record(_record(5, 1)), encode_record(_record(5, 2)), FLEET)
     snapshot = _snapshot()

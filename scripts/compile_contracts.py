@@ -13,6 +13,7 @@ from pathlib import Path
 import shutil
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 CONTRACTS = Path(__file__).resolve().parents[1] / 'contracts'
@@ -56,41 +57,64 @@ def compile_contracts() -> dict[str, str]:
     :returns: by name, of the file and of the contract in it: the artifact, JSON text.
     :raises CompileError: on errors, and on warnings too.
     """
-    script = solcjs()
-    paths = [*CONTRACTS.glob('*.sol'), *CONTRACTS.glob('lib/*.sol')]
-    request = {
-        'language': 'Solidity',
-        'sources': {
-            path.relative_to(CONTRACTS).as_posix(): {'content': path.read_text(encoding='utf-8')}
-            for path in sorted(paths)
-        },
-        'settings': {
-            **SETTINGS,
-            'outputSelection': {
-                path.name: {path.stem: ['abi', 'evm.bytecode.object', 'metadata']}
-                for path in CONTRACTS.glob('*.sol')
-            },
-        },
+    selection = {
+        path.name: {path.stem: ['abi', 'evm.bytecode.object', 'metadata']}
+        for path in CONTRACTS.glob('*.sol')
     }
-    done = subprocess.run(
-        ['node', str(script), '--standard-json'],
-        cwd=CONTRACTS,
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        timeout=120,
+    answer = run_solc(
+        {
+            'language': 'Solidity',
+            'sources': sources(),
+            'settings': {**SETTINGS, 'outputSelection': selection},
+        }
     )
-    start = done.stdout.find('{')  # solcjs may print a line about SMT first
-    if done.returncode != 0 or start < 0:
-        raise CompileError(f'solc failed: {(done.stderr or done.stdout).strip()[-500:]}')
-    answer = json.loads(done.stdout[start:])
-    if answer.get('errors'):
-        raise CompileError('\n'.join(item['formattedMessage'] for item in answer['errors']))
     return {
         name: _artifact(name, contract)
         for found in answer['contracts'].values()
         for name, contract in found.items()
     }
+
+
+def sources() -> dict[str, dict[str, str]]:
+    """Return contracts/*.sol and contracts/lib/*.sol as the compiler wants them."""
+    paths = [*CONTRACTS.glob('*.sol'), *CONTRACTS.glob('lib/*.sol')]
+    return {
+        path.relative_to(CONTRACTS).as_posix(): {'content': path.read_text(encoding='utf-8')}
+        for path in sorted(paths)
+    }
+
+
+def run_solc(request: dict[str, Any]) -> dict[str, Any]:
+    """
+    Give a standard JSON request to the compiler.
+
+    :raises CompileError: on errors, and on warnings too.
+    """
+    script = solcjs()
+    with (  # solcjs would give up on a full pipe, and cut off what it writes to one
+        tempfile.TemporaryFile('w+', encoding='utf-8') as asked,
+        tempfile.TemporaryFile('w+', encoding='utf-8') as told,
+    ):
+        json.dump(request, asked)
+        asked.seek(0)
+        done = subprocess.run(
+            ['node', str(script), '--standard-json'],
+            cwd=CONTRACTS,
+            stdin=asked,
+            stdout=told,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+        told.seek(0)
+        output = told.read()
+    start = output.find('{')  # solcjs may print a line about SMT first
+    if done.returncode != 0 or start < 0:
+        raise CompileError(f'solc failed: {(done.stderr or output).strip()[-500:]}')
+    answer: dict[str, Any] = json.loads(output[start:])
+    if answer.get('errors'):
+        raise CompileError('\n'.join(item['formattedMessage'] for item in answer['errors']))
+    return answer
 
 
 def _artifact(name: str, contract: dict[str, Any]) -> str:

@@ -9,20 +9,29 @@ from typing import Any
 
 import typer
 
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, BAD_INPUT, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Print our own errors as one message, without a traceback."""
-    from collab_robots.core.errors import CollabError, ConfigError, RefusedError
+    from collab_robots.core.errors import (
+        CollabError,
+        ConfigError,
+        RefusedError,
+        UnreachableError,
+    )
 
     try:
         yield
     except CollabError as error:
         typer.echo(f'collab-robots: {error}', err=True)
-        bad_input = isinstance(error, (ConfigError, RefusedError))
-        raise typer.Exit(BAD_INPUT if bad_input else FAILED) from None
+        code = FAILED
+        if isinstance(error, (ConfigError, RefusedError)):
+            code = BAD_INPUT
+        elif isinstance(error, UnreachableError):
+            code = UNREACHABLE
+        raise typer.Exit(code) from None
 
 
 def print_pairs(summary: dict[str, Any]) -> None:

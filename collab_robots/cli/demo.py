@@ -20,6 +20,7 @@ demo_app = typer.Typer()
         '  collab-robots demo --robots 2 --split none --duration 60\n\n'
         '  collab-robots demo --seed 3 --headless --json > summary.json\n\n'
         '  collab-robots demo --robots 3 --kill robot2:50:65\n\n'
+        '  collab-robots demo --liar robot3\n\n'
         'Exit codes: 0 all checks hold, 1 a check failed or a process died, 2 wrong input, '
         '130 interrupted (the report is written all the same).'
     )
@@ -60,6 +61,14 @@ def demo(
             metavar='ROBOT:A[:B]',
             help="Cut a robot's power (kill -9) at second A, start it again "
             'at B. May be repeated.',
+            show_default=False,
+        ),
+    ] = None,
+    liar: Annotated[
+        str | None,
+        typer.Option(
+            metavar='ROBOT',
+            help='Let a robot lie: it adds a wall to the map that it shows the others.',
             show_default=False,
         ),
     ] = None,
@@ -113,6 +122,7 @@ def demo(
                 out,
                 domain,
                 kills,
+                liar,
             )
         )
         from collab_robots.explorer.demo import carry_out

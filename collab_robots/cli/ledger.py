@@ -32,7 +32,8 @@ def ledger_status(
 ) -> None:
     """Read a ledger file, execute it, and print what it holds; safe while the robot runs."""
     with plain_errors():
-        from collab_robots.explorer.ledgers import find_fleet, status
+        from collab_robots.explorer.files import find_fleet
+        from collab_robots.explorer.ledgers import status
 
         summary = status(db, find_fleet(db, fleet))
         if as_json:
@@ -78,7 +79,7 @@ def ledger_prove(
     with plain_errors():
         from collab_robots.core.errors import ConfigError, RefusedError
         from collab_robots.explorer import proofs
-        from collab_robots.explorer.ledgers import find_fleet
+        from collab_robots.explorer.files import find_fleet
 
         source = db if check is None else check
         if source is None or (db is not None and check is not None):
@@ -143,7 +144,7 @@ def ledger_repair(
     """
     with plain_errors():
         from collab_robots.explorer import repairs
-        from collab_robots.explorer.ledgers import find_fleet
+        from collab_robots.explorer.files import find_fleet
 
         report = repairs.repair(db, find_fleet(db, fleet), robot, dry_run)
         if as_json:

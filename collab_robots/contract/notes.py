@@ -1,5 +1,5 @@
 """
-What a runner remembers beside the machine: chains, leases and names, each with a way back.
+What a runner remembers beside the machine: chains and leases, each with a way back.
 
 The machine undoes its storage by its own journal; these tables keep one of their own, with marks
 of the same kind, so that both go back together.
@@ -7,15 +7,17 @@ of the same kind, so that both go back together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from collab_robots.contract.artifact import suite
+from collab_robots.contract.evm import Log
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
+from collab_robots.core.identity import ADDRESS_BYTES
 from collab_robots.tangle.dag import Entry
 
-LEASE_S = 10  # Fleet.LEASE
-LEASE_CALLS = ('award', 'renew', 'release')
+LEASE_S = 10  # Tasks.LEASE
 
 
 class Head(NamedTuple):
@@ -44,23 +46,24 @@ class Lease(NamedTuple):
     until: int
 
 
-LeaseKey = tuple[bytes, int]  # task key, roster index
+LeaseKey = tuple[bytes, bytes]  # task key, address of the robot
 
 
 class Notes:
     """
     Tables that a rollback takes back; change them by the methods only.
 
-    :param fleet: whose robots the names begin with.
+    :param fleet: whose chains they are about.
     """
 
     def __init__(self, fleet: Fleet) -> None:
-        self._robots = fleet.name_by_address
-        self.names: dict[bytes, str] = self._robots.copy()
-        """Of robots by address and of proposed tasks by key."""
         self.heads = dict.fromkeys(range(len(fleet.robots)), Head())
         """By roster index."""
         self.leases: dict[LeaseKey, Lease] = {}
+        named = {event.name: topic for topic, event in suite().events.items()}
+        self._awarded, self._renewed, self._released = (
+            named[name] for name in ('Awarded', 'Renewed', 'Released')
+        )
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []  # table, key, value before
         self._forgotten = 0
 
@@ -108,47 +111,41 @@ class Notes:
         )
         return counts
 
-    def lease(self, call: str, key: bytes, robot: int, entry: Entry) -> None:
+    def learn(self, logs: Iterable[Log], entry: Entry) -> None:
         """
-        Note a successful award, renewal or release.
+        Note what awards, renewals and releases the events of a successful call tell.
 
-        :param robot: roster index of who was awarded, renewed or released.
+        :param entry: the record that the call is in.
         """
-        known = self.leases.get((key, robot))
-        at = entry.record.issued_at
-        if call == 'release':
-            self._put(self.leases, (key, robot), None)
-            return
-        unbroken = known is not None and (call == 'renew' or at < known.until)
+        for log in logs:
+            event = log.topics[0]
+            if event in (self._awarded, self._renewed):
+                self._lease(log, entry, event == self._renewed)
+            elif event == self._released:
+                self._put(self.leases, _lease_key(log), None)
+
+    def _lease(self, log: Log, entry: Entry, renewed: bool) -> None:
+        lease = _lease_key(log)
+        known = self.leases.get(lease)
+        now = entry.record.issued_at
+        unbroken = known is not None and (renewed or now < known.until)
         record = known.record if known is not None and unbroken else entry.id
-        self._put(self.leases, (key, robot), Lease(record, at + LEASE_S * SECOND))
+        self._put(self.leases, lease, Lease(record, now + LEASE_S * SECOND))
 
-    def name(self, key: bytes, words: str) -> None:
-        """Note what a task is called."""
-        self._put(self.names, key, words)
-
-    def restart(
-        self,
-        heads: Sequence[Head],
-        leases: dict[LeaseKey, Lease],
-        tasks: dict[bytes, str],
-    ) -> None:
-        """
-        Take over other tables, without a way back.
-
-        :param tasks: names of tasks by key.
-        """
-        self.heads = dict(enumerate(heads))
+    def restart(self, fleet: Fleet, heads: Sequence[Head], leases: dict[LeaseKey, Lease]) -> None:
+        """Take over other tables, without a way back; who has just joined has no head yet."""
+        self.heads = dict.fromkeys(range(len(fleet.robots)), Head()) | dict(enumerate(heads))
         self.leases = leases
-        self.names.clear()
-        self.names.update(self._robots)
-        self.names.update(tasks)
         self._forgotten = self.mark()
         self._undo.clear()
 
     def _put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         self._undo.append((table, key, table.get(key)))
         _restore(table, key, value)
+
+
+def _lease_key(log: Log) -> LeaseKey:
+    return log.topics[1], log.topics[2][-ADDRESS_BYTES:]
 
 
 def _restore(table: dict[Any, Any], key: Any, value: Any) -> None:

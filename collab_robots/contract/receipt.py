@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from collab_robots.contract.calls import describe_error, describe_event
-from collab_robots.contract.evm import Log, Result
+from collab_robots.contract.artifact import SELECTOR_BYTES
+from collab_robots.contract.calls.words import describe_error, describe_event, UNKNOWN
+from collab_robots.contract.evm import GAS_LIMIT, Log, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +32,22 @@ def done(call: str) -> Receipt:
     return Receipt(call, True)
 
 
-def told(call: str, logs: tuple[Log, ...], names: Mapping[bytes, str]) -> Receipt:
-    """Return the receipt of a call whose events may tell somebody something."""
-    events = (describe_event(log.topics, names) for log in logs)
-    return Receipt(call, True, '', tuple(words for words in events if words))
+def told(call: str, logs: Sequence[Log], names: Mapping[bytes, str]) -> Receipt:
+    """Return the receipt of a call that was successful; its events may tell somebody something."""
+    events = tuple(words for log in logs if (words := describe_event(log, names)))
+    return Receipt(call, True, '', events) if events else done(call)
 
 
-def failed(call: str, result: Result, gas: int, names: Mapping[bytes, str]) -> Receipt:
-    """
-    Return the receipt of a call that changed nothing.
-
-    :param gas: what it was given.
-    """
+def failed(call: str, result: Result, names: Mapping[bytes, str]) -> Receipt:
+    """Return the receipt of a call that changed nothing."""
     if result.halt:
-        return Receipt(call, False, f'stopped: {result.halt}, gas limit {gas}')
+        return Receipt(call, False, f'stopped: {result.halt}, gas limit {GAS_LIMIT}')
     return Receipt(call, False, describe_error(result.output, names))
+
+
+def unknown(data: bytes) -> Receipt:
+    """Return the receipt of a call that no contract has."""
+    return Receipt(UNKNOWN, False, f'no contract has a call 0x{data[:SELECTOR_BYTES].hex()}')
 
 
 def void(call: str, robot: str) -> Receipt:

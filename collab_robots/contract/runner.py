@@ -1,5 +1,5 @@
 """
-Executes the contract on the ledger's order, and again from where the past changed.
+Executes the contracts on the ledger's order, and again from where the past changed.
 
 Two states are readable: ``tentative``, after all records, and ``final``, after the final ones
 only. There is one machine. A record that arrives late belongs before others: the machine is then
@@ -15,37 +15,27 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from eth_abi.abi import encode
-
 from collab_robots.contract import receipt
-from collab_robots.contract.artifact import artifact
-from collab_robots.contract.calls import (
-    call_name,
-    describe,
-    LEDGER,
-    no_such_call,
-    SELECTOR_BYTES,
-    TELLING,
-    UNKNOWN,
-    WORD,
-)
-from collab_robots.contract.evm import Evm, make_evm, Result, ROW_BYTES
-from collab_robots.contract.facts import Facts, Touched, touched_by
-from collab_robots.contract.notes import LEASE_CALLS, Notes
+from collab_robots.contract.artifact import SELECTOR_BYTES, suite
+from collab_robots.contract.calls.words import call_name, LEDGER
+from collab_robots.contract.deployment import Deployment, FactId, robot_names
+from collab_robots.contract.evm import Evm, make_evm
+from collab_robots.contract.facts import Facts
+from collab_robots.contract.notes import Notes
 from collab_robots.contract.receipt import Receipt
 from collab_robots.contract.state import decode_state, encode_state, State
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import CallError, Refusal, RefusedError
-from collab_robots.core.fleet import Fleet
-from collab_robots.core.identity import ADDRESS_BYTES
+from collab_robots.core.fleet import Fleet, MAX_ROBOTS
 from collab_robots.tangle.dag import Entry, FOREIGN
+from collab_robots.tangle.handover import Roster, roster_of
 from collab_robots.tangle.order import Order
+from collab_robots.tangle.record import LEDGER_CALL
 
-_NOT_RUN = (LEDGER, UNKNOWN)
-GAS_LIMIT = 4_000_000  # per call; the dearest honest call, MAX_TILES new tiles, needs two thirds
+_CHANGING = frozenset(('vote', 'submitSketch'))  # calls that may make it time to close an epoch
 
 
 @dataclass(eq=False, slots=True)
@@ -56,23 +46,23 @@ class _Step:
     :param note: the notes before it.
     :param mark: the machine before it; None if it executes nothing in the machine.
     :param runs: those of its calls that the machine executes.
-    :param touched: what they changed.
+    :param touched: the facts that it changed.
     """
 
     entry: Entry
     note: int
     mark: Any = None
     runs: Sequence[bytes] = ()
-    touched: Sequence[Touched] = ()
+    touched: list[FactId] = field(default_factory=list)
 
 
 class Runner:
     """
-    The contract of one fleet, executed on this robot.
+    The contracts of one fleet, executed on this robot.
 
     :param fleet: its members, in roster order, are the only ones who may call.
     :param evm: the machine to run it in.
-    :raises ConfigError: if there is no machine for this computer, or no compiled contract.
+    :raises ConfigError: if a compiled contract is missing.
     """
 
     def __init__(self, fleet: Fleet, evm: Evm | None = None) -> None:
@@ -87,21 +77,25 @@ class Runner:
         """The same for the final state."""
         self._addresses = [robot.address for robot in fleet.robots]
         self._notes = Notes(fleet)
-        self.names = self._notes.names
-        self._evm = evm or make_evm()
-        self._facts = Facts(len(fleet.robots))
-        self._final_facts = Facts(len(fleet.robots))
+        self.names = fleet.name_by_address
+        """Of robots by address."""
+        self._deployment = Deployment(suite(), fleet, evm or make_evm())
+        self._facts = Facts()
+        self._facts.touch(self._deployment.genesis)
+        self._final_facts = self._facts.copy()
         self._roots: dict[bool, tuple[int, bytes]] = {}  # final or not: version, root
         self._order: Order | None = None
+        self._asked = 0  # how many final records were looked at for what changes the roster
+        self._ending = -1  # the position where they did
         self._start = 0  # position of the first step; what is before cannot be undone
+        self._ids = set(self._deployment.genesis)  # of all facts there
         self._steps: list[_Step] = []
         self._final = 0  # as of the last update
-        self._final_read = 0  # the version that the final facts are of
+        self._final_read = -1  # the version that the final facts are of
+        self._away = False  # the machine is at the final state
         self._held: deque[tuple[int, bytes]] = deque()  # position and id of each receipt
         self._told = 0  # version at the last update
         self._dumped: tuple[int, bytes] | None = None  # the last state_at
-        roster = ['0x' + address.hex() for address in self._addresses]
-        self._evm.deploy(artifact().bytecode + encode(['address[]'], [roster]))
 
     def follow(self, order: Order) -> None:
         """
@@ -124,18 +118,74 @@ class Runner:
         changed, self._told = self.version != self._told, self.version
         return changed
 
+    def next_roster(self, position: int) -> Roster | None:
+        """
+        Return the roster from a position on, by index, if it is time to close the epoch there.
+
+        :param position: how many records are final. It is asked at the end of every batch that
+            becomes final, and only batches with votes or sketches may end an epoch.
+        """
+        order = self._order
+        assert order is not None
+        batch = order.entries[self._asked - order.base : position - order.base]
+        self._asked = position
+        said = (data[:SELECTOR_BYTES] for entry in batch for data in entry.record.calls)
+        if _CHANGING.isdisjoint(
+            call.name for selector in said if (call := suite().calls.get(selector))
+        ):
+            return None
+        self._catch_up(order)
+        with self.final() as deployment:
+            if not deployment.is_epoch_due():
+                return None
+            with self._closed(deployment, batch[-1]):
+                roster = _roster(self.fleet, deployment)
+        if roster == roster_of(self.fleet):
+            return None
+        self._ending = position
+        return roster
+
     def facts(self) -> Facts:
-        """Return everything the contract knows; only what changed is read."""
-        self._facts.refresh(self._evm)
+        """Return everything the contracts know; only what changed is read."""
+        self._facts.refresh(self.tentative())
         return self._facts
 
     def final_facts(self) -> Facts:
-        """Return everything the contract knows of the final records."""
+        """Return everything the contracts know of the final records."""
         if self._final_read != self.final_version:
-            with self._machine_at(self._final):
-                self._final_facts.refresh(self._evm)
+            with self.final() as deployment:
+                self._final_facts.refresh(deployment)
             self._final_read = self.final_version
         return self._final_facts
+
+    def tentative(self) -> Deployment:
+        """
+        Return the contracts after all records, to ask them.
+
+        It is good until the next update.
+
+        :raises RuntimeError: inside :meth:`final`, where there is no tentative state.
+        """
+        if self._away:
+            raise RuntimeError('the machine is at the final state')
+        return self._deployment
+
+    @contextmanager
+    def final(self) -> Iterator[Deployment]:
+        """
+        Give the contracts after the final records, to ask them.
+
+        The machine goes back there for as long as the context lasts, so ask everything in one.
+        """
+        if self._away:  # by somebody further out
+            yield self._deployment
+            return
+        with self._machine_at(self._final):
+            self._away = True
+            try:
+                yield self._deployment
+            finally:
+                self._away = False
 
     def state_root(self) -> bytes:
         """Return the digest of all facts, 32 bytes: equal on robots that have equal records."""
@@ -154,14 +204,15 @@ class Runner:
 
         :returns: block id; None if the robot was not awarded the task or has released it.
         """
-        lease = self._notes.leases.get((key, self.fleet.index_of(robot)))
+        lease = self._notes.leases.get((key, self._addresses[self.fleet.index_of(robot)]))
         return lease.record if lease else None
 
     def state_at(self, position: int) -> bytes:
         """
         Return the state after the first final records: the same bytes on every robot.
 
-        The machine begins anew there, which frees the memory that the way back to before took.
+        Where they ended the epoch it is the state with the epoch closed. Otherwise the machine
+        begins anew there, which frees the memory that the way back to before took.
 
         :param position: how many records; never less than before, at most those that are final.
         :raises LookupError: if that state cannot be returned to.
@@ -173,11 +224,9 @@ class Runner:
                 raise LookupError(
                     f'no state after {position} records, only {self._start} to {self._final}'
                 )
-            self._dumped = (position, encode_state(self._cut(position), self.fleet))
+            cut = self._end_epoch if position == self._ending else self._cut
+            self._dumped = (position, encode_state(cut(position), self.fleet))
         return self._dumped[1]
-
-    def next_roster(self, position: int) -> None:
-        """Return the roster from there on, if the first final records changed it."""
 
     def restore(self, position: int, state: bytes, fleet: Fleet) -> None:
         """
@@ -186,19 +235,27 @@ class Runner:
         :param position: the base of the order that is given to the next update.
         :param state: as another robot's :meth:`state_at` returned it; whoever calls this knows
             from its digest that it is the fleet's.
+        :param fleet: with the roster from there on.
         :raises RefusedError: SNAPSHOT if it is malformed; nothing has changed then.
         """
-        found = decode_state(state, self.fleet)
-        evm, facts = self._evm.with_storage(found.storage), Facts(len(self.fleet.robots))
+        found = decode_state(state, fleet)
+        deployment, facts = self._deployment.with_storage(found.storages), Facts()
+        facts.touch(found.ids)
         try:
-            facts.read_all(evm, len(found.storage) // ROW_BYTES)
+            facts.refresh(deployment)
         except CallError as error:
-            raise RefusedError(Refusal.SNAPSHOT, f'state of the contract: {error}') from None
-        self._evm, self._facts, self._final_facts = evm, facts, facts.copy()
-        self._notes.restart(found.heads, found.leases, dict(facts.proposed()))
+            raise RefusedError(Refusal.SNAPSHOT, f'state of the contracts: {error}') from None
+        if len(facts.known) != len(found.ids):
+            raise RefusedError(Refusal.SNAPSHOT, 'state of the contracts: it has empty facts')
+        self.fleet = fleet
+        self._addresses = [robot.address for robot in fleet.robots]
+        self.names = fleet.name_by_address
+        self._deployment, self._facts, self._final_facts = deployment, facts, facts.copy()
+        self._ids = set(found.ids)
+        self._notes.restart(fleet, found.heads, found.leases)
         self._steps.clear()
         self._order = None
-        self._start = self._final = position
+        self._start = self._final = self._asked = position
         self._held.clear()
         self.receipts.clear()
         self._dumped = (position, state)
@@ -207,15 +264,15 @@ class Runner:
         self._final_read = self.final_version
 
     def _catch_up(self, order: Order) -> None:
+        self.tentative()  # or it must not be called
         first = order.changed_from()
-        if first < self._start + len(self._steps):
+        if first < self._end:
             self._rollback(max(first, self._start))
-        if order.base > self._start + len(self._steps):
+        if order.base > self._end:
             raise LookupError(
-                f'records up to {order.base} are pruned, and {self._start + len(self._steps)} '
-                'were executed'
+                f'records up to {order.base} are pruned, and {self._end} were executed'
             )
-        for entry in order.entries[self._start + len(self._steps) - order.base :]:
+        for entry in order.entries[self._end - order.base :]:
             self._execute(entry)
         for step in self._steps[self._final - self._start : order.final - self._start]:
             if step.touched:
@@ -223,6 +280,11 @@ class Runner:
                 self.final_version += 1
         self._final = order.final
         self._forget(order.base)
+
+    @property
+    def _end(self) -> int:
+        """The position of the next step."""
+        return self._start + len(self._steps)
 
     def _forget(self, base: int) -> None:
         """Drop what belongs to pruned records."""
@@ -232,67 +294,47 @@ class Runner:
             self._cut(base)
 
     def _execute(self, entry: Entry) -> None:
-        """Execute one record's calls."""
+        """Execute one record."""
         step = _Step(entry, self._notes.mark())
         self._steps.append(step)
-        if entry.issuer == FOREIGN:
-            return
-        counts, said = self._notes.follow(entry), entry.record.calls
-        if not said:
-            return
+        counts = entry.issuer != FOREIGN and self._notes.follow(entry)
         if counts:
-            receipts = self._run(step, said)
-        else:
-            robot = self.fleet.robots[entry.issuer].name
-            receipts = tuple(receipt.void(call_name(data), robot) for data in said)
-        self.reverted += sum(not item.ok for item in receipts)
-        self.receipts[entry.id] = receipts
-        self._held.append((self._start + len(self._steps) - 1, entry.id))
-
-    def _run(self, step: _Step, said: Sequence[bytes]) -> tuple[Receipt, ...]:
-        """Run what a valid record says."""
-        entry, evm = step.entry, self._evm
-        sender, time = self._addresses[entry.issuer], entry.record.issued_at // SECOND
-        names = [call_name(data) for data in said]
-        step.runs = [data for name, data in zip(names, said, strict=True) if name not in _NOT_RUN]
+            said = entry.record.calls
+            step.runs = [data for data in said if data[:SELECTOR_BYTES] in suite().calls]
         if step.runs:
-            step.mark = evm.mark()
+            step.mark = self._deployment.evm.mark()
             self.version += 1
-        receipts, touched = [], []
-        for name, data in zip(names, said, strict=True):
-            if name == LEDGER:
-                receipts.append(receipt.done(name))
+        if entry.record.calls:
+            receipts = self._call_all(step) if counts else self._void(entry)
+            self.reverted += sum(not item.ok for item in receipts)
+            self.receipts[entry.id] = receipts
+            self._held.append((self._end - 1, entry.id))
+        self._facts.touch(step.touched)
+
+    def _call_all(self, step: _Step) -> tuple[Receipt, ...]:
+        """Execute all calls of a record that counts."""
+        entry, deployment, receipts = step.entry, self._deployment, []
+        sender, time = self._addresses[entry.issuer], _seconds(entry)
+        for data in entry.record.calls:
+            call = suite().calls.get(data[:SELECTOR_BYTES])
+            if call is None:
+                ledger = data.startswith(LEDGER_CALL)
+                receipts.append(receipt.done(LEDGER) if ledger else receipt.unknown(data))
                 continue
-            if name == UNKNOWN:
-                result = Result(False, no_such_call(data), '', 0)
-            else:
-                result = evm.call(sender, data, time, GAS_LIMIT)
+            result = deployment.call(sender, data, time)
             if not result.ok:
-                receipts.append(receipt.failed(name, result, GAS_LIMIT, self.names))
+                receipts.append(receipt.failed(call.name, result, self.names))
                 continue
-            touched.append(touched_by(entry.issuer, name, data, result.output))
-            receipts.append(
-                receipt.told(name, evm.logs(), self.names)
-                if name in TELLING
-                else receipt.done(name)
-            )
-            self._note(entry, name, data, result.output)
-        step.touched = touched
-        self._facts.touch(touched)
+            logs = deployment.evm.logs()
+            step.touched += deployment.touched(logs)
+            self._notes.learn(logs, entry)
+            receipts.append(receipt.told(call.name, logs, self.names))
         return tuple(receipts)
 
-    def _note(self, entry: Entry, name: str, data: bytes, output: bytes) -> None:
-        """Remember what :attr:`names` and :meth:`award_record` need of a successful call."""
-        if name == 'propose':
-            if output not in self.names:
-                self._notes.name(output, describe(data).removeprefix('propose '))
-        elif name in LEASE_CALLS:
-            key = data[SELECTOR_BYTES : SELECTOR_BYTES + WORD]
-            robot = entry.issuer
-            if name == 'award':
-                end = SELECTOR_BYTES + 2 * WORD
-                robot = self._addresses.index(data[end - ADDRESS_BYTES : end])
-            self._notes.lease(name, key, robot, entry)
+    def _void(self, entry: Entry) -> tuple[Receipt, ...]:
+        """Return the receipts of a record that does not count."""
+        robot = self.fleet.robots[entry.issuer].name
+        return tuple(receipt.void(call_name(data), robot) for data in entry.record.calls)
 
     def _rollback(self, first: int) -> None:
         """Return to the state before a position of the order."""
@@ -309,9 +351,9 @@ class Runner:
 
     def _rewind(self, steps: Sequence[_Step]) -> bool:
         """Take the machine back to before the first of the newest steps."""
-        mark = next((step.mark for step in steps if step.runs), None)
+        mark = next((step.mark for step in steps if step.mark is not None), None)
         if mark is not None:
-            self._evm.rollback(mark)
+            self._deployment.evm.rollback(mark)
         return mark is not None
 
     @contextmanager
@@ -328,13 +370,12 @@ class Runner:
 
     def _run_again(self, step: _Step) -> None:
         """Run a record whose outcome is known."""
-        if not step.runs:
+        if step.mark is None:
             return
-        sender = self._addresses[step.entry.issuer]
-        time = step.entry.record.issued_at // SECOND
-        step.mark = self._evm.mark()
+        step.mark = self._deployment.evm.mark()
+        time = _seconds(step.entry)
         for data in step.runs:
-            self._evm.call(sender, data, time, GAS_LIMIT)
+            self._deployment.call(self._addresses[step.entry.issuer], data, time)
 
     def _cut(self, position: int) -> State:
         """
@@ -343,15 +384,49 @@ class Runner:
         :returns: the state there.
         """
         at = position - self._start
-        note = self._steps[at].note if at < len(self._steps) else self._notes.mark()
-        heads, leases = self._notes.at(note)
         with self._machine_at(position):
-            storage = self._evm.dump()
-            self._evm = self._evm.with_storage(storage)
-        self._notes.forget(note)
+            state = self._state(at)
+            self._ids = set(state.ids)
+            self._deployment = self._deployment.with_storage(state.storages)
+        self._notes.forget(self._note_at(at))
         del self._steps[:at]
         self._start = position
-        return State(storage, list(heads.values()), leases)
+        return state
+
+    def _end_epoch(self, position: int) -> State:
+        """Return the state after a final position with the epoch closed; nothing changes."""
+        at = position - self._start
+        with (
+            self._machine_at(position),
+            self._closed(self._deployment, self._steps[at - 1].entry) as touched,
+        ):
+            return self._state(at, touched)
+
+    @contextmanager
+    def _closed(self, deployment: Deployment, last: Entry) -> Iterator[list[FactId]]:
+        """
+        Close the epoch after a record, where the machine is, for as long as the context lasts.
+
+        It gives the facts that this changes.
+        """
+        mark = deployment.evm.mark()
+        yield deployment.close_epoch(_seconds(last))
+        deployment.evm.rollback(mark)
+
+    def _state(self, at: int, more: Sequence[FactId] = ()) -> State:
+        """
+        Return the state before a step, where the machine is.
+
+        :param more: facts that were changed, beside those that the steps before changed.
+        """
+        touched = {*more, *(identity for step in self._steps[:at] for identity in step.touched)}
+        kept = {identity for identity in touched if self._deployment.fact(identity)}
+        heads, leases = self._notes.at(self._note_at(at))
+        storages = self._deployment.evm.dump()
+        return State(storages, (self._ids - touched) | kept, list(heads.values()), leases)
+
+    def _note_at(self, at: int) -> int:
+        return self._steps[at].note if at < len(self._steps) else self._notes.mark()
 
     def _root(self, final: bool) -> bytes:
         version = self.final_version if final else self.version
@@ -360,3 +435,30 @@ class Runner:
             facts = self.final_facts() if final else self.facts()
             known = self._roots[final] = (version, facts.digest(self.fleet.id))
         return known[1]
+
+
+def _roster(fleet: Fleet, deployment: Deployment) -> Roster:
+    """
+    Return the ledger's roster as the contract has it.
+
+    A robot with a new key has its index in the contract, and in the ledger a new one.
+
+    :param fleet: with the roster before.
+    """
+    _, robots = deployment.ask('Fleet', 'roster')
+    weights, _ = deployment.ask('Fleet', 'weights')
+    known = {robot.address: index for index, robot in enumerate(fleet.robots)}
+    names = robot_names(fleet, robots)
+    roster = [(robot.name, robot.key, 0) for robot in fleet.robots]
+    for name, (address, *_, key, _), weight in zip(names, robots, weights, strict=True):
+        at = known.get(address)
+        if at is not None:
+            roster[at] = (*roster[at][:2], weight)
+        elif weight and len(roster) < MAX_ROBOTS:  # else its new key has no place in the ledger
+            roster.append((name, key, weight))
+    return roster
+
+
+def _seconds(entry: Entry) -> int:
+    """Return the time that a record's calls are executed at."""
+    return entry.record.issued_at // SECOND

@@ -9,6 +9,8 @@ The one tree of errors.
     ├── RefusedError         bytes from elsewhere are not what they claim: drop and count them
     ├── StoreError           the ledger's file cannot be read or written: stop issuing
     ├── CallError            a contract call cannot be encoded or was reverted
+    ├── ChainError           a public chain refused something, or is not what it should be
+    │   └── UnreachableError it does not answer, or not in time: the same again, later
     └── SimulationError      the simulated world cannot be built or run
 
 Each error answers one question: who has to act (the person, nobody, the process).
@@ -73,6 +75,14 @@ class StoreError(CollabError):
 
 class CallError(CollabError):
     """A contract call cannot be encoded, or the contract reverted it."""
+
+
+class ChainError(CollabError):
+    """A public chain refused a transaction, or holds something else than it should."""
+
+
+class UnreachableError(ChainError):
+    """A public chain does not answer, or not in time; nothing is decided, try again later."""
 
 
 class SimulationError(CollabError):

@@ -114,6 +114,11 @@ class Fleet(Strict):
         return fleet
 
     @property
+    def founders(self) -> tuple[Member, ...]:
+        """The robots of the fleet file."""
+        return (self._genesis or self).robots
+
+    @property
     def epoch(self) -> int:
         """How often the roster changed since the fleet file."""
         return self._epoch

@@ -17,6 +17,7 @@ from collab_robots.core.files import sync_folder
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 ADDRESS_BYTES = 20
+MAX_PRIVATE_BYTES = 4096  # of a file with a secret; an encrypted one of Ethereum has some 500
 _SEED_HEX = re.compile(r'[0-9a-f]{64}')
 
 
@@ -60,6 +61,27 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     return True
 
 
+def read_private(path: Path) -> str:
+    """
+    Read a file with a secret, without the space around it.
+
+    :raises KeyFileError: if it is missing, larger than a secret is, or others can read it.
+    """
+    try:
+        mode = path.stat().st_mode & 0o777
+        if mode & 0o077:
+            raise KeyFileError(
+                f'{path}: mode {mode:04o} lets others read the private key; run: chmod 600 {path}'
+            )
+        with path.open('rb') as file:
+            data = file.read(MAX_PRIVATE_BYTES + 1)
+    except OSError as error:
+        raise KeyFileError(f'{path}: cannot be read: {error.strerror}') from None
+    if len(data) > MAX_PRIVATE_BYTES:
+        raise KeyFileError(f'{path}: larger than {MAX_PRIVATE_BYTES} bytes; that is no key')
+    return data.decode('ascii', 'replace').strip()
+
+
 class PrivateKey:
     """
     A robot's Ed25519 signing key.
@@ -70,6 +92,17 @@ class PrivateKey:
     def __init__(self, seed: bytes) -> None:
         self._key = SigningKey(seed)
         self.public: bytes = self._key.verify_key.encode()
+
+    def derive(self, purpose: bytes) -> bytes:
+        """
+        Return 64 secret bytes for another use than signing records.
+
+        They are BLAKE2b of the purpose, keyed with the seed: a pseudo-random function, which tells
+        neither the seed nor what it gives for another purpose.
+
+        :param purpose: names the use; no other use may have the same.
+        """
+        return hashlib.blake2b(purpose, key=self._key.encode(), digest_size=64).digest()
 
     def sign(self, message: bytes) -> bytes:
         """Return the 64-byte signature of ``message``."""
@@ -100,16 +133,7 @@ class PrivateKey:
 
         :raises KeyFileError: if it is missing, malformed, or others can read it.
         """
-        try:
-            mode = path.stat().st_mode & 0o777
-            if mode & 0o077:
-                raise KeyFileError(
-                    f'{path}: mode {mode:04o} lets others read the private key; '
-                    f'run: chmod 600 {path}'
-                )
-            text = path.read_bytes()[:128].decode('ascii', 'replace').strip()
-        except OSError as error:
-            raise KeyFileError(f'{path}: cannot be read: {error.strerror}') from None
+        text = read_private(path)
         if not _SEED_HEX.fullmatch(text):
             raise KeyFileError(f'{path}: expected one line of 64 hexadecimal digits')
         return PrivateKey(bytes.fromhex(text))

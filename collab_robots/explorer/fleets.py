@@ -41,9 +41,7 @@ def make_fleet(directory: Path, robots: Sequence[str], name: str) -> Fleet:
     members = []
     try:
         for robot in robots:
-            (directory / robot).mkdir(parents=True, exist_ok=True)
-            key = PrivateKey.generate(directory / robot / 'key')
-            unused_marker(directory / robot / 'key').write_text(UNUSED, encoding='utf-8')
+            key = make_key(directory / robot)
             members.append({'name': robot, 'public_key': key.public.hex()})
         path.write_text(
             '# The roster: the same file on every robot.\n'
@@ -53,3 +51,19 @@ def make_fleet(directory: Path, robots: Sequence[str], name: str) -> Fleet:
     except OSError as error:
         raise ConfigError(f'{directory}: cannot be written: {error.strerror}') from None
     return Fleet.load(path)
+
+
+def make_key(folder: Path) -> PrivateKey:
+    """
+    Make a robot's key: ``key`` (mode 0600), and ``key.unused``, as it signed nothing yet.
+
+    :param folder: made if missing; an existing key is never overwritten.
+    :raises ConfigError: if there is one, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        key = PrivateKey.generate(folder / 'key')
+        unused_marker(folder / 'key').write_text(UNUSED, encoding='utf-8')
+    except OSError as error:
+        raise ConfigError(f'{folder}: cannot be written: {error.strerror}') from None
+    return key

@@ -9,24 +9,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from eth_utils.crypto import keccak
-
-from collab_robots.contract.calls import KEY_BYTES, SELECTOR_BYTES
+from collab_robots.contract.artifact import SELECTOR_BYTES, suite
+from collab_robots.contract.calls.words import key_of
+from collab_robots.contract.receipt import Receipt
 from collab_robots.contract.runner import Runner
-from collab_robots.contract.view import BIDDING_S, View
+from collab_robots.contract.views.maps import MapsView
+from collab_robots.contract.views.tasks import TasksView
 from collab_robots.core.clock import SECOND
-from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
-from collab_robots.core.identity import ADDRESS_BYTES
 from collab_robots.explorer.agreement import Act, BlockRow
+from collab_robots.explorer.files import LedgerFile, read_file
 from collab_robots.explorer.measures import fuse, Sighting
-from collab_robots.tangle.block_store import Row
 from collab_robots.tangle.dag import FOREIGN
-from collab_robots.tangle.order import Order
+from collab_robots.tangle.replay import Replay
 from collab_robots.tangle.store import Store
-from collab_robots.tangle.tangle import Tangle
 
-_TASK_CALLS = ('award', 'renew', 'complete', 'release')
+Receipts = dict[bytes, tuple[Receipt, ...]]
+
+_LEASE_CALLS = ('award', 'renew', 'complete', 'release')
 
 
 @dataclass
@@ -57,61 +57,22 @@ class History:
     reverted: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, str] = field(default_factory=dict)  # id: name for people
     states: dict[str, int] = field(default_factory=dict)  # how many tasks in each state
+    convicted: frozenset[str] = frozenset()  # robots that lied, by the contract's verdict
 
 
-@dataclass(frozen=True)
-class _File:
-    """
-    What a ledger file held when it was read; its robot may write on.
-
-    :param rows: parents first.
-    """
-
-    rows: list[Row]
-    pairs: dict[int, tuple[bytes, bytes]]
-    begun: tuple[int, bytes] | None
-
-    @property
-    def identity(self) -> frozenset[bytes]:
-        """Equal for files that say the same."""
-        return frozenset([*(row.id for row in self.rows), self.begun[1] if self.begun else b''])
-
-    def proofs(self) -> dict[int, tuple[bytes, bytes]]:
-        """Return the proofs of equivocation."""
-        return self.pairs
-
-    def snapshot(self) -> tuple[int, bytes] | None:
-        """Return the snapshot that the rest goes on from."""
-        return self.begun
-
-
-def _read(path: Path, fleet: Fleet) -> _File:
-    with closing(Store.read(path)) as store:
-        if store.meta.get('fleet_id') != fleet.id.hex():
-            raise ConfigError(
-                f'{path}: is of fleet {store.meta.get("fleet")!r}, not of {fleet.fleet!r}; '
-                'name its fleet file with --fleet'
-            )
-        # In this order: what is pruned meanwhile is in the snapshot.
-        return _File(list(store.load()), store.proofs(), store.snapshot())
-
-
-def _execute(found: _File, fleet: Fleet) -> tuple[Order, Runner]:
+def _execute(found: LedgerFile, fleet: Fleet) -> tuple[Replay, Runner, Receipts]:
     """Order all blocks, as the robot did, and execute their calls."""
-    runner = Runner(fleet)
-    tangle = Tangle(fleet, state=runner)
-    tangle.begin(found)
-    for _ in tangle.load(found.rows):
-        pass
-    runner.update(tangle.order)
-    return tangle.order, runner
+    runner, receipts = Runner(fleet), dict[bytes, tuple[Receipt, ...]]()
+    replay = Replay(fleet, found, runner, lambda: receipts.update(runner.receipts))
+    runner.update(replay.tangle.order)
+    return replay, runner, receipts | runner.receipts
 
 
-def _acts(order: Order, runner: Runner) -> Iterator[Act]:
+def _acts(replay: Replay, runner: Runner, told: Receipts) -> Iterator[Act]:
     """Yield the calls about tasks that were not reverted, proposals and bids included."""
     names = runner.fleet.name_by_address
-    for entry in order.entries:
-        receipts = runner.receipts.get(entry.id, ())
+    for entry in replay.entries:
+        receipts = told.get(entry.id, ())
         if not receipts:
             continue
         sender = runner.fleet.robots[entry.issuer].name
@@ -119,38 +80,33 @@ def _acts(order: Order, runner: Runner) -> Iterator[Act]:
         for data, receipt in zip(entry.record.calls, receipts, strict=False):
             if not receipt.ok:
                 continue
-            arguments = data[SELECTOR_BYTES:]
-            if receipt.call == 'propose':
-                yield Act(t, sender, receipt.call, keccak(arguments).hex())
-            elif receipt.call == 'award':
-                winner = names.get(data[-ADDRESS_BYTES:], '?')
-                yield Act(t, winner, receipt.call, arguments[:KEY_BYTES].hex())
-            elif receipt.call in (*_TASK_CALLS, 'bid'):
-                yield Act(t, sender, receipt.call, arguments[:KEY_BYTES].hex())
+            key = key_of(data)
+            if receipt.call in ('award', 'reassign', 'awardBatch'):
+                for task, winner in _awards(receipt.call, data):
+                    yield Act(t, names.get(winner, '?'), 'award', task.hex())
+            elif key is not None:
+                yield Act(t, sender, receipt.call, key.hex())
+            if receipt.call == 'reassign' and key is not None:
+                yield Act(t, sender, 'release', key.hex())
+
+
+def _awards(call: str, data: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the tasks that a call awards, and to which addresses."""
+    values = suite().calls[data[:SELECTOR_BYTES]].decode(data)
+    return [(award[0], award[1]) for award in (values[0] if call == 'awardBatch' else [values])]
 
 
 def effective(acts: list[Act]) -> list[Act]:
     """
-    Leave out awards that the contract gives no effect: too early, or to a robot that never bid.
+    Leave out what is no part of a lease: awards to robots that never bid have no effect.
 
     :returns: awards, renewals, completions and releases.
     """
-    proposed: dict[str, float] = {}
-    bidders = {(act.task, act.robot) for act in acts if act.name == 'bid'}
-    for act in acts:
-        if act.name == 'propose':
-            proposed[act.task] = min(int(act.t), proposed.get(act.task, act.t))
+    bidders = {(act.task, act.robot) for act in acts if act.name in ('bid', 'reveal')}
     return [
         act
         for act in acts
-        if act.name in _TASK_CALLS
-        and (
-            act.name != 'award'
-            or (
-                (act.task, act.robot) in bidders
-                and int(act.t) > proposed.get(act.task, act.t) + BIDDING_S
-            )
-        )
+        if act.name in _LEASE_CALLS and (act.name != 'award' or (act.task, act.robot) in bidders)
     ]
 
 
@@ -168,53 +124,36 @@ def read_history(
         new one is added.
     :raises StoreError: if the file is missing or damaged.
     """
-    found = _read(path, fleet)
+    found = read_file(path, fleet)
     rows = [
         BlockRow(row.id, row.issuer, row.seq, row.issued_at / SECOND, row.received_at / SECOND)
         for row in found.rows
     ]
     identity = found.identity
     if identity not in known:
-        order, runner = _execute(found, fleet)
-        view = View(runner)
-        tasks = view.tasks(found.rows[-1].issued_at if found.rows else 0)
-        receipts = [receipt for made in runner.receipts.values() for receipt in made]
+        replay, runner, told = _execute(found, fleet)
+        tasks = TasksView(runner).tasks(found.rows[-1].issued_at if found.rows else 0)
+        receipts = [receipt for made in told.values() for receipt in made]
         known[identity] = History(
             robot,
             rows,
-            effective(list(_acts(order, runner))),
+            effective(list(_acts(replay, runner, told))),
             runner.state_root().hex(),
             runner.final_root().hex(),
-            order.final,
-            order.base,
+            replay.final,
+            replay.base,
             fuse(
                 (seen.robot, Sighting(*seen.position, labels[seen.class_id], seen.confidence))
-                for seen in view.sightings()
+                for seen in MapsView(runner).sightings()
                 if seen.class_id < len(labels)
             ),
             dict(Counter(receipt.call for receipt in receipts)),
             dict(Counter(receipt.call for receipt in receipts if not receipt.ok)),
             {task.key.hex(): task.words for task in tasks},
             dict(Counter(task.state.name.lower() for task in tasks)),
+            MapsView(runner).convicted(),
         )
     return replace(known[identity], robot=robot, rows=rows)
-
-
-def find_fleet(db: Path, fleet: Path | None) -> Fleet:
-    """
-    Load the fleet file that belongs to a ledger.
-
-    :param fleet: its path; None looks beside the ledger and one folder up.
-    :raises ConfigError: if there is none or it is malformed.
-    """
-    if fleet is not None:
-        return Fleet.load(fleet)
-    beside = db.resolve().parent
-    places = [folder / 'fleet.yaml' for folder in (beside, beside.parent)]
-    for place in places:
-        if place.is_file():
-            return Fleet.load(place)
-    raise ConfigError(f'no fleet file at {places[0]} or {places[1]}; name it with --fleet')
 
 
 def status(db: Path, fleet: Fleet) -> dict[str, Any]:
@@ -249,4 +188,5 @@ def status(db: Path, fleet: Fleet) -> dict[str, Any]:
         'tasks': history.states,
         'calls': history.calls,
         'reverted': history.reverted,
+        'convicted': sorted(history.convicted),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 import ctypes
 from dataclasses import dataclass
 import fcntl
@@ -13,6 +13,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -86,6 +87,26 @@ def environment(domain: int) -> dict[str, str]:
         'PYTHONUNBUFFERED': '1',
         'PYTHONPATH': os.pathsep.join(dict.fromkeys(paths)),
     }
+
+
+def node_command(
+    module: str,
+    values: dict[str, object],
+    namespace: str = '',
+    remappings: Iterable[tuple[str, str]] = (),
+) -> list[str]:
+    """Return the command line of a node; parameters are YAML, so strings are quoted."""
+    command = [sys.executable, '-m', f'collab_robots.nodes.{module}', '--ros-args']
+    if namespace:
+        command += ['-r', f'__ns:={namespace}']
+    for topic, other in remappings:
+        command += ['-r', f'{topic}:={other}']
+    for name, value in values.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if isinstance(value, str) and not value.startswith('['):
+            text = f"'{value}'"
+        command += ['-p', f'{name}:={text}']
+    return command
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 import struct
 from typing import Any
 
-from collab_robots.contract.calls import describe
+from collab_robots.contract.calls.words import describe
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError, Refusal, RefusedError
 from collab_robots.core.fleet import Fleet

@@ -47,7 +47,15 @@ def finish(run: Run) -> dict[str, Any]:
     histories = _histories(run)
     present = {robot: history for robot, history in histories.items() if robot not in gone(run)}
     assert run.effort is not None, 'a run is finished after it has stopped'
-    checks = judge(run.timeline, run.truth, present, run.effort, run.wall, run.options.cameras)
+    checks = judge(
+        run.timeline,
+        run.truth,
+        present,
+        run.effort,
+        run.wall,
+        run.options.cameras,
+        run.options.liar,
+    )
     if run.code:
         checks.insert(0, Check('the run went through', run.ended, 'to its end', False))
     posters = judge_posters(run.timeline, run.truth, present)
@@ -122,6 +130,7 @@ def _summary(run: Run, checks: Iterable[Check], histories: dict[str, History]) -
                 'tasks': history.states,
                 'calls': history.calls,
                 'reverted': history.reverted,
+                'convicted': sorted(history.convicted),
             }
             for robot, history in histories.items()
         },

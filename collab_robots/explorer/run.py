@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-import sys
 import time
 
 from collab_robots.core.errors import ConfigError
@@ -13,8 +13,10 @@ from collab_robots.core.fleet import Fleet
 from collab_robots.core.geometry import Array
 from collab_robots.explorer.fleets import make_fleet
 from collab_robots.explorer.measures import Camera
+from collab_robots.explorer.processes import node_command
 from collab_robots.explorer.timeline import halves, Split, Timeline
 from collab_robots.explorer.verdict import Effort, Truth, Wall, WALL_MARGIN
+from collab_robots.sim.lies import find_false_wall, Line
 from collab_robots.sim.mjcf import CAMERA_FORWARD, HORIZONTAL_FOV
 from collab_robots.sim.truth import reachable, visible_walls
 from collab_robots.sim.world import load_world, ROBOT_RADIUS, World
@@ -43,6 +45,7 @@ class Options:
     out: Path | None = None
     domain: int | None = None
     kills: tuple[Kill, ...] = ()
+    liar: str | None = None
 
 
 @dataclass
@@ -65,6 +68,13 @@ class Run:
     code: int = 0
     effort: Effort | None = None
     began: float = field(default_factory=time.monotonic)
+
+    @cached_property
+    def false_wall(self) -> Line:
+        """The wall that a robot which lies adds to its map."""
+        return find_false_wall(
+            self.world.truth, reachable(self.world.truth, self.starts, ROBOT_RADIUS)
+        )
 
     @property
     def wall(self) -> Wall:
@@ -91,9 +101,11 @@ def prepare(options: Options) -> Run:
     world = load_world(options.world)
     starts = world.start_poses(options.robots)
     names = tuple(f'robot{index + 1}' for index in range(options.robots))
-    for kill in options.kills:
-        if kill.robot not in names:
-            raise ConfigError(f'--kill: no robot {kill.robot!r}; there are: {", ".join(names)}')
+    chosen = [('--kill', kill.robot) for kill in options.kills]
+    chosen += [('--liar', options.liar)] if options.liar is not None else []
+    for option, robot in chosen:
+        if robot not in names:
+            raise ConfigError(f'{option}: no robot {robot!r}; there are: {", ".join(names)}')
     directory = options.out or Path('runs') / datetime.now().strftime('%Y-%m-%d_%H-%M-%S')
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ConfigError(f'{directory}: exists and is not an empty folder; a run is never mixed')
@@ -117,7 +129,7 @@ def prepare(options: Options) -> Run:
 def simulator_command(run: Run) -> list[str]:
     """Return how the simulator is started."""
     options = run.options
-    return _node(
+    return node_command(
         'sim_node',
         {
             'world': str(options.world.resolve()),
@@ -136,7 +148,7 @@ def robot_command(run: Run, index: int) -> list[str]:
     """Return how a robot is started, for the first time or again."""
     robot = run.names[index]
     folder = run.folder(robot).resolve()
-    return _node(
+    return node_command(
         'robot',
         {
             'name': robot,
@@ -144,22 +156,12 @@ def robot_command(run: Run, index: int) -> list[str]:
             'key': str(folder / 'key'),
             'store': str(folder / 'ledger.db'),
             'initial_pose': '[{:.4f}, {:.4f}, {:.6f}]'.format(*run.starts[index]),
-            'snapshot_interval': 1_000_000,  # the report reads the whole ledger
+            'archive': True,  # the report reads the whole ledger
+            'false_wall': '[{:.2f}, {:.2f}, {:.2f}, {:.2f}]'.format(
+                *(run.false_wall if robot == run.options.liar else (0.0, 0.0, 0.0, 0.0))
+            ),
             'pose_file': str(folder / 'pose.json'),
             'use_sim_time': True,
         },
         namespace=f'/{robot}',
     )
-
-
-def _node(module: str, values: dict[str, object], namespace: str = '') -> list[str]:
-    """Return the command line of a node; parameters are YAML, so strings are quoted."""
-    command = [sys.executable, '-m', f'collab_robots.nodes.{module}', '--ros-args']
-    if namespace:
-        command += ['-r', f'__ns:={namespace}']
-    for name, value in values.items():
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        if isinstance(value, str) and not value.startswith('['):
-            text = f"'{value}'"
-        command += ['-p', f'{name}:={text}']
-    return command

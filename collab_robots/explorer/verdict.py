@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.calls.tasks import identity_of
 from collab_robots.core.geometry import Array, Grid
 from collab_robots.explorer import agreement, measures
 from collab_robots.explorer.ledgers import History
@@ -128,18 +130,34 @@ def judge(
     effort: Effort,
     wall: Wall,
     cameras: bool,
+    liar: str | None = None,
 ) -> list[Check]:
     """
     Return all checks of a run.
 
     :param histories: the ledger of each robot that lived at the end.
+    :param liar: a robot that was made to lie about its map.
     """
     return [
-        *_map_checks(timeline, truth, tuple(histories)),
+        *_map_checks(timeline, truth, tuple(robot for robot in histories if robot != liar)),
+        _trust_check(histories, liar),
         *_ledger_checks(timeline, histories),
         _poster_check(judge_posters(timeline, truth, histories), cameras),
         *_effort_checks(effort, wall, len(timeline.robots)),
     ]
+
+
+def _trust_check(histories: Mapping[str, History], liar: str | None) -> Check:
+    wanted = frozenset(() if liar is None else (liar,))
+    found = frozenset[str]().union(*(history.convicted for history in histories.values()))
+    agreed = all(history.convicted == wanted for history in histories.values())
+    return Check(
+        'robots convicted of lying',
+        ', '.join(sorted(found)) or 'none',
+        liar or 'none',
+        agreed,
+        len(found),
+    )
 
 
 def _share(name: str, value: float, limit: float, note: str = '') -> Check:
@@ -179,9 +197,19 @@ def _ledger_checks(timeline: Timeline, histories: Mapping[str, History]) -> list
     lost = missing.get(worst, 0)
     roots = {history.state_root for history in histories.values()}
     roots |= {timeline.ledgers[robot][-1].state_root for robot in files if timeline.ledgers[robot]}
-    twice = agreement.wrongly_twice(done, held, split)
+    # A disputed region is looked at by one robot after the other until the dispute is over.
+    once = {
+        task: robots
+        for task, robots in done.items()
+        if identity_of(bytes.fromhex(task)).kind is not Kind.VERIFY
+    }
+    twice = agreement.wrongly_twice(once, held, split)
+    trusted = [lease for lease in held if lease.robot not in fullest.convicted]
     lapsed = agreement.lost_leases(
-        held, done, timeline.killed, timeline.now if timeline.held_at is None else timeline.held_at
+        trusted,
+        done,
+        timeline.killed,
+        timeline.now if timeline.held_at is None else timeline.held_at,
     )
     total = len({row.id for rows in files.values() for row in rows})
     return [

@@ -23,7 +23,8 @@ from collab_robots.core.track import Track
 from collab_robots.mapping.layer import Layer
 from collab_robots.mapping.matcher import ScanMatcher
 from collab_robots.mapping.scan import Scan
-from collab_robots.mapping.tile import CodedTile, TileCoder
+from collab_robots.mapping.sketch import Sketch, SketchBook
+from collab_robots.mapping.tile import CodedTile, Shown, TileCoder
 
 TARGET_BLOCK = 0.5  # m; scans are matched to what is mapped in blocks around their points
 Positive = Annotated[float, Field(gt=0.0)]
@@ -58,6 +59,8 @@ class MapperConfig(Strict):
     """So many scans may wait for odometry; older ones are dropped."""
     tile_period: Positive = 2.0
     """A tile is given out at most once in this time, s."""
+    settle_time: Positive = 5.0
+    """A tile whose sketch has not changed for this long has settled, s."""
 
 
 class Mapper:
@@ -82,13 +85,18 @@ class Mapper:
         self._lidar = pose(*self.config.lidar)
         self._lidar_inverse = inverse(self._lidar)
         self._matcher = ScanMatcher()
-        self._coder = TileCoder(self.layer, round(self.config.tile_period * SECOND))
+        self.show(self.layer)
         self._odometry = Track(self.config.odometry_samples)
         self._waiting: deque[Scan] = deque()
         self._travelled = 0.0  # m plus rad since the last match
         self._odom_at_scan: Array | None = None
         self._target_is_old = True
         self._integrated: tuple[int, Array] | None = None  # stamp and pose of the last
+
+    def show(self, layer: Shown) -> None:
+        """Show teammates this layer: the own one, unless somebody wants to see a robot lie."""
+        self._coder = TileCoder(layer, round(self.config.tile_period * SECOND))
+        self._book = SketchBook(layer, round(self.config.settle_time * SECOND))
 
     def add_odometry(self, stamp_ns: int, odom: Array) -> Array | None:
         """
@@ -135,6 +143,10 @@ class Mapper:
     def changed_tiles(self, now_ns: int) -> list[CodedTile]:
         """Return (column, row, bytes) of the tiles whose coded content changed; rate-limited."""
         return self._coder.changed(now_ns)
+
+    def due_sketches(self, now_ns: int) -> list[Sketch]:
+        """Return the sketches to submit now; they count as submitted. Ask every few seconds."""
+        return self._book.due(now_ns)
 
     def _process(self, scan: Scan) -> Array | None:
         odom = self._odometry.at(scan.stamp_ns)

@@ -8,15 +8,16 @@ digest. The digest, which the ledger holds, is BLAKE2b-256 of all the bytes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import hashlib
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 import zlib
 
 import numpy as np
 import numpy.typing as npt
 
 from collab_robots.core.errors import Refusal, RefusedError
-from collab_robots.mapping.layer import Layer, TILE, TileIndex
+from collab_robots.mapping.layer import Floats, TILE, TileIndex
 
 Levels = npt.NDArray[np.int8]
 
@@ -26,6 +27,22 @@ DIGEST_BYTES = 32
 MAX_LEVEL = 4
 HYSTERESIS = 0.75  # of a step: a level changes only if the log-odds are this far from it
 _CELLS = TILE * TILE
+
+
+class ShownTile(Protocol):
+    """The part of a tile that others are shown: ``log_odds`` (64, 64)."""
+
+    @property
+    def log_odds(self) -> Floats: ...
+    @property
+    def version(self) -> int: ...
+
+
+class Shown(Protocol):
+    """The part of a layer that others are shown."""
+
+    @property
+    def tiles(self) -> Mapping[TileIndex, ShownTile]: ...
 
 
 class CodedTile(NamedTuple):
@@ -82,7 +99,7 @@ class TileCoder:
     :param period_ns: a tile is given out at most once in this time.
     """
 
-    def __init__(self, layer: Layer, period_ns: int) -> None:
+    def __init__(self, layer: Shown, period_ns: int) -> None:
         self._layer = layer
         self._period_ns = period_ns
         self._version: dict[TileIndex, int] = {}  # that was coded last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Collection
 import math
 
 from builtin_interfaces.msg import Time
@@ -12,8 +13,8 @@ import numpy as np
 from sensor_msgs.msg import Image, LaserScan
 from std_msgs.msg import Header
 
-from collab_robots.contract.calls import Kind
-from collab_robots.contract.view import Task, TaskState
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.views.tasks import Task, TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.geometry import Array, Grid, pose
@@ -180,11 +181,12 @@ def image_from_msg(msg: Image) -> np.ndarray:
     return rgb if msg.encoding == 'rgb8' else rgb[:, :, ::-1]
 
 
-def task_to_msg(task: Task, accepted: bool) -> TaskStatus:
+def task_to_msg(task: Task, accepted: bool, assigned: str | None) -> TaskStatus:
     """
     Return what the contract says of a task.
 
     :param accepted: whether the holder's award is accepted.
+    :param assigned: who should do it, while nobody holds it.
     """
     return TaskStatus(
         key=digest_to_msg(task.key),
@@ -193,7 +195,7 @@ def task_to_msg(task: Task, accepted: bool) -> TaskStatus:
         cell_y=task.cell[1],
         round=task.round,
         state=int(task.state),
-        holder=task.holder or '',
+        holder=task.holder or assigned or '',
         accepted=accepted,
         proposed_at=task.proposed_at / SECOND,
         award_from=task.award_from / SECOND,
@@ -222,7 +224,8 @@ def task_from_msg(msg: TaskStatus) -> TaskView:
         cell=(msg.cell_x, msg.cell_y),
         round=msg.round,
         state=state,
-        holder=msg.holder or None,
+        holder=msg.holder if state == TaskState.HELD else None,
+        assigned=msg.holder or None if state == TaskState.OPEN else None,
         accepted=msg.accepted,
         proposed_at_ns=round(msg.proposed_at * SECOND),
         award_from_ns=round(msg.award_from * SECOND),
@@ -347,14 +350,17 @@ def tile_to_msg(sender: str, tile: Bytes) -> Tile:
     return Tile(version=Tile.VERSION, sender=sender, owner=owner, x=x, y=y, data=tile.data)
 
 
-def tile_digests_to_msg(tiles: dict[tuple[str, int, int], bytes], time_ns: int) -> TileDigestArray:
-    """Return the ledger's word on all tiles."""
+def tile_digests_to_msg(
+    tiles: dict[tuple[str, int, int], bytes], convicted: Collection[str], time_ns: int
+) -> TileDigestArray:
+    """Return the ledger's word on all tiles, and whose do not count."""
     return TileDigestArray(
         header=header('map', time_ns),
         tiles=[
             TileDigest(owner=owner, x=x, y=y, digest=digest_to_msg(digest))
             for (owner, x, y), digest in tiles.items()
         ],
+        convicted=sorted(convicted),
     )
 
 

@@ -16,7 +16,9 @@ from rclpy.node import Node
 from std_msgs.msg import String
 
 from collab_robots.contract.runner import Runner
-from collab_robots.contract.view import Task, View
+from collab_robots.contract.views.maps import MapsView
+from collab_robots.contract.views.roster import RosterView
+from collab_robots.contract.views.tasks import Task, TasksView
 from collab_robots.core.clock import Clock, SECOND
 from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
@@ -25,17 +27,20 @@ from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.ledger_http import HTTP_PARAMETERS, LedgerHttp
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
+from collab_robots.nodes.roster_conversions import roster_to_msg
 from collab_robots.nodes.spin import run
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.settings import LedgerConfig, SNAPSHOT_INTERVAL
 from collab_robots.tangle.store import Store
 from collab_robots.tangle.sync import Chunk, Have, Request
+from collab_robots.tasks.auction import Auction
 from collab_robots_msgs.msg import (
     Block,
     Call,
     LedgerStatus,
     Refused,
+    Roster,
     TaskStatusArray,
     TileDigestArray,
 )
@@ -91,10 +96,11 @@ class LedgerNode(Node):
         self._name: str = values['name']
         fleet = Fleet.load(values['fleet'])
         key = PrivateKey.load(Path(values['key']))
-        if fleet.robots[fleet.index_of(self._name)].key != key.public:
+        known = fleet.index_by_key.get(key.public)
+        if known is not None and fleet.robots[known].name != self._name:
             raise ConfigError(
-                f'{values["key"]} is not the key of {self._name} in {values["fleet"]}; '
-                'each robot has its own'
+                f'{values["key"]} is not the key of {self._name} but of '
+                f'{fleet.robots[known].name} in {values["fleet"]}; each robot has its own'
             )
         self._fleet = fleet
         self._config = config or LedgerConfig(
@@ -102,12 +108,19 @@ class LedgerNode(Node):
         )
         self._time = RosClock(self)
         self._runner = Runner(fleet)
-        self._view = View(self._runner)
+        self._view = TasksView(self._runner)
+        self._maps = MapsView(self._runner)
+        self._robots = RosterView(self._runner)
+        self._auction = Auction(self._name, self._view)
+        self._present: Sequence[str] | None = None  # robots heard lately, once that is known
         self._refused: Counter[str] = Counter()
         self._changed = True
         self._publish_from = 0
-        self._published_tasks: list[tuple[Task, bool]] = []
-        self._published_tiles: dict[tuple[str, int, int], bytes] = {}
+        self._published_tasks: list[tuple[Task, bool, str | None]] = []
+        self._published_tiles: tuple[dict[tuple[str, int, int], bytes], frozenset[str]] = (
+            {},
+            frozenset(),
+        )
         self._border = Border(self)
 
         self._blocks = self.create_publisher(Block, topics.sent('block'), qos.RADIO)
@@ -115,6 +128,7 @@ class LedgerNode(Node):
         self._requests = self.create_publisher(RequestMsg, topics.sent('request'), qos.RADIO)
         self._chunks = self.create_publisher(ChunkMsg, topics.sent('chunk'), qos.RADIO)
         self._status = self.create_publisher(LedgerStatus, topics.LEDGER_STATUS, qos.STATUS)
+        self._roster = self.create_publisher(Roster, topics.ROSTER, qos.STATUS)
         self._tasks = self.create_publisher(TaskStatusArray, topics.TASKS, qos.LATCHED)
         self._tiles = self.create_publisher(TileDigestArray, topics.TILES, qos.LATCHED)
         self._http = LedgerHttp(values, self._time)
@@ -138,6 +152,7 @@ class LedgerNode(Node):
             self._config,
             fresh=unused_marker(self._key_file).exists(),
             state=self._runner,
+            name=self._name,
         )
         self._execute()  # snapshots ask the runner for states, and it takes them from this order
         if self._ledger.dag.heights()[self._ledger.index]:
@@ -237,7 +252,11 @@ class LedgerNode(Node):
             self._changed = True
 
     def _publish_tasks(self, now: int) -> None:
-        entries = [(task, self._is_accepted(task)) for task in self._view.tasks(now)]
+        assigned = self._auction.assign(now, self._present)
+        entries = [
+            (task, self._is_accepted(task), assigned.get(task.key))
+            for task in self._view.tasks(now)
+        ]
         if entries == self._published_tasks:
             return
         self._published_tasks = entries
@@ -252,14 +271,22 @@ class LedgerNode(Node):
         return award is not None and self._ledger.is_accepted(award)
 
     def _publish_tiles(self, now: int) -> None:
-        tiles = self._view.tiles()
-        if tiles != self._published_tiles:
-            self._published_tiles = tiles
-            self._tiles.publish(conversions.tile_digests_to_msg(tiles, now))
+        said = (self._maps.tiles(), self._maps.convicted())
+        if said != self._published_tiles:
+            self._published_tiles = said
+            self._tiles.publish(conversions.tile_digests_to_msg(*said, now))
+
+    def _publish_roster(self) -> None:
+        if self._roster.get_subscription_count():
+            now = self._time.now_ns()
+            said = (self._robots.roster(), self._robots.pending())
+            self._roster.publish(roster_to_msg(self._name, self._fleet.id, *said, now))
 
     def _publish_status(self) -> None:
         self._execute()  # so that counts and roots are of the same records
+        self._publish_roster()
         status = self._ledger.status()
+        self._present = status.peers
         refused = self._refused + Counter(
             {reason.value: count for reason, count in status.refused.items()}
         )
@@ -291,6 +318,8 @@ class LedgerNode(Node):
                 bytes_sent=status.bytes_sent,
                 bytes_received=status.bytes_received,
                 alarm='; '.join(alarm for alarm in (status.alarm, self._http.alarm) if alarm),
+                epoch=self._ledger.fleet.epoch,
+                convicted=sorted(self._maps.convicted()),
             )
         )
 

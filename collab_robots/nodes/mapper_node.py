@@ -17,7 +17,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import LaserScan
 from tf2_msgs.msg import TFMessage
 
-from collab_robots.contract import calls
+from collab_robots.contract.calls import maps
 from collab_robots.core.errors import ConfigError, Refusal
 from collab_robots.core.geometry import Array, pose
 from collab_robots.mapping.exchange import Bytes, TileExchange
@@ -28,6 +28,7 @@ from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
 from collab_robots.nodes.spin import run
+from collab_robots.sim.lies import FalseWall
 from collab_robots_msgs.msg import Call, Request, Tile, TileDigestArray
 
 ASK_PERIOD = 0.5  # s
@@ -38,6 +39,11 @@ PARAMETERS = {
     ),
     'pose_file': Parameter('', 'Where the pose is kept for a restart; empty: nowhere.'),
     'map_period': Parameter(1.0, 'Time between two published maps, s.', 0.1, 60.0),
+    'false_wall': Parameter(
+        [0.0, 0.0, 0.0, 0.0],
+        'To see what becomes of a liar: a wall that it adds to the map it shows others, '
+        'x0, y0, x1, y1 (m). All zeros: it does not lie.',
+    ),
     'tile_period': Parameter(2.0, 'Time between two rounds of changed tiles, s.', 0.2, 60.0),
 }
 
@@ -55,11 +61,16 @@ class MapperNode(Node):
         self._mapper = Mapper(pose(*values['initial_pose']))
         self._pose_file = Path(values['pose_file']) if values['pose_file'] else None
         self._odom: Array | None = None
+        if len(values['false_wall']) != 4:
+            raise ConfigError("parameter 'false_wall': expected [x0, y0, x1, y1]")
+        if any(values['false_wall']):
+            self._mapper.show(FalseWall(self._mapper.layer, tuple(values['false_wall'])))
         self._map = LayeredMap(self._name, self._mapper.layer)
         self._exchange = TileExchange(self._name)
         self._border = Border(self)
         self._forged = 0
         self._owners: set[str] = set()
+        self._convicted: frozenset[str] = frozenset()
 
         self._pose = self.create_publisher(PoseStamped, topics.POSE, qos.STATUS)
         self._tf = self.create_publisher(TFMessage, topics.TF, qos.TF)
@@ -104,7 +115,7 @@ class MapperNode(Node):
         self._tf.publish(TFMessage(transforms=[transform]))
 
     def _publish_map(self) -> None:
-        grid = self._map.merged()
+        grid = self._map.merged(self._convicted)
         if grid.data.size:
             self._grid.publish(conversions.grid_to_msg(grid, 'map', self._now_ns()))
         if self._pose_file is not None and self._odom is not None:
@@ -120,9 +131,11 @@ class MapperNode(Node):
         for x, y, data in changed:
             digests.append((x, y, self._exchange.own(x, y, data, now)))
             self._send_tile(Bytes((self._name, x, y), data, now))
-        for start in range(0, len(digests), calls.MAX_TILES):
-            call = calls.submit_tiles(digests[start : start + calls.MAX_TILES])
+        for start in range(0, len(digests), maps.MAX_TILES):
+            call = maps.submit_tiles(digests[start : start + maps.MAX_TILES])
             self._calls.publish(Call(data=call))
+        for sketch in self._mapper.due_sketches(now):
+            self._calls.publish(Call(data=maps.submit_sketch(*sketch)))
 
     def _send_tile(self, tile: Bytes) -> None:
         self._tiles.publish(conversions.tile_to_msg(self._name, tile))
@@ -143,6 +156,7 @@ class MapperNode(Node):
             self._border.refuse(Refusal.DIGEST, 'a tile whose digest the ledger does not have')
         self._forged = self._exchange.forged
         self._owners = {owner for owner, _, _ in digests}
+        self._convicted = frozenset(message.convicted)
 
     def _ask(self) -> None:
         wanted: dict[str, list[bytes]] = {}

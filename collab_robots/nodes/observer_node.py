@@ -37,7 +37,13 @@ from collab_robots.explorer.timeline import (
 )
 from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.poller import Poller
-from collab_robots_msgs.msg import Detection, LedgerStatus, RadioStatus, TaskStatusArray
+from collab_robots_msgs.msg import (
+    Detection,
+    LedgerStatus,
+    RadioStatus,
+    TaskStatus,
+    TaskStatusArray,
+)
 
 
 class Observer:
@@ -168,7 +174,7 @@ class Observer:
         counts = [0] * len(STATES)
         for task in message.tasks:
             counts[min(task.state, len(STATES) - 1)] += 1
-        holders = sorted({task.holder for task in message.tasks if task.holder})
+        holders = sorted({task.holder for task in message.tasks if task.state == TaskStatus.HELD})
         self._timeline.tasks[robot].append(
             TaskCounts(_seconds(message.header.stamp), *counts, tuple(holders))
         )

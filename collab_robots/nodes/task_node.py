@@ -16,7 +16,6 @@ from rclpy.node import Node
 from sensor_msgs.msg import LaserScan
 from std_msgs.msg import String
 
-from collab_robots.contract import calls
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.geometry import Array, Grid
@@ -24,10 +23,10 @@ from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
 from collab_robots.nodes.spin import run
-from collab_robots.tasks import allocation
 from collab_robots.tasks.agent import Agent
+from collab_robots.tasks.intents import to_call
 from collab_robots.tasks.task_view import TaskView
-from collab_robots_msgs.msg import Call, LedgerStatus, TaskStatusArray
+from collab_robots_msgs.msg import Call, TaskStatusArray
 
 STALE_POSE = 1 * SECOND
 STALE_SCAN = SECOND // 2
@@ -54,7 +53,6 @@ class TaskNode(Node):
         self._posed_at = 0
         self._scan: tuple[int, Array] | None = None
         self._tasks: list[TaskView] = []
-        self._present: list[str] | None = None
         self._hold = False
         self._said = ''
 
@@ -68,7 +66,6 @@ class TaskNode(Node):
             (PoseStamped, topics.POSE, self._on_pose, qos.STATUS),
             (LaserScan, topics.SCAN, self._on_scan, qos.SENSOR),
             (TaskStatusArray, topics.TASKS, self._on_tasks, qos.LATCHED),
-            (LedgerStatus, topics.LEDGER_STATUS, self._on_status, qos.STATUS),
             (String, topics.MISSION, self._on_mission, qos.LATCHED),
         ):
             self.create_subscription(kind, topic, border.guard(callback), profile)
@@ -94,9 +91,6 @@ class TaskNode(Node):
         if self._agent.task is None:
             self._decide()  # an award that is accepted now need not wait for the next turn
 
-    def _on_status(self, message: LedgerStatus) -> None:
-        self._present = list(message.peers)
-
     def _on_mission(self, message: String) -> None:
         self._hold = message.data == topics.HOLD
 
@@ -112,28 +106,15 @@ class TaskNode(Node):
         now = self._now_ns()
         path = self._agent.path
         intents = self._agent.decide(
-            now, self._grid, self._pose, self._points(now), self._tasks, self._hold, self._present
+            now, self._grid, self._pose, self._points(now), self._tasks, self._hold
         )
         for intent in intents:
-            self._calls.publish(Call(data=self._encode(intent)))
+            self._calls.publish(Call(data=to_call(intent, self._address)))
         if self._agent.path is not path:
             self._path.publish(conversions.path_to_msg(self._agent.path, 'map', now))
         if self._agent.state != self._said:
             self._said = self._agent.state
             self._state.publish(String(data=self._said))
-
-    def _encode(self, intent: allocation.Intent) -> bytes:
-        if isinstance(intent, allocation.Propose):
-            return calls.propose(intent.kind, *intent.cell, intent.round)
-        if isinstance(intent, allocation.Bid):
-            return calls.bid(intent.key, round(intent.cost_m * 1000))
-        if isinstance(intent, allocation.Award):
-            return calls.award(intent.key, self._address)
-        if isinstance(intent, allocation.Renew):
-            return calls.renew(intent.key)
-        if isinstance(intent, allocation.Complete):
-            return calls.complete(intent.key)
-        return calls.release(intent.key)
 
     def _steer(self) -> None:
         now = self._now_ns()

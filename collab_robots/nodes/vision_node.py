@@ -16,7 +16,7 @@ import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 
-from collab_robots.contract import calls
+from collab_robots.contract.calls import maps
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError, Refusal, RefusedError
 from collab_robots.core.geometry import Array, inverse, pose, transform
@@ -131,7 +131,7 @@ class VisionNode(Node):
                 thumbnail=finding.thumbnail,
             )
         )
-        call = calls.report_sighting(
+        call = maps.report_sighting(
             finding.class_id, round(finding.confidence * 1000), round(x * 1000), round(y * 1000)
         )
         self._calls.publish(Call(data=call))

@@ -45,6 +45,10 @@ class Replay:
         self.tangle.begin(_Blank() if _is_whole(file, fleet) else file)
         self.base = self.tangle.order.base
         """How many final records are not held."""
+        self.begins: list[Snapshot] = []
+        """What each epoch begins with that does not begin with the file's first block."""
+        if self.tangle.snapshot is not None:
+            self.begins.append(self.tangle.snapshot)
         self._past: list[Entry] = []
         self._load(file.rows)
         while self.tangle.is_over and state is not None:
@@ -52,6 +56,7 @@ class Replay:
             self._past += order.entries[: order.final - order.base]
             later, cut = self.tangle.cuts[-1]
             snapshot = Snapshot(later, cut, state.state_at(cut.position))
+            self.begins.append(snapshot)
             on_end()
             self.tangle = Tangle(later, _NEVER, state)
             self.tangle.install(snapshot)

@@ -8,33 +8,24 @@ accepted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 import math
 
 import numpy as np
 
-from collab_robots.contract.calls import Kind
-from collab_robots.contract.view import TaskState
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.views.tasks import TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array, Grid, transform
-from collab_robots.tasks.allocation import (
-    Award,
-    Complete,
-    Intent,
-    Release,
-    Renew,
-    RENEW_EVERY,
-    SEEN,
-    task_at,
-)
+from collab_robots.tasks.allocation import RENEW_EVERY, SEEN, task_at
 from collab_robots.tasks.bidder import Bidder, Option
 from collab_robots.tasks.courtesy import Courtesy
 from collab_robots.tasks.coverage import CameraCoverage, viewpoint
 from collab_robots.tasks.drive import Driver, MAX_STUCK
 from collab_robots.tasks.frontier import frontiers
+from collab_robots.tasks.intents import Award, Complete, Intent, Release, Renew
 from collab_robots.tasks.job import Job
-from collab_robots.tasks.places import coarsen, Place
+from collab_robots.tasks.places import coarsen, Place, region
 from collab_robots.tasks.planner import Routes, Terrain
 from collab_robots.tasks.task_view import TaskView
 
@@ -123,7 +114,6 @@ class Agent:
         points: Array | None,
         tasks: Sequence[TaskView],
         hold: bool = False,
-        present: Collection[str] | None = None,
     ) -> list[Intent]:
         """
         Decide; call at about 2 Hz.
@@ -134,7 +124,6 @@ class Agent:
         :param points: as for ``steer``.
         :param tasks: the contract's view, finished tasks included.
         :param hold: stand still and be silent.
-        :param present: robots heard lately, if known: others' bids do not count.
         :returns: the contract calls to submit, in this order.
         """
         self._hold = hold
@@ -146,7 +135,7 @@ class Agent:
         hits = np.empty((0, 2)) if points is None else points[np.isfinite(points).all(axis=1)]
         self._camera.look(pose, hits, self._turn_rate)
         self._bidder.learn(tasks, self._places)
-        terrain = self._read(grid)
+        terrain = self._read(grid, tasks)
         intents = self._follow_up(now_ns, pose, tasks)
         threats = terrain.unexpected(transform(pose, hits))
         threats = threats[np.hypot(*(threats - pose[:2]).T) < THREAT_RANGE]
@@ -155,19 +144,21 @@ class Agent:
         assert self._routes is not None
         options = self._options(now_ns, tasks, self._routes)
         intents += self._propose(now_ns, tasks, options)
-        intents += self._auction(now_ns, tasks, options, present)
+        intents += self._auction(now_ns, tasks, options)
         intents += self._drive(now_ns, self._routes, transform(pose, hits))
         self._describe(now_ns)
         return intents
 
-    def _read(self, grid: Grid) -> Terrain:
+    def _read(self, grid: Grid, tasks: Sequence[TaskView]) -> Terrain:
         """Bring what follows from the map up to date."""
         if grid is not self._map or self._terrain is None:
             self._map = grid
             self._terrain = Terrain.of(coarsen(grid))
             self._frontiers = frontiers(self._terrain.grid)
         walls = self._camera.unseen(self._terrain.grid, self._bidder.inspected())
-        self._places = self._frontiers + walls
+        disputed = [task.cell for task in tasks if task.kind == Kind.VERIFY and task.live]
+        regions = [region(name, self._terrain.grid) for name in disputed]
+        self._places = self._frontiers + walls + [place for place in regions if place is not None]
         return self._terrain
 
     def _follow_up(self, now_ns: int, pose: Array, tasks: Sequence[TaskView]) -> list[Intent]:
@@ -254,13 +245,17 @@ class Agent:
         """Return the places I can go to; walls only when no frontier near is left for me."""
         result = []
         for place in self._places:
-            if place.kind != Kind.EXPLORE or self._bidder.shuns(now_ns, Kind.EXPLORE, place.cell):
+            if place.kind == Kind.INSPECT or self._bidder.shuns(now_ns, place.kind, place.cell):
                 continue
             found = routes.near(place.points, place.centre)
             if found is not None:
                 result.append(Option(place, found[1], found[0]))
         busy = self._job is not None and not self._ending(now_ns, self._job)
-        near = [option.place for option in result if option.cost_m < FAR]
+        near = [
+            option.place
+            for option in result
+            if option.place.kind == Kind.EXPLORE and option.cost_m < FAR
+        ]
         if busy or any(self._is_open(place, tasks) for place in near):
             return result
         here = routes.pose[:2]
@@ -299,11 +294,7 @@ class Agent:
         return list(self._bidder.propose(now_ns, chosen, urgent))
 
     def _auction(
-        self,
-        now_ns: int,
-        tasks: Sequence[TaskView],
-        options: Sequence[Option],
-        present: Collection[str] | None,
+        self, now_ns: int, tasks: Sequence[TaskView], options: Sequence[Option]
     ) -> list[Intent]:
         """Bid, and take what the auction gives me."""
         job = self._job
@@ -317,12 +308,13 @@ class Agent:
         intents += self._bidder.bid(now_ns, offers)
         intents += self._bidder.bid(now_ns, [(task, SEEN) for task in self._seen(tasks)])
         wanted = {task.key: price for task, price in offers}
-        given = self._bidder.choose(now_ns, self._on_offer(tasks, wanted), present)
-        for task in given:
-            if self._bidder.claimable(task) and task.key not in self._claims:
+        if job is None or self._ending(now_ns, job):
+            intents += self._bidder.withdraw(now_ns, tasks, wanted)
+        for task in self._bidder.claims(now_ns, tasks):
+            if task.key not in self._claims:
                 self._claims[task.key] = now_ns
-                intents.append(Award(task.key))
-        following = next((task for task in given if task.key in wanted), None)
+                intents.append(Award(task.key, task.proposed_at_ns))
+        following = self._bidder.choose(now_ns, tasks, wanted)
         if job is not None and not job.over(now_ns):
             self._free_since = now_ns
         if following is not None and now_ns - self._free_since < WAIT_FOR_BETTER:
@@ -334,7 +326,7 @@ class Agent:
             if following is None:
                 self._driver.halt()
         if job is None and following is not None:
-            intents.append(Award(following.key))
+            intents.append(Award(following.key, following.proposed_at_ns))
             self._job = Job(following, now_ns, renewed_at=now_ns)
             self._note = ''
         return intents
@@ -343,6 +335,8 @@ class Agent:
         """Return the price of the best place that I cannot be awarded yet, but soon."""
         best = math.inf
         for option in options:
+            if option.place.kind == Kind.VERIFY:  # whether my bid will count I do not know
+                continue
             task = task_at(option.place, tasks)
             if task is None:
                 soon = self._bidder.is_worth_it(option.place)
@@ -352,27 +346,6 @@ class Agent:
             if soon:
                 best = min(best, _price(option))
         return best
-
-    def _on_offer(self, tasks: Sequence[TaskView], wanted: Collection[bytes]) -> list[TaskView]:
-        """
-        Return the tasks that the auction is about now.
-
-        Left out are open tasks whose place is gone from the map, offers of mine that no longer
-        hold, and the task I am about to complete: else robots would be matched with what nobody
-        will do.
-        """
-        here = {task.key for place in self._places if (task := task_at(place, tasks))}
-        result = []
-        for task in tasks:
-            mine = task.key in wanted or self._bidder.claimable(task)
-            if task.state == TaskState.OPEN and (mine or task.key in here):
-                bids = {
-                    robot: cost for robot, cost in task.bids.items() if mine or robot != self.name
-                }
-                result.append(replace(task, bids=bids))
-            elif task.state == TaskState.HELD and task.holder != self.name:
-                result.append(task)
-        return result
 
     def _seen(self, tasks: Sequence[TaskView]) -> list[TaskView]:
         """Return the open inspections of walls that my camera has already seen."""
@@ -403,7 +376,7 @@ class Agent:
             return []
         place = self._place_of(job)
         if place is not None and (job.goal is None or not self._still_good(job, place, routes)):
-            if job.task.kind == Kind.EXPLORE:
+            if job.task.kind != Kind.INSPECT:
                 found = routes.near(place.points, place.centre)
                 job.goal, job.face = (found[0], None) if found else (None, None)
             else:

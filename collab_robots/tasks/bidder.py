@@ -1,33 +1,30 @@
-"""What one robot remembers of the auction: it does not repeat itself, nor wait for the dead."""
+"""What one robot remembers of the auction: it does not repeat itself."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from collab_robots.contract.calls import Kind
-from collab_robots.contract.view import TaskState
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.views.tasks import TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array
 from collab_robots.tasks.allocation import (
-    Bid,
     bid_changed,
     BID_EVERY,
     is_seen,
-    match,
     MAX_BIDS,
     may_award,
-    Propose,
     PROPOSE_EVERY,
     rounds,
 )
+from collab_robots.tasks.intents import Bid, Propose, Release
 from collab_robots.tasks.places import Cell, Place
 from collab_robots.tasks.task_view import TaskView
 
 MAX_ROUNDS = 3  # completions of a cell, after which it is proposed again only if its frontier …
 GROWN = 1.5  # … is this much longer
 STEADY = 2 * SECOND
-ABSENT_AFTER = 3 * SECOND  # a robot that leaves what it was matched with for so long is not there
 SHUN_FOR = 20 * SECOND  # a task that I failed at is left to others
 
 
@@ -62,8 +59,7 @@ class Bidder:
         self._proposed: dict[Propose, int] = {}
         self._bid_at: dict[bytes, int] = {}
         self._shunned: dict[tuple[Kind, Cell], int] = {}
-        self._waiting: dict[str, tuple[bytes, int]] = {}
-        self._absent: dict[str, frozenset[tuple[bytes, float]]] = {}
+        self._inspected: set[Cell] = set()
 
     def learn(self, tasks: Sequence[TaskView], places: Sequence[Place]) -> None:
         """Take note of what was completed, and how large its place was then."""
@@ -72,10 +68,15 @@ class Bidder:
             if count > self._rounds.get(name, 0):
                 self._rounds[name] = count
                 self._sizes[name] = sizes.get(name, 0)
+        self._inspected |= {
+            task.cell
+            for task in tasks
+            if task.kind == Kind.INSPECT and task.state == TaskState.DONE
+        }
 
-    def inspected(self) -> set[Cell]:
+    def inspected(self) -> Collection[Cell]:
         """Return the cells whose inspection is done, by whomever."""
-        return {cell for kind, cell in self._rounds if kind == Kind.INSPECT}
+        return self._inspected
 
     def shun(self, now_ns: int, kind: Kind, cell: Cell) -> None:
         """Leave a task that I failed at to others for a while."""
@@ -117,68 +118,75 @@ class Bidder:
         """
         Bid on the cheapest tasks; again only if the cost changed, or the bid is lost or used up.
 
+        A bid on a region that I have mapped does not count, and I do not know: it is not repeated
+        soon.
+
         :param offers: open tasks that I could do, and my costs in m.
         """
         result = []
         for task, cost in sorted(offers, key=lambda offer: (offer[1], offer[0].key))[:MAX_BIDS]:
-            then = self._bid_at.get(task.key, -BID_EVERY)
-            if now_ns >= then + BID_EVERY and bid_changed(task.bids.get(self.name), cost):
+            every = SHUN_FOR if task.kind == Kind.VERIFY else BID_EVERY
+            then = self._bid_at.get(task.key, -every)
+            if now_ns >= then + every and bid_changed(task.bids.get(self.name), cost):
                 self._bid_at[task.key] = now_ns
                 result.append(Bid(task.key, cost))
         return result
 
-    def choose(
-        self, now_ns: int, tasks: Sequence[TaskView], present: Collection[str] | None
-    ) -> list[TaskView]:
+    def withdraw(
+        self, now_ns: int, tasks: Sequence[TaskView], wanted: Collection[bytes]
+    ) -> list[Release]:
         """
-        Return the tasks that the auction gives me and that I may award myself now.
+        Take back my bids on tasks that I should do but do not want: their places are gone.
 
-        At most one of them has to be driven to; the others I have seen already.
-
-        :param tasks: without a task that I am about to complete.
-        :param present: robots heard lately, if known.
+        :param wanted: keys of the tasks that I would do now.
         """
-        absent = self._absentees(tasks)
-        if present is not None:
-            bidders = {robot for task in tasks for robot in task.bids}
-            absent |= bidders - set(present) - {self.name}
-        matching = match(tasks, absent)
-        by_key = {task.key: task for task in tasks}
-        self._watch(now_ns, matching, by_key)
-        mine = [by_key[key] for key, robot in matching.items() if robot == self.name]
+        result = []
+        for task in self._unwanted(tasks, wanted):
+            if now_ns >= self._bid_at.get(task.key, -BID_EVERY) + BID_EVERY:
+                self._bid_at[task.key] = now_ns
+                result.append(Release(task.key))
+        return result
+
+    def claims(self, now_ns: int, tasks: Sequence[TaskView]) -> list[TaskView]:
+        """Return the tasks that I may award myself now and need not drive for."""
         return [
             task
-            for task in mine
-            if may_award(task, self.name, now_ns, self._bid_at.get(task.key))
-            and not self.shuns(now_ns, task.kind, task.cell)
+            for task in tasks
+            if task.assigned == self.name and self.claimable(task) and self._may(now_ns, task)
         ]
+
+    def choose(
+        self, now_ns: int, tasks: Sequence[TaskView], wanted: Collection[bytes]
+    ) -> TaskView | None:
+        """
+        Return the task that I may award myself now and should drive to.
+
+        It is the one that the auction gives me. If I do not want that any more, it is the
+        cheapest that is given to nobody, as long as the others do not know.
+
+        :param wanted: keys of the tasks that I would do now.
+        """
+        gone = bool(self._unwanted(tasks, wanted))
+        mine = [
+            task
+            for task in tasks
+            if task.key in wanted
+            and (task.assigned == self.name or (gone and task.assigned is None))
+            and self._may(now_ns, task)
+        ]
+        return min(mine, key=lambda task: (task.bids[self.name], task.key), default=None)
 
     def claimable(self, task: TaskView) -> bool:
         """Tell whether my bid on a task says that I need not drive for it."""
         return self.name in task.bids and is_seen(task.bids[self.name])
 
-    def _watch(
-        self, now_ns: int, matching: Mapping[bytes, str], tasks: Mapping[bytes, TaskView]
-    ) -> None:
-        waiting: dict[str, tuple[bytes, int]] = {}
-        for key, robot in matching.items():
-            if robot == self.name or not may_award(tasks[key], robot, now_ns, None):
-                continue
-            before, since = self._waiting.get(robot, (key, now_ns))
-            waiting[robot] = (key, since if before == key else now_ns)
-            if now_ns - waiting[robot][1] > ABSENT_AFTER:
-                self._absent[robot] = _bids_of(robot, tasks.values())
-        self._waiting = waiting
+    def _may(self, now_ns: int, task: TaskView) -> bool:
+        ready = may_award(task, self.name, now_ns, self._bid_at.get(task.key))
+        return ready and not self.shuns(now_ns, task.kind, task.cell)
 
-    def _absentees(self, tasks: Sequence[TaskView]) -> set[str]:
-        holders = {task.holder for task in tasks if task.state == TaskState.HELD}
-        self._absent = {
-            robot: bids
-            for robot, bids in self._absent.items()
-            if robot not in holders and _bids_of(robot, tasks) <= bids
-        }
-        return set(self._absent)
-
-
-def _bids_of(robot: str, tasks: Collection[TaskView]) -> frozenset[tuple[bytes, float]]:
-    return frozenset((task.key, task.bids[robot]) for task in tasks if robot in task.bids)
+    def _unwanted(self, tasks: Sequence[TaskView], wanted: Collection[bytes]) -> list[TaskView]:
+        return [
+            task
+            for task in tasks
+            if task.assigned == self.name and task.key not in wanted and not self.claimable(task)
+        ]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from collab_robots.contract.calls import Kind
+from collab_robots.contract.calls.common import Kind
 from collab_robots.core.geometry import Array, FREE, Grid, OCCUPIED, transform
 from collab_robots.tasks.places import (
     CELL,

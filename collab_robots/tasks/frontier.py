@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from collab_robots.contract.calls import Kind
+from collab_robots.contract.calls.common import Kind
 from collab_robots.core.geometry import FREE, Grid, UNKNOWN
 from collab_robots.tasks.places import Mask, Place, split_into_places
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from collab_robots.contract.calls import Kind
+from collab_robots.contract.calls.common import Kind
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array
 from collab_robots.tasks.task_view import TaskView
 
-DWELL = {Kind.EXPLORE: 1.5, Kind.INSPECT: 1.2}  # s at the goal, for the map and the camera
+DWELL = {  # s at the goal, for the map and the camera
+    Kind.EXPLORE: 1.5,
+    Kind.INSPECT: 1.2,
+    Kind.VERIFY: 3.0,
+}
 LINGER = 4 * SECOND  # a task whose frontier vanished on the way is kept until the next is ready
 
 

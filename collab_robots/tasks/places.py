@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from collab_robots.contract.calls import Kind
-from collab_robots.core.geometry import Array, Grid, OCCUPIED, UNKNOWN
+from collab_robots.contract.calls.common import Kind
+from collab_robots.core.geometry import Array, FREE, Grid, OCCUPIED, UNKNOWN
 
 CELL = 1.0  # m; the edge of the cells that name tasks
+REGION = 3.2  # m; the edge of the regions that are verified: a map tile
 PLANNING_RESOLUTION = 0.1  # m
 MAX_EXTENT = 2.0  # m; a longer stretch is cut along a lattice of this size
 MIN_PIECE = 5  # planning cells; smaller cuttings join their neighbour
@@ -119,6 +120,21 @@ def split_into_places(mask: Mask, grid: Grid, kind: Kind, min_cells: int) -> lis
         largest = max(pieces, key=len)
         result.append(Place(kind, cell, whole, _medoid(largest), cells_of(whole)))
     return result
+
+
+def region(name: Cell, grid: Grid) -> Place | None:
+    """
+    Return the free part of a region that is to be verified, None if there is none.
+
+    :param name: column and row of the map tile.
+    :param grid: at planning resolution.
+    """
+    points = grid.centres(np.argwhere(grid.data == FREE))
+    low = REGION * np.array(name)
+    points = points[((points >= low) & (points < low + REGION)).all(axis=1)]
+    if len(points) == 0:
+        return None
+    return Place(Kind.VERIFY, name, points, _medoid(points), frozenset({name}))
 
 
 def _medoid(points: Array) -> Array:

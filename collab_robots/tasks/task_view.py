@@ -1,4 +1,4 @@
-"""A task as nodes tell one another; apart from the auction: a ledger node needs no solver."""
+"""A task as nodes tell one another; apart from the agent: a ledger node needs no solver."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from collab_robots.contract.calls import Kind
-from collab_robots.contract.view import TaskState
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.views.tasks import TaskState
 
 if TYPE_CHECKING:
     from collab_robots.tasks.places import Cell
@@ -22,6 +22,7 @@ class TaskView:
     :param holder: the robot with the best live lease, if any.
     :param accepted: its award is accepted, so it may act.
     :param award_from_ns: the contract ignores an award before that.
+    :param assigned: while it is open: the robot that should do it, if any.
     :param bids: m by robot name.
     :param completed_by: robots that completed it.
     """
@@ -32,6 +33,7 @@ class TaskView:
     round: int
     state: TaskState
     holder: str | None = None
+    assigned: str | None = None
     accepted: bool = False
     proposed_at_ns: int = 0
     award_from_ns: int = 0

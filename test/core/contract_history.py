@@ -1,7 +1,12 @@
 """Histories for the tests of the contract: a DAG of records by alias, in any order."""
 
-from collab_robots.contract import calls
-from collab_robots.contract.calls import Kind
+from random import Random
+
+from hypothesis import strategies as st
+
+from benchmarks.calls import RandomCalls
+from collab_robots.contract.calls import tasks
+from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.runner import Runner
 from collab_robots.core.clock import SECOND
 from collab_robots.tangle.block import block_id, GENESIS
@@ -13,8 +18,14 @@ from collab_robots.tangle.record import encode_record, sign_record
 FLEET, KEYS = make_team(4)
 NAMES = [robot.name for robot in FLEET.robots]
 ADDRESSES = [robot.address for robot in FLEET.robots]
-KEY = calls.task_key(Kind.EXPLORE, 5, 7, 0)
-PROPOSE = calls.propose(Kind.EXPLORE, 5, 7, 0)
+KEY = tasks.task_key(Kind.EXPLORE, 5, 7, 0)
+PROPOSE = tasks.propose(Kind.EXPLORE, 5, 7, 0)
+
+_SOURCE = RandomCalls(ADDRESSES, Random(1))
+any_call = st.sampled_from([PROPOSE, *(_SOURCE.call() for _ in range(600))])
+"""Good ones and bad ones, of all contracts."""
+
+gaps = st.sampled_from([0, 0, 0.4, 1, 2, 6, 12])  # s between a record and its newest parent
 
 
 class Listed:
@@ -72,9 +83,57 @@ def execute(entries):
     return runner
 
 
+def finals(entries, count, epochs=()):
+    """
+    Return a runner that executed entries of which the first ones are final.
+
+    :param epochs: how many records each epoch ends after.
+    """
+    runner, begin = Runner(FLEET), 0
+    for end in epochs:
+        runner.follow(ordered(entries[begin:], begin, end))
+        later = FLEET.later(runner.fleet.epoch + 1, runner.next_roster(end))
+        runner.restore(end, runner.state_at(end), later)
+        begin = end
+    runner.update(ordered(entries[begin:], begin, count))
+    return runner
+
+
+def ordered(entries, base, final):
+    """Return an order of records from a position on."""
+    order = Order(base)
+    for entry in entries:
+        order.insert(entry)
+    order.finalise(entries[: final - base])
+    return order
+
+
 def storage(runner):
     """Return all storage of the tentative state."""
-    return runner._evm.dump()
+    return runner.tentative().evm.dump()
+
+
+@st.composite
+def histories(draw, size=16, groups=None):
+    """
+    Draw a causal history.
+
+    :param groups: robots that hear one another; by default any record may hear of any other.
+    """
+    history = History()
+    robots = list(range(len(KEYS)))
+    for _ in range(draw(st.integers(1, size))):
+        robot = draw(st.sampled_from(robots))
+        side = next(group for group in groups or [robots] if robot in group)
+        own = history.dag.newest(robot)
+        heard = [
+            entry for entry in history.entries if entry.issuer in side and entry.issuer != robot
+        ]
+        past = draw(st.lists(st.sampled_from(heard), max_size=3)) if heard else []
+        newest = [entry.record.issued_at / SECOND for entry in [*past, own] if entry]
+        said = draw(st.lists(any_call, max_size=3))
+        history.say(robot, max(newest, default=100) + draw(gaps), *said, past=past)
+    return history
 
 
 def topological(entries, random):

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from collab_robots.contract import calls
+from collab_robots.contract.calls import maps, tasks
+from collab_robots.contract.calls.common import Kind
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Grid
 from collab_robots.core.identity import PrivateKey
@@ -65,16 +66,16 @@ def _calls(run: Run, index: int, second: int, sightings: bool) -> tuple[bytes, .
         return ()
     member = run.fleet.robots[index]
     cell = (40 * index, 7 * start)
-    key = calls.task_key(calls.Kind.EXPLORE, *cell, 0)
+    key = tasks.task_key(Kind.EXPLORE, *cell, 0)
     todo = {
-        0: (calls.propose(calls.Kind.EXPLORE, *cell, 0), calls.bid(key, 2000 + index)),
-        2: (calls.award(key, member.address),),
-        5: (calls.renew(key),),
-        9: ((calls.release if start == 3 else calls.complete)(key),),
+        0: (tasks.propose(Kind.EXPLORE, *cell, 0), tasks.bid(key, 2000 + index)),
+        2: (tasks.award(key, member.address, second - phase),),
+        5: (tasks.renew(key),),
+        9: ((tasks.release if start == 3 else tasks.complete)(key),),
     }.get(phase, ())
     if sightings and second == 30 + index:
         todo += tuple(
-            calls.report_sighting(282, 930, round(poster.x * 1000), round(poster.y * 1000))
+            maps.report_sighting(282, 930, round(poster.x * 1000), round(poster.y * 1000))
             for poster in run.truth.posters[index :: len(run.names)]
             if 'tiger cat' in poster.labels
         )

@@ -6,15 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-import hashlib
 import time
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from collab_robots.contract.calls import Kind
-from collab_robots.contract.view import TaskState
+from collab_robots.contract.artifact import suite
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.calls.words import describe_error
+from collab_robots.contract.deployment import Deployment
+from collab_robots.contract.evm import make_evm
+from collab_robots.contract.facts import Facts
+from collab_robots.contract.views.tasks import Task, TaskState, TasksView
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import (
     Array,
@@ -26,17 +30,21 @@ from collab_robots.core.geometry import (
     transform,
     UNKNOWN,
 )
+from collab_robots.tangle.memory import make_team
 from collab_robots.tasks.agent import Agent
-from collab_robots.tasks.allocation import (
+from collab_robots.tasks.auction import Auction
+from collab_robots.tasks.courtesy import Courtesy
+from collab_robots.tasks.drive import Driver
+from collab_robots.tasks.intents import (
     Award,
     Bid,
     Complete,
+    Intent,
     Propose,
     Release,
     Renew,
+    to_call,
 )
-from collab_robots.tasks.courtesy import Courtesy
-from collab_robots.tasks.drive import Driver
 from collab_robots.tasks.places import coarsen
 from collab_robots.tasks.planner import Terrain
 from collab_robots.tasks.task_view import TaskView
@@ -84,85 +92,61 @@ def office() -> np.ndarray:
     return walls
 
 
-@dataclass
-class Facts:
-    """What the contract knows of one task."""
+class Contract:
+    """The fleet's contracts and each robot's auction, for robots that always hear one another."""
 
-    propose: Propose
-    key: bytes
-    proposed: list[int] = field(default_factory=list)
-    bids: dict[str, float] = field(default_factory=dict)
-    leases: dict[str, tuple[int, int]] = field(default_factory=dict)  # until, awarded at
-    done: dict[str, int] = field(default_factory=dict)
+    def __init__(self, robots: int) -> None:
+        self.fleet, _ = make_team(robots)
+        self.version = 0
+        self._deployment = Deployment(suite(), self.fleet, make_evm())
+        self._facts = Facts()
+        self._queue: list[tuple[int, int, Intent]] = []
+        self._awarded: dict[tuple[bytes, str], int] = {}
+        view = TasksView(self)  # type: ignore[arg-type]  # it asks a runner no more than this
+        self._auctions = [Auction(robot.name, view) for robot in self.fleet.robots]
+        self.view = view
 
+    def tentative(self) -> Deployment:
+        return self._deployment
 
-class IdealContract:
-    """The rules of the fleet's contract in memory, for robots that always hear one another."""
+    def facts(self) -> Facts:
+        self._facts.refresh(self._deployment)
+        return self._facts
 
-    def __init__(self) -> None:
-        self.tasks: dict[bytes, Facts] = {}
-        self._queue: list[tuple[int, str, object]] = []
-        self.calls = 0
-
-    def submit(self, now: int, robot: str, intent: object) -> None:
-        self.calls += 1
+    def submit(self, now: int, robot: int, intent: Intent) -> None:
         self._queue.append((now + DELAY, robot, intent))
 
     def tick(self, now: int) -> None:
         while self._queue and self._queue[0][0] <= now:
             at, robot, intent = self._queue.pop(0)
-            self._apply(at, robot, intent)
+            me = self.fleet.robots[robot]
+            result = self._deployment.call(me.address, to_call(intent, me.address), at // SECOND)
+            assert result.ok, (me.name, intent, describe_error(result.output))
+            self._facts.touch(self._deployment.touched(self._deployment.evm.logs()))
+            self.version += 1
+            if isinstance(intent, Award):
+                self._awarded[intent.key, me.name] = at
 
-    def _apply(self, at: int, robot: str, intent: object) -> None:
-        if isinstance(intent, Propose):
-            name = f'{intent.kind},{intent.cell},{intent.round}'.encode()
-            key = hashlib.sha256(name).digest()
-            self.tasks.setdefault(key, Facts(intent, key)).proposed.append(at)
-            return
-        assert isinstance(intent, Bid | Award | Renew | Complete | Release)
-        task = self.tasks[intent.key]
-        if isinstance(intent, Bid):
-            task.bids[robot] = intent.cost_m
-        elif isinstance(intent, Award):
-            assert robot in task.bids and at // SECOND > min(task.proposed) // SECOND + 1
-            task.leases[robot] = (at + 10 * SECOND, at)
-        elif isinstance(intent, Renew) and robot in task.leases:
-            task.leases[robot] = (at + 10 * SECOND, task.leases[robot][1])
-        elif isinstance(intent, Complete):
-            assert robot in task.bids
-            task.done.setdefault(robot, at)
-        elif isinstance(intent, Release):
-            task.leases.pop(robot, None)
+    def tasks(self, now: int, robot: int) -> list[TaskView]:
+        """Return the tasks as a robot's ledger node tells them."""
+        assigned = self._auctions[robot].assign(now, None)
+        return [self._task(task, assigned.get(task.key), now) for task in self.view.tasks(now)]
 
-    def view(self, now: int) -> list[TaskView]:
-        return [self._view(task, now) for task in self.tasks.values()]
-
-    def _view(self, task: Facts, now: int) -> TaskView:
-        live = [
-            (task.bids[robot], robot) for robot, (until, _) in task.leases.items() if until > now
-        ]
-        holder = min(live)[1] if live else None
-        if task.done:
-            state = TaskState.DONE
-        elif holder is not None:
-            state = TaskState.HELD
-        else:
-            state = TaskState.STALE if max(task.proposed) + 20 * SECOND < now else TaskState.OPEN
-        accepted = holder is not None and now >= task.leases[holder][1] + ACCEPTANCE
-        what = task.propose
-        opens = (min(task.proposed) // SECOND + 2) * SECOND  # as in Fleet.sol: whole seconds
+    def _task(self, task: Task, assigned: str | None, now: int) -> TaskView:
+        awarded = self._awarded.get((task.key, task.holder or ''), now)
         return TaskView(
             task.key,
-            what.kind,
-            what.cell,
-            what.round,
-            state,
-            holder,
-            accepted,
-            proposed_at_ns=min(task.proposed),
-            award_from_ns=opens,
-            bids=dict(task.bids),
-            completed_by=sorted(task.done),
+            task.kind,
+            task.cell,
+            task.round,
+            task.state,
+            task.holder,
+            assigned,
+            accepted=now >= awarded + ACCEPTANCE,
+            proposed_at_ns=task.proposed_at,
+            award_from_ns=task.award_from,
+            bids=task.bids,
+            completed_by=list(task.completed),
         )
 
 
@@ -185,10 +169,10 @@ class World:
     def __init__(self, starts: list[tuple[float, float, float]], walls: np.ndarray) -> None:
         self.walls = walls
         self.robots = [
-            Robot(Agent(f'robot{index}', index), pose(*start))
+            Robot(Agent(f'robot_{index:02}', index), pose(*start))
             for index, start in enumerate(starts)
         ]
-        self.contract = IdealContract()
+        self.contract = Contract(len(starts))
         self.now = SECOND
         self.odds = np.zeros(walls.shape)
         self.known = np.zeros(walls.shape, dtype=bool)
@@ -205,6 +189,10 @@ class World:
     def coverage(self) -> float:
         return float(self.known[self.reachable].mean())
 
+    def completed(self, key: bytes) -> list[str]:
+        tasks = self.contract.view.tasks(self.now)
+        return [robot for task in tasks if task.key == key for robot in task.completed]
+
     def run(self, seconds: float, until: Callable[[World], bool] = lambda _: False) -> float:
         start = self.now
         while (self.now - start) / SECOND < seconds and not until(self):
@@ -220,14 +208,14 @@ class World:
             self._scan(robot, update=tick % 5 == 0)
         if tick % 10 == 0:
             self.grid = self._grid()
-        view = self.contract.view(self.now) if tick % 5 < len(alive) else []
-        for index, robot in enumerate(alive):
-            if tick % 5 == index % 5:
+        for index, robot in enumerate(self.robots):
+            if robot.alive and tick % 5 == index % 5:
+                view = self.contract.tasks(self.now, index)
                 begin = time.thread_time()
                 intents = robot.agent.decide(self.now, self.grid, robot.pose, robot.hits, view)
                 self.decide_ms.append((time.thread_time() - begin) * 1e3)
                 for intent in intents:
-                    self.contract.submit(self.now, robot.agent.name, intent)
+                    self.contract.submit(self.now, index, intent)
         for robot in alive:
             self._move(robot, *robot.agent.steer(self.now, robot.pose, robot.hits))
 
@@ -306,7 +294,7 @@ def test_they_cover_the_office(robots: int, limit: float) -> None:
     assert took < limit, f'only {world.coverage():.0%}'
     assert world.collisions == 0
     assert idle < 0.35
-    done = [task.done for task in world.contract.tasks.values() if task.done]
+    done = [task.completed for task in world.contract.view.tasks(world.now) if task.completed]
     assert done and all(len(by) == 1 for by in done), 'nothing is done twice'
 
 
@@ -323,8 +311,8 @@ def test_the_task_of_a_dead_robot_is_done_by_another() -> None:
     assert key is not None
     victim.alive = False
     before = world.coverage()
-    world.run(90, until=lambda world: bool(world.contract.tasks[key].done))
-    assert list(world.contract.tasks[key].done) == ['robot0']
+    world.run(90, until=lambda world: bool(world.completed(key)))
+    assert world.completed(key) == ['robot_00']
     assert world.coverage() > max(before, 0.99)
     assert world.collisions == 0
 
@@ -355,9 +343,9 @@ def test_it_acts_only_on_an_accepted_award_and_drops_a_lost_one() -> None:
     view = TaskView(b'k', proposal.kind, proposal.cell, 0, TaskState.OPEN)
     (bid,) = [i for i in play(agent, grid, [view], 2 * SECOND, 1) if isinstance(i, Bid)]
     assert bid.key == b'k'
-    view = replace(view, bids={'a': bid.cost_m})
-    assert Award(b'k') in play(agent, grid, [view], 4 * SECOND, 1)
-    held = replace(view, state=TaskState.HELD, holder='a')
+    view = replace(view, bids={'a': bid.cost_m}, assigned='a')
+    assert Award(b'k', 0) in play(agent, grid, [view], 4 * SECOND, 1)
+    held = replace(view, state=TaskState.HELD, holder='a', assigned=None)
     play(agent, grid, [held], 5 * SECOND, 1)
     assert agent.task is None and len(agent.path) == 0, 'not accepted yet'
     intents = play(agent, grid, [replace(held, accepted=True)], 6 * SECOND, 8)
@@ -385,9 +373,9 @@ def test_a_wall_it_has_seen_is_claimed_without_a_drive() -> None:
     view = TaskView(b'w', Kind.INSPECT, (3, 2), 0, TaskState.OPEN)
     first = agent.decide(SECOND, grid, pose(2, 2, 0), hits, [view])
     assert Bid(b'w', 0.001) in first
-    view = replace(view, bids={'a': 0.001, 'b': 3.0})
-    assert Award(b'w') in agent.decide(3 * SECOND, grid, pose(2, 2, 0), hits, [view])
-    view = replace(view, state=TaskState.HELD, holder='a')
+    view = replace(view, bids={'a': 0.001, 'b': 3.0}, assigned='a')
+    assert Award(b'w', 0) in agent.decide(3 * SECOND, grid, pose(2, 2, 0), hits, [view])
+    view = replace(view, state=TaskState.HELD, holder='a', assigned=None)
     for second in range(4, 11):
         waited = agent.decide(second * SECOND, grid, pose(2, 2, 0), hits, [view])
         assert not {Complete(b'w'), Release(b'w')} & set(waited)
@@ -401,10 +389,34 @@ def test_a_claim_that_nobody_accepts_is_given_back_before_its_lease_runs_out() -
     grid, hits = before_a_wall()
     view = TaskView(b'w', Kind.INSPECT, (3, 2), 0, TaskState.OPEN)
     agent.decide(SECOND, grid, pose(2, 2, 0), hits, [view])
-    view = replace(view, bids={'a': 0.001})
-    assert Award(b'w') in agent.decide(3 * SECOND, grid, pose(2, 2, 0), hits, [view])
-    held = replace(view, state=TaskState.HELD, holder='a')
+    view = replace(view, bids={'a': 0.001}, assigned='a')
+    assert Award(b'w', 0) in agent.decide(3 * SECOND, grid, pose(2, 2, 0), hits, [view])
+    held = replace(view, state=TaskState.HELD, holder='a', assigned=None)
     assert Release(b'w') in agent.decide(12 * SECOND, grid, pose(2, 2, 0), hits, [held])
+
+
+def test_it_goes_and_looks_at_a_disputed_region() -> None:
+    agent, grid = Agent('a', 0), open_floor()
+    view = TaskView(b'v', Kind.VERIFY, (0, 0), 0, TaskState.OPEN)
+    (bid,) = [
+        i for i in play(agent, grid, [view], SECOND, 2) if isinstance(i, Bid) and i.key == b'v'
+    ]
+    assert bid.cost_m < 3.0
+    assert not [i for i in play(agent, grid, [view], 5 * SECOND, 9) if isinstance(i, Bid)], (
+        'it has mapped the region: its bid does not count'
+    )
+    view = replace(view, bids={'a': bid.cost_m}, assigned='a')
+    assert Award(b'v', 0) in play(agent, grid, [view], 12 * SECOND, 1)
+    held = replace(view, state=TaskState.HELD, holder='a', assigned=None, accepted=True)
+    said, now, at = [], 13 * SECOND, pose(2, 2, 0)
+    while Complete(b'v') not in said and now < 60 * SECOND:
+        now += SECOND // 10
+        v, w = agent.steer(now, at, NO_HITS)
+        at = compose(at, pose(v / 10, 0.0, w / 10))
+        if now % (SECOND // 2) == 0:
+            said += agent.decide(now, grid, at, NO_HITS, [held])
+    assert Complete(b'v') in said
+    assert (at[:2] > 0).all() and (at[:2] < 3.2).all()
 
 
 @pytest.mark.parametrize('case', ['hold', 'no map', 'nan'])

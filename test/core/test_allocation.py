@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
-from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from collab_robots.contract.calls import Kind
-from collab_robots.contract.view import TaskState
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.views.tasks import TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.tasks.allocation import (
-    assignment_quality,
-    Bid,
     bid_changed,
-    is_seen,
-    match,
     may_award,
-    Propose,
     rounds,
     SEEN,
     task_at,
 )
-from collab_robots.tasks.bidder import ABSENT_AFTER, Bidder, MAX_ROUNDS, SHUN_FOR
+from collab_robots.tasks.bidder import Bidder, MAX_ROUNDS, SHUN_FOR
+from collab_robots.tasks.intents import Bid, Propose, Release
 from collab_robots.tasks.places import Cell, Place
 from collab_robots.tasks.task_view import TaskView
 
@@ -37,64 +31,6 @@ def task(number: int, state: TaskState = TaskState.OPEN, **more: object) -> Task
 def place(*cells: Cell, points: int = 5) -> Place:
     centre = np.array(cells[0]) + 0.5
     return Place(Kind.EXPLORE, cells[0], np.tile(centre, (points, 1)), centre, frozenset(cells))
-
-
-def test_greedy_takes_the_cheapest_first_and_spreads() -> None:
-    tasks = [task(1, bids={'a': 1.0, 'b': 2.0}), task(2, bids={'a': 1.5, 'b': 9.0})]
-    assert match(tasks) == {bytes([1]): 'a', bytes([2]): 'b'}
-
-
-def test_busy_and_absent_robots_get_nothing() -> None:
-    tasks = [task(1, bids={'a': 1.0, 'b': 2.0}), task(2, TaskState.HELD, holder='a')]
-    assert match(tasks) == {bytes([1]): 'b'}
-    assert match(tasks[:1], absent={'a'}) == {bytes([1]): 'b'}
-    assert match([task(1, TaskState.DONE, bids={'a': 1.0})]) == {}
-
-
-def test_who_has_seen_it_wins_even_if_busy_and_keeps_the_turn() -> None:
-    seen = float(np.float32(SEEN))  # as a message carries it
-    assert is_seen(seen)
-    tasks = [
-        task(1, bids={'a': seen, 'b': 0.5}),
-        task(2, bids={'a': seen}),
-        task(3, bids={'a': 4.0, 'b': 5.0}),
-    ]
-    assert match(tasks) == {bytes([1]): 'a', bytes([2]): 'a', bytes([3]): 'a'}
-    busy = [*tasks, task(4, TaskState.HELD, holder='a')]
-    assert match(busy) == {bytes([1]): 'a', bytes([2]): 'a', bytes([3]): 'b'}
-
-
-costs = st.lists(st.lists(st.floats(0.01, 50), min_size=4, max_size=4), min_size=1, max_size=5)
-
-
-@given(costs)
-def test_matching_is_one_to_one_and_order_does_not_matter(table: list[list[float]]) -> None:
-    tasks = [
-        task(index, bids={f'r{robot}': row[index] for robot, row in enumerate(table)})
-        for index in range(4)
-    ]
-    result = match(tasks)
-    assert len(set(result.values())) == len(result) == min(4, len(table))
-    assert match(tasks[::-1]) == result
-
-
-def test_quality_against_the_central_optimum() -> None:
-    """Stated bound: on random robots and tasks in a building, 1.5 times the optimum at worst."""
-    rng = np.random.default_rng(7)
-    ratios = []
-    for _ in range(300):
-        robots, places = (
-            rng.uniform((0, 0), (16, 12), (4, 2)),
-            rng.uniform((0, 0), (16, 12), (8, 2)),
-        )
-        greedy, best = assignment_quality(
-            np.hypot(*(robots[:, None] - places[None]).transpose(2, 0, 1))
-        )
-        assert greedy >= best - 1e-9
-        ratios.append(greedy / best)
-    print(f'greedy / optimum: mean {np.mean(ratios):.3f}, worst {max(ratios):.3f}')
-    assert np.mean(ratios) < 1.05
-    assert max(ratios) < 1.5
 
 
 def test_an_award_waits_for_the_contract_and_for_others_bids() -> None:
@@ -166,24 +102,44 @@ def test_a_place_has_one_task_the_held_then_the_oldest() -> None:
     assert task_at(where, [task(1, TaskState.STALE), task(2, TaskState.DONE), task(7)]) is None
 
 
-def test_the_auction_does_not_wait_for_the_dead() -> None:
-    """A robot that never takes what it is matched with stops counting; a new bid revives it."""
-    bidder = Bidder('a')
-    view = task(1, bids={'a': 5.0, 'dead': 1.0})
-    now, taken = 0, None
-    while taken is None and now < 20 * SECOND:
-        now += SECOND // 2
-        given = bidder.choose(now, [view], None)
-        taken = now if given else None
-    assert taken is not None and ABSENT_AFTER < taken <= ABSENT_AFTER + 2 * SECOND
-    alive = replace(view, bids={'a': 5.0, 'dead': 0.8})
-    assert bidder.choose(now + SECOND, [alive], None) == []
-    assert bidder.choose(now + SECOND, [alive], ['a', 'b']) == [alive], 'known not to be heard'
-
-
 def test_what_it_failed_at_is_left_to_others_for_a_while() -> None:
     bidder = Bidder('a')
-    view = task(1, bids={'a': 5.0})
+    view = task(1, bids={'a': 5.0}, assigned='a')
     bidder.shun(0, view.kind, view.cell)
-    assert bidder.choose(SECOND, [view], None) == []
-    assert bidder.choose(SHUN_FOR + SECOND, [view], None) == [view]
+    assert bidder.choose(SECOND, [view], {view.key}) is None
+    assert bidder.choose(SHUN_FOR + SECOND, [view], {view.key}) == view
+
+
+def test_it_takes_what_it_is_given() -> None:
+    bidder = Bidder('a')
+    mine = task(1, bids={'a': 5.0}, assigned='a')
+    tasks = [mine, task(2, bids={'a': 1.0}), task(3, bids={'a': 1.0}, assigned='b')]
+    assert bidder.choose(0, tasks, {view.key for view in tasks}) == mine
+    assert bidder.claims(0, tasks) == []
+    seen = task(4, bids={'a': float(np.float32(SEEN))}, assigned='a')
+    assert bidder.claims(0, [*tasks, seen]) == [seen]
+    assert bidder.choose(0, [seen, tasks[1]], {tasks[1].key}) is None
+
+
+def test_what_is_gone_is_given_back_and_what_nobody_has_is_taken() -> None:
+    bidder = Bidder('a')
+    gone = task(1, bids={'a': 1.0}, assigned='a')
+    free, dear = task(2, bids={'a': 5.0}), task(3, bids={'a': 7.0})
+    tasks = [gone, dear, free, task(4, bids={'a': 2.0, 'b': 1.0}, assigned='b')]
+    wanted = {view.key for view in tasks[1:]}
+    assert bidder.choose(0, tasks, wanted) == free
+    assert bidder.choose(0, tasks[1:], wanted) is None, 'nothing is gone'
+    assert bidder.withdraw(0, tasks, wanted) == [Release(gone.key)]
+    assert bidder.withdraw(SECOND, tasks, wanted) == []
+    assert bidder.bid(SECOND, [(task(1), 5.0)]) == [], 'nor made again at once'
+    assert bidder.withdraw(2 * SECOND, tasks, wanted) == [Release(gone.key)]
+
+
+def test_a_missed_task_has_another_round_and_is_not_inspected() -> None:
+    bidder = Bidder('a')
+    missed = replace(task(1, TaskState.MISSED), kind=Kind.INSPECT)
+    assert rounds([missed]) == {(Kind.INSPECT, (1, 0)): 1}
+    bidder.learn([missed], [])
+    assert not bidder.inspected()
+    bidder.learn([replace(missed, state=TaskState.DONE)], [])
+    assert bidder.inspected() == {(1, 0)}

@@ -10,6 +10,9 @@ import pytest
 from benchmarks.report import Report, spread, words
 from benchmarks.sampling import Sampler
 from benchmarks.split import Case
+from collab_robots.contract.artifact import suite
+from collab_robots.contract.deployment import EPOCH_GAS
+from collab_robots.contract.evm import GAS_LIMIT
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,6 +44,18 @@ def test_split(tmp_path):
     assert written['options']['seeds'] == [1]
     assert written['machine']['cores'] >= 1
     assert written['date'] < '3'
+
+
+def test_contract(tmp_path):
+    _, written = run('contract', tmp_path / 'contract.json', '--calls', '100', '--sequences', '3')
+    figures = written['figures']
+    assert {name.partition(',')[0] for name in figures['calls']} == set(suite().call_by_name)
+    for name, cost in figures['calls'].items():
+        limit = EPOCH_GAS if name.startswith('closeEpoch') else GAS_LIMIT
+        assert cost['gas_warm'] <= cost['gas_cold'] < 0.7 * limit
+    assert all(cost['ms_pyrevm'] < cost['ms_pyevm'] for cost in figures['burn'].values())
+    assert set(figures['replay']) == {'PyrevmEvm', 'PyEvm'}
+    assert figures['equal']['sequences'] == 3 and figures['equal']['unlike'] == 0
 
 
 def test_ledger(tmp_path):

@@ -2,16 +2,28 @@
 
 from random import Random
 
-from contract_history import ADDRESSES, execute, FLEET, History, KEY, Listed, NAMES, PROPOSE
+from contract_history import (
+    ADDRESSES,
+    any_call,
+    execute,
+    FLEET,
+    gaps,
+    History,
+    KEY,
+    Listed,
+    NAMES,
+    PROPOSE,
+    storage,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import pytest
-from test_merge_safety import any_call, gaps
 
-from collab_robots.contract import calls, evm
-from collab_robots.contract.artifact import artifact
+from collab_robots.contract import evm
+from collab_robots.contract.artifact import suite
+from collab_robots.contract.calls import maps, tasks, words
+from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.runner import Runner
-from collab_robots.contract.view import TaskState, View
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import RefusedError
 from collab_robots.tangle.order import key_of, Order
@@ -45,7 +57,6 @@ class Robot:
 
     def __init__(self, base=0, digest=bytes(32), before=()):
         self.order, self.runner = Order(base, digest), Runner(FLEET)
-        self.views = View(self.runner), View(self.runner, final=True)
         self.finals = list(before)
 
     def finalise(self, entry):
@@ -70,7 +81,7 @@ class Robot:
         """Return a robot that joins late, with this one's state instead of the records."""
         state = self.runner.state_at(self.order.final)
         other = Robot(self.order.final, self.order.final_digest, self.finals)
-        other.runner.restore(self.order.final, state)
+        other.runner.restore(self.order.final, state, FLEET)
         for entry in self.order.tentative:
             other.order.insert(entry)
         return other
@@ -78,25 +89,44 @@ class Robot:
 
 def readable(runner):
     """Everything that both states and a snapshot of the final one say."""
-    tentative, final = View(runner), View(runner, final=True)
     return (
         runner.state_root(),
         runner.final_root(),
-        runner._evm.dump(),
+        storage(runner),
         runner._notes.heads,
         {
             (key, robot): runner.award_record(key, robot)
-            for key in sorted(runner.facts().tasks)
+            for key in sorted(runner.facts().of('Tasks'))
             for robot in NAMES
         },
-        runner.names,
-        tentative.tasks(130 * SECOND),
-        final.tasks(130 * SECOND),
-        final.tiles(),
-        final.sightings(),
+        runner.facts().known,
+        runner.final_facts().known,
+        roster(runner, final=True),
         runner.final_root(),
         runner.state_at(runner._final),
+        roster(runner),
     )
+
+
+def roster(runner, final=False):
+    """Ask one view of one state."""
+    if not final:
+        return runner.tentative().ask('Fleet', 'roster')
+    with runner.final() as deployment:
+        return deployment.ask('Fleet', 'roster')
+
+
+def holder(runner, time, final=False):
+    """Return who holds the one task; its fact says of whom there are awards."""
+    if not final:
+        return judged(runner.tentative(), time)
+    with runner.final() as deployment:
+        return judged(deployment, time)
+
+
+def judged(deployment, time):
+    (judgement,) = deployment.ask('Tasks', 'judge', KEY, time)
+    return NAMES[judgement[2]] if judgement[3] else None
 
 
 @settings(max_examples=60, deadline=None)
@@ -112,7 +142,7 @@ def test_both_states_are_those_of_executing_once(history, seed):
         if act < 0.3:
             robot.runner.update(robot.order)
         if act < 0.2:
-            robot.views[random.randrange(2)].tasks(130 * SECOND)
+            roster(robot.runner, final=random.random() < 0.5)
         if 0.2 < act < 0.5 and robot.order.tentative:
             robot.finalise(random.choice(robot.order.tentative))
             if act < 0.3:
@@ -145,10 +175,17 @@ def equivocation():
     """A bids twice with one number, and goes on with the second; B goes on with both."""
     history = History()
     first = history.say(0, 100, PROPOSE)
-    history.say(0, 102, calls.bid(KEY, 1))
-    second = history.say(0, 101, calls.bid(KEY, 2), past=[first], own=first)
-    history.say(0, 103, calls.bid(KEY, 3), past=[second], own=second)
+    history.say(0, 102, tasks.bid(KEY, 1))
+    second = history.say(0, 101, tasks.bid(KEY, 2), past=[first], own=first)
+    history.say(0, 103, tasks.bid(KEY, 3), past=[second], own=second)
     return history
+
+
+def cost(runner):
+    """Return the rank of the only bid."""
+    (judgement,) = runner.tentative().ask('Tasks', 'judge', KEY, 104)
+    (opinion,) = judgement[-1]
+    return opinion[2]
 
 
 def test_records_after_an_equivocation_are_void():
@@ -165,9 +202,9 @@ def test_records_after_an_equivocation_are_void():
     assert receipt.call == 'bid'
     assert receipt.reason == f'void: {NAMES[0]} signed two records with one number'
     assert runner.reverted == 2
-    assert View(runner).tasks(104 * SECOND)[0].bids == {NAMES[0]: 0.001}
+    assert cost(runner) == 1
     runner = execute([first, other, last, one])
-    assert View(runner).tasks(104 * SECOND)[0].bids == {NAMES[0]: 0.003}
+    assert cost(runner) == 3
     assert [runner.receipts[item.id][0].ok for item in history.entries] == [
         True,
         False,
@@ -202,7 +239,7 @@ def test_a_snapshot_says_who_is_void():
     order.finalise(history.entries[:3])
     runner, late = Runner(FLEET), Runner(FLEET)
     runner.update(order)
-    late.restore(3, runner.state_at(3))
+    late.restore(3, runner.state_at(3), FLEET)
     order.prune(3)
     again = Order(3, order.final_digest)
     again.insert(history.entries[3])
@@ -214,12 +251,12 @@ def test_a_snapshot_says_who_is_void():
 def split():
     """Return an order whose tentative part undoes, in the order, what the final part decided."""
     history = History()
-    history.say(0, 100, PROPOSE, calls.bid(KEY, 3000))
-    history.say(1, 100, calls.bid(KEY, 1000))
-    history.say(0, 103, calls.award(KEY, ADDRESSES[0]))
+    history.say(0, 100, PROPOSE, tasks.bid(KEY, 3000))
+    history.say(1, 100, tasks.bid(KEY, 1000))
+    history.say(0, 103, tasks.award(KEY, ADDRESSES[0], 100))
     order = history.order()
     order.finalise(history.entries)
-    history.say(1, 104, calls.award(KEY, ADDRESSES[1]))
+    history.say(1, 104, tasks.award(KEY, ADDRESSES[1], 100))
     order.insert(history.entries[-1])
     return history, order
 
@@ -228,14 +265,13 @@ def test_final_and_tentative_are_two_states():
     history, order = split()
     runner = Runner(FLEET)
     runner.update(order)
-    now, final = View(runner), View(runner, final=True)
-    assert now.tasks(105 * SECOND)[0].holder == NAMES[1]
-    assert final.tasks(105 * SECOND)[0].holder == NAMES[0]
+    assert holder(runner, 105) == NAMES[1]
+    assert holder(runner, 105, final=True) == NAMES[0]
     assert runner.final_root() == execute(history.entries[:3]).state_root()
     assert runner.state_root() == execute(history.entries).state_root() != runner.final_root()
     order.finalise(history.entries[3:])
     runner.update(order)
-    assert final.tasks(105 * SECOND)[0].holder == NAMES[1]
+    assert holder(runner, 105, final=True) == NAMES[1]
     assert runner.final_root() == runner.state_root()
 
 
@@ -245,14 +281,13 @@ def test_a_long_tentative_tail_is_executed_once(monkeypatch):
     executed = []
     call = evm.PyrevmEvm.call
     monkeypatch.setattr(
-        evm.PyrevmEvm, 'call', lambda *given: executed.append(given[2]) or call(*given)
+        evm.PyrevmEvm, 'call', lambda *given: executed.append(given[3]) or call(*given)
     )
     for second in range(200):
-        order.insert(history.say(2, 110 + second, calls.bid(KEY, second)))
+        order.insert(history.say(2, 110 + second, tasks.bid(KEY, second)))
         runner.update(order)
         runner.final_root()
-        View(runner, final=True).tasks(130 * SECOND)
-    assert len(executed) == 5 + 200 + 2  # the first read runs the tail again, then of two records
+    assert len(executed) == 5 + 200 + 2  # the first read runs the tail again: of two records
     runner.state_root()
     root = runner.final_root()
     executed.clear()
@@ -267,7 +302,7 @@ def test_ledger_calls_and_unknown_ones_never_reach_the_machine(monkeypatch):
     executed = []
     call = evm.PyrevmEvm.call
     monkeypatch.setattr(
-        evm.PyrevmEvm, 'call', lambda *given: executed.append(given[2]) or call(*given)
+        evm.PyrevmEvm, 'call', lambda *given: executed.append(given[3]) or call(*given)
     )
     history = History()
     entry = history.say(
@@ -283,8 +318,8 @@ def test_ledger_calls_and_unknown_ones_never_reach_the_machine(monkeypatch):
         ('unknown', False),
         ('propose', True),
     ]
-    assert said[2].reason == 'the contract has no call 0x00000000'
-    assert calls.describe(LEDGER_CALL + b'attest') == 'for the ledger, 6 bytes'
+    assert said[2].reason == 'no contract has a call 0x000000'
+    assert words.describe(LEDGER_CALL + b'attest') == 'for the ledger, 6 bytes'
     only = history.say(1, 100, LEDGER_CALL)
     before = runner.version
     order = Order()
@@ -297,7 +332,7 @@ def test_ledger_calls_and_unknown_ones_never_reach_the_machine(monkeypatch):
 def test_views_of_the_contract_cannot_be_called():
     """What they cost depends on what was read before, so robots would disagree on who ran out."""
     history = History()
-    page = artifact().functions['tasks'].selector + bytes(96)
+    page = suite().contracts['Fleet'].functions['roster'].encode()
     runner = execute([history.say(0, 100, page)])
     assert not runner.receipts[history.entries[0].id][0].ok
 
@@ -308,32 +343,28 @@ def test_the_machine_goes_on_from_dumped_storage_as_if_it_were_the_same():
         history.say(
             second % 4,
             100 + second,
-            calls.propose(calls.Kind.EXPLORE, random.randrange(6), 0, random.randrange(3)),
-            calls.bid(KEY, second),
-            calls.award(KEY, random.choice(ADDRESSES)),
-            calls.submit_tiles([(random.randrange(9), 1, random.randbytes(32))]),
-            calls.report_sighting(random.randrange(5), 900, 1, 2),
+            tasks.propose(Kind.EXPLORE, random.randrange(6), 0, random.randrange(3)),
+            tasks.bid(KEY, second),
+            tasks.award(KEY, random.choice(ADDRESSES), 100),
+            maps.submit_tiles([(random.randrange(9), 1, random.randbytes(32))]),
+            maps.report_sighting(random.randrange(5), 900, 1, 2),
         )
-    order = Order()
-    for entry in history.entries:
-        order.insert(entry)
     runner, dumped = Runner(FLEET), Runner(FLEET)
-    half = Listed(history.entries[:60])
-    runner.update(half)
-    dumped._evm = runner._evm.with_storage(runner._evm.dump())
-    assert dumped._evm.dump() == runner._evm.dump() != Runner(FLEET)._evm.dump()
+    runner.update(Listed(history.entries[:60]))
+    one = runner.tentative()
+    two = dumped.tentative().with_storage(one.evm.dump())
+    assert two.evm.dump() == one.evm.dump() != storage(Runner(FLEET))
     for entry in history.entries[60:]:
         for data in entry.record.calls:
-            sender, time = ADDRESSES[entry.issuer], entry.record.issued_at // SECOND
-            one = runner._evm.call(sender, data, time, 4_000_000)
-            two = dumped._evm.call(sender, data, time, 4_000_000)
-            assert (one.ok, one.output, one.halt) == (two.ok, two.output, two.halt)
-            assert runner._evm.logs() == dumped._evm.logs()
-        mark = dumped._evm.mark()
-        assert dumped._evm.call(ADDRESSES[0], calls.bid(KEY, 7), 10, 4_000_000).ok
-        dumped._evm.rollback(mark)
-    assert dumped._evm.dump() == runner._evm.dump()
-    assert execute(history.entries)._evm.dump() == runner._evm.dump()
+            said = ADDRESSES[entry.issuer], data, entry.record.issued_at // SECOND
+            here, there = one.call(*said), two.call(*said)
+            assert here[:3] == there[:3]
+            if here.ok:
+                assert one.evm.logs() == two.evm.logs()
+        mark = two.evm.mark()
+        assert two.call(ADDRESSES[0], maps.report_sighting(7, 900, 1, 2), 10).ok
+        two.evm.rollback(mark)
+    assert two.evm.dump() == one.evm.dump() == storage(execute(history.entries))
 
 
 def test_an_award_is_remembered_across_a_snapshot():
@@ -342,15 +373,14 @@ def test_an_award_is_remembered_across_a_snapshot():
     runner, late = Runner(FLEET), Runner(FLEET)
     runner.update(order)
     state = runner.state_at(4)
-    late.restore(4, state)
+    late.restore(4, state, FLEET)
     order.prune(4)
     runner.update(order)
     for one in (runner, late):
         assert one.award_record(KEY, NAMES[1]) == history.entries[3].id
         assert one.receipts == {}
-        assert one.names[KEY] == 'explore (5, 7) round 0'
         assert one.state_at(4) == state
-        assert View(one, final=True).tasks(105 * SECOND)[0].state == TaskState.HELD
+        assert holder(one, 105, final=True) == NAMES[1]
 
 
 def test_what_is_gone_cannot_be_returned_to():

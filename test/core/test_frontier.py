@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from collab_robots.contract.calls import Kind
+from collab_robots.contract.calls.common import Kind
 from collab_robots.core.geometry import FREE, Grid, OCCUPIED, pose, UNKNOWN
 from collab_robots.tasks.coverage import CameraCoverage, viewpoint
 from collab_robots.tasks.frontier import frontier_mask, frontiers
-from collab_robots.tasks.places import cells_of, coarsen, decode, encode, split_into_places
+from collab_robots.tasks.places import cells_of, coarsen, decode, encode, region, split_into_places
 from collab_robots.tasks.planner import Terrain
 
 
@@ -141,3 +141,17 @@ def test_viewpoints_face_their_wall_from_a_distance() -> None:
         assert 0.7 < np.hypot(*offset) < 2.6
         assert abs(np.arctan2(offset[1], offset[0]) - yaw) % (2 * np.pi) < 1e-6
         assert np.isfinite(cost)
+
+
+def test_a_region_is_the_free_part_of_its_map_tile() -> None:
+    data = np.full((80, 80), UNKNOWN, np.int8)
+    data[30:60, 30:60] = FREE
+    data[45, :] = OCCUPIED
+    grid = Grid(data, 0.1, (-6.4, -6.4))  # regions -2 to 0
+    place = region((-1, -1), grid)
+    assert place is not None and (place.kind, place.cell) == (Kind.VERIFY, (-1, -1))
+    inside = grid.centres(np.argwhere(data[:64, :64] == FREE))
+    inside = inside[(inside >= -3.2).all(axis=1)]
+    assert sorted(place.points.tolist()) == sorted(inside.tolist())
+    assert place.centre.tolist() in place.points.tolist()
+    assert region((5, 5), grid) is None

@@ -244,6 +244,5 @@ def test_healing_takes_until_the_last_old_block_is_everywhere() -> None:
 
 def test_awards_without_effect_are_left_out() -> None:
     proposal, bid = Act(5.0, 'b', 'propose', 't'), Act(5.5, 'a', 'bid', 't')
-    early, late = Act(6.9, 'a', 'award', 't'), Act(7.0, 'a', 'award', 't')
-    stranger = Act(8.0, 'b', 'award', 't')
-    assert effective([proposal, bid, early, late, stranger]) == [late]
+    award, stranger = Act(7.0, 'a', 'award', 't'), Act(8.0, 'b', 'award', 't')
+    assert effective([proposal, bid, award, stranger]) == [award]

@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from collab_robots.cli import app, BAD_INPUT, FAILED, OK
-from collab_robots.contract import calls
+from collab_robots.contract.calls import maps, tasks
+from collab_robots.contract.calls.common import Kind
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import RefusedError
 from collab_robots.core.fleet import Fleet
@@ -33,7 +34,7 @@ def twice(folder: Path, fleet: Fleet, robot: str, seq: int = 0) -> tuple[bytes, 
     parent = GENESIS if seq == 0 else bytes([1]) * 32
     first, second = (
         encode_record(
-            sign_record(key, fleet.id, seq, [parent], at, (calls.report_sighting(7, 900, at, 0),))
+            sign_record(key, fleet.id, seq, [parent], at, (maps.report_sighting(7, 900, at, 0),))
         )
         for at in (1, 2)
     )
@@ -52,9 +53,7 @@ def db(tmp_path: Path, team: Fleet) -> Path:
     key = PrivateKey.load(tmp_path / 'robot2' / 'key')
     with closing(Store(path, team, 'robot1')) as store:
         store.add_proof(2, *twice(tmp_path, team, 'robot3', seq=4))
-        for at, call in zip(
-            TIMES, (calls.propose(calls.Kind.EXPLORE, 3, -4, 0), None), strict=True
-        ):
+        for at, call in zip(TIMES, (tasks.propose(Kind.EXPLORE, 3, -4, 0), None), strict=True):
             record = sign_record(key, team.id, 0, [GENESIS], at, (call,) if call else ())
             raw = encode_record(record)
             store.add(Row(block_id(raw), raw, 1, 0, at, 9, 1))

@@ -3,9 +3,9 @@
 from contract_history import FLEET, KEY, KEYS, NAMES, PROPOSE
 import pytest
 
-from collab_robots.contract import calls
+from collab_robots.contract.calls import maps, tasks
 from collab_robots.contract.runner import Runner
-from collab_robots.contract.view import View
+from collab_robots.contract.views.tasks import TasksView
 from collab_robots.explorer.ledgers import read_history, status
 from collab_robots.tangle.memory import MemoryNetwork
 from collab_robots.tangle.settings import LedgerConfig
@@ -41,8 +41,8 @@ class Team:
         """Let time pass; every robot says something now and then."""
         for _ in range(round(seconds * 2)):
             for robot, ledger in self.ledgers.items():
-                ledger.submit(calls.bid(KEY, len(ledger.order) + robot))
-                ledger.submit(calls.submit_tiles([(len(ledger.order) % 50, robot, b'd' * 32)]))
+                ledger.submit(tasks.bid(KEY, len(ledger.order) + robot))
+                ledger.submit(maps.submit_tiles([(len(ledger.order) % 50, robot, b'd' * 32)]))
             self.network.run(0.5)
             for robot, ledger in self.ledgers.items():
                 self.runners[robot].update(ledger.order)
@@ -79,7 +79,7 @@ def test_a_late_joiner_and_a_restarted_robot_have_the_same_states(team):
     assert len({runner.final_root() for runner in runners}) == 1
     assert len({runner.state_root() for runner in runners}) == 1
     now = team.network.clock.now_ns()
-    views = [View(runner, final=True) for runner in runners]
+    views = [TasksView(runner, final=True) for runner in runners]
     assert all(view.tasks(now) == views[0].tasks(now) for view in views)
     for robot, ledger in team.ledgers.items():
         assert len(team.runners[robot].receipts) <= len(ledger.order.entries)

@@ -30,7 +30,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, dict]:
 
 def test_a_good_run_passes_what_it_did_well(finished: tuple[Run, dict]) -> None:
     checks = verdicts(finished[1])
-    assert len(checks) == 13
+    assert len(checks) == 14
     bad = [name for name, check in checks.items() if check['ok'] is False]
     assert bad == ['posters seen within 4 m and named rightly']  # all are called cats
     assert checks['seconds from heal to equal sets']['value'] == pytest.approx(1.4, abs=1e-6)

@@ -8,7 +8,7 @@ from pathlib import Path
 from contract_history import ADDRESSES, FLEET, KEY, PROPOSE
 import pytest
 
-from collab_robots.contract import calls
+from collab_robots.contract.calls import tasks
 from collab_robots.contract.runner import Runner
 from collab_robots.core.clock import SECOND
 from collab_robots.tangle.block import GENESIS
@@ -24,8 +24,13 @@ def stream():
     last = [GENESIS] * 4
     for index in range(1 << 30):
         robot, seq = index % 4, index // 4
-        said = [calls.bid(KEY, index), calls.renew(KEY), b'\1\2\3\4', calls.award(KEY, bytes(20))]
-        said[2 if index % 40 else 0] = calls.award(KEY, ADDRESSES[robot])
+        said = [
+            tasks.bid(KEY, index),
+            tasks.renew(KEY),
+            b'\1\2\3\4',
+            tasks.award(KEY, bytes(20), 0),
+        ]
+        said[2 if index % 40 else 0] = tasks.award(KEY, ADDRESSES[robot], 0)
         if index < 4:
             said.insert(0, PROPOSE)
         record = Record(

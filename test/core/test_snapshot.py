@@ -6,7 +6,8 @@ import random
 import cbor2
 import pytest
 
-from collab_robots.contract.calls import Kind, propose
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.calls.tasks import propose
 from collab_robots.contract.runner import Runner
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.tangle.block import block_id

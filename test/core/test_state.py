@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 import pytest
 
-from collab_robots.contract import calls, state
+from collab_robots.contract import state
+from collab_robots.contract.calls import maps, tasks
+from collab_robots.contract.calls.common import encode
 from collab_robots.contract.evm import ROW_BYTES
 from collab_robots.contract.runner import Runner
-from collab_robots.contract.view import View
-from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.tangle.memory import make_team
 
@@ -18,10 +18,10 @@ from collab_robots.tangle.memory import make_team
 def executed():
     """Return a runner whose whole order is final, with something in every part of its state."""
     history = History()
-    history.say(0, 100, PROPOSE, calls.bid(KEY, 5))
-    history.say(1, 101, calls.submit_tiles([(1, 2, b'd' * 32)]), calls.bid(KEY, 9))
-    history.say(0, 103, calls.award(KEY, ADDRESSES[0]), calls.award(KEY, ADDRESSES[1]))
-    history.say(2, 104, calls.report_sighting(1, 900, 5, 6))
+    history.say(0, 100, PROPOSE, tasks.bid(KEY, 5))
+    history.say(1, 101, maps.submit_tiles([(1, 2, b'd' * 32)]), tasks.bid(KEY, 9))
+    history.say(0, 103, *(tasks.award(KEY, ADDRESSES[robot], 100) for robot in (0, 1)))
+    history.say(2, 104, maps.report_sighting(1, 900, 5, 6), encode('offer', b'm' * 32, True))
     order, runner = history.order(), Runner(FLEET)
     order.finalise(history.entries)
     runner.update(order)
@@ -29,21 +29,30 @@ def executed():
 
 
 STATE = executed().state_at(4)
-VERSION, FLEET_ID, CODE, STORAGE, HEADS, LEASES = cbor2.loads(STATE)
-FIELDS = [VERSION, FLEET_ID, CODE, STORAGE, HEADS, LEASES]
+FIELDS = cbor2.loads(STATE)
+VERSION, FLEET_ID, CODE, STORAGE, IDS, HEADS, LEASES = FIELDS
+FIRST = STORAGE[0]  # Fleet's
+ROBOTS = IDS[0]  # its facts
 
 
 def test_the_state_is_pinned():
     """A change here makes old snapshots unreadable: raise the version."""
     assert STATE == executed().state_at(4)
     assert state.encode_state(state.decode_state(STATE, FLEET), FLEET) == STATE
-    assert (VERSION, FLEET_ID, len(CODE), len(STORAGE) % ROW_BYTES) == (1, FLEET.id, 32, 0)
+    assert (VERSION, FLEET_ID, len(CODE)) == (2, FLEET.id, 32)
+    assert [len(rows) % ROW_BYTES for rows in STORAGE] == [0] * 4
+    assert [len(ids) // 32 for ids in IDS] == [5, 2, 1, 1]
     assert [head[0] for head in HEADS] == [2, 1, 1, 0]
-    assert [row[:2] for row in LEASES] == [[KEY, 0], [KEY, 1]]
+    assert [row[:2] for row in LEASES] == sorted([KEY, ADDRESSES[robot]] for robot in (0, 1))
 
 
 def swap(index, value):
     return [*FIELDS[:index], value, *FIELDS[index + 1 :]]
+
+
+def first(index, value):
+    """Return a state with other storage or ids of the first contract."""
+    return cbor2.dumps(swap(index, [value, *FIELDS[index][1:]]))
 
 
 BAD = {
@@ -53,31 +62,41 @@ BAD = {
     'more after it': STATE + b'\0',
     'deep': b'\x81' * 100_000,
     'a number': cbor2.dumps(7),
-    'too few fields': cbor2.dumps(FIELDS[:5]),
+    'too few fields': cbor2.dumps(FIELDS[:6]),
     'too many fields': cbor2.dumps([*FIELDS, 0]),
-    'another version': cbor2.dumps(swap(0, 2)),
+    'another version': cbor2.dumps(swap(0, 1)),
     'another fleet': cbor2.dumps(swap(1, make_team(4, 'another')[0].id)),
     'another contract': cbor2.dumps(swap(2, bytes(32))),
     'storage is text': cbor2.dumps(swap(3, 'no')),
-    'half a row': cbor2.dumps(swap(3, STORAGE[:-1])),
-    'row twice': cbor2.dumps(swap(3, STORAGE[:ROW_BYTES] + STORAGE)),
-    'rows swapped': cbor2.dumps(swap(3, STORAGE[ROW_BYTES:] + STORAGE[:ROW_BYTES])),
-    'a zero value': cbor2.dumps(swap(3, bytes(ROW_BYTES))),
-    'too few heads': cbor2.dumps(swap(4, HEADS[:3])),
-    'no heads': cbor2.dumps(swap(4, 7)),
-    'a head is no row': cbor2.dumps(swap(4, [*HEADS[:3], 7])),
-    'a head without id': cbor2.dumps(swap(4, [*HEADS[:3], [1, b'', False]])),
-    'an id without length': cbor2.dumps(swap(4, [*HEADS[:3], [0, bytes(32), False]])),
-    'a length out of range': cbor2.dumps(swap(4, [*HEADS[:3], [1 << 33, bytes(32), False]])),
-    'a length that is a bool': cbor2.dumps(swap(4, [*HEADS[:3], [True, bytes(32), False]])),
-    'void is a number': cbor2.dumps(swap(4, [*HEADS[:3], [0, b'', 0]])),
-    'leases swapped': cbor2.dumps(swap(5, LEASES[::-1])),
-    'a lease twice': cbor2.dumps(swap(5, [*LEASES, LEASES[-1]])),
-    'a lease of nobody': cbor2.dumps(swap(5, [[KEY, 4, bytes(32), 0]])),
-    'a lease of no record': cbor2.dumps(swap(5, [[KEY, 0, b'', 0]])),
-    'a lease of no task': cbor2.dumps(swap(5, [[b'', 0, bytes(32), 0]])),
-    'a lease without end': cbor2.dumps(swap(5, [[KEY, 0, bytes(32), 1 << 70]])),
-    'not canonical': cbor2.dumps(FIELDS).replace(b'\x86\x01', b'\x86\x18\x01', 1),
+    'storage of three contracts': cbor2.dumps(swap(3, STORAGE[:3])),
+    'a contract without bytes': first(3, 7),
+    'half a row': first(3, FIRST[:-1]),
+    'row twice': first(3, FIRST[:ROW_BYTES] + FIRST),
+    'rows swapped': first(3, FIRST[ROW_BYTES:] + FIRST[:ROW_BYTES]),
+    'a zero value': first(3, bytes(ROW_BYTES)),
+    'ids are a number': cbor2.dumps(swap(4, 7)),
+    'ids of five contracts': cbor2.dumps(swap(4, [*IDS, b''])),
+    'ids in a list': first(4, []),
+    'half an id': first(4, ROBOTS[:-1]),
+    'an id twice': first(4, ROBOTS[:32] + ROBOTS),
+    'ids swapped': first(4, ROBOTS[32:] + ROBOTS[:32]),
+    'an id of nothing': first(4, ROBOTS + b'z' * 32),
+    'ids without storage': first(4, b''.join(bytes([0, *[9] * 30, n]) for n in range(200))),
+    'too few heads': cbor2.dumps(swap(5, HEADS[:3])),
+    'no heads': cbor2.dumps(swap(5, 7)),
+    'a head is no row': cbor2.dumps(swap(5, [*HEADS[:3], 7])),
+    'a head without id': cbor2.dumps(swap(5, [*HEADS[:3], [1, b'', False]])),
+    'an id without length': cbor2.dumps(swap(5, [*HEADS[:3], [0, bytes(32), False]])),
+    'a length out of range': cbor2.dumps(swap(5, [*HEADS[:3], [1 << 33, bytes(32), False]])),
+    'a length that is a bool': cbor2.dumps(swap(5, [*HEADS[:3], [True, bytes(32), False]])),
+    'void is a number': cbor2.dumps(swap(5, [*HEADS[:3], [0, b'', 0]])),
+    'leases swapped': cbor2.dumps(swap(6, LEASES[::-1])),
+    'a lease twice': cbor2.dumps(swap(6, [*LEASES, LEASES[-1]])),
+    'a lease of nobody': cbor2.dumps(swap(6, [[KEY, b'', bytes(32), 0]])),
+    'a lease of no record': cbor2.dumps(swap(6, [[KEY, bytes(20), b'', 0]])),
+    'a lease of no task': cbor2.dumps(swap(6, [[b'', bytes(20), bytes(32), 0]])),
+    'a lease without end': cbor2.dumps(swap(6, [[KEY, bytes(20), bytes(32), 1 << 70]])),
+    'not canonical': cbor2.dumps(FIELDS).replace(b'\x87\x02', b'\x87\x18\x02', 1),
     'indefinite': b'\x9f' + cbor2.dumps(FIELDS)[1:] + b'\xff',
 }
 
@@ -87,7 +106,7 @@ def test_malformed_states_are_refused_and_nothing_changes(data):
     runner = executed()
     before = (runner.state_root(), runner.final_root(), runner.state_at(4), dict(runner.receipts))
     with pytest.raises(RefusedError) as caught:
-        runner.restore(4, data)
+        runner.restore(4, data, FLEET)
     assert caught.value.reason is Refusal.SNAPSHOT
     after = (runner.state_root(), runner.final_root(), runner.state_at(4), runner.receipts)
     assert after == before
@@ -96,22 +115,23 @@ def test_malformed_states_are_refused_and_nothing_changes(data):
 def test_too_large_is_refused_unread(monkeypatch):
     monkeypatch.setattr(state, 'MAX_STATE_BYTES', len(STATE) - 1)
     with pytest.raises(RefusedError, match='at most'):
-        Runner(FLEET).restore(4, STATE)
+        Runner(FLEET).restore(4, STATE, FLEET)
 
 
 def test_storage_that_no_calls_could_make_is_refused():
-    """A list that claims to be endless would be read for ever."""
-    rows = [STORAGE[at : at + ROW_BYTES] for at in range(0, len(STORAGE), ROW_BYTES)]
+    """A fact that claims to be endless would be read for ever."""
     refused = 0
-    for index, row in enumerate(rows):
-        huge = b''.join([*rows[:index], row[:32] + b'\xff' * 32, *rows[index + 1 :]])
-        runner = Runner(FLEET)
-        try:
-            runner.restore(4, cbor2.dumps(swap(3, huge)))
-        except RefusedError as error:
-            assert error.reason is Refusal.SNAPSHOT
-            refused += 1
-    assert refused >= 3  # lengths of the lists of keys, tiles and sightings
+    for number, storage in enumerate(STORAGE):
+        rows = [storage[at : at + ROW_BYTES] for at in range(0, len(storage), ROW_BYTES)]
+        for index, row in enumerate(rows):
+            huge = b''.join([*rows[:index], row[:32] + b'\xff' * 32, *rows[index + 1 :]])
+            storages = [*STORAGE[:number], huge, *STORAGE[number + 1 :]]
+            try:
+                Runner(FLEET).restore(4, cbor2.dumps(swap(3, storages)), FLEET)
+            except RefusedError as error:
+                assert error.reason is Refusal.SNAPSHOT
+                refused += 1
+    assert refused
 
 
 @settings(max_examples=200, deadline=None)
@@ -128,12 +148,7 @@ def test_damaged_bytes_are_refused_or_a_state(at, junk):
 
 def test_a_restored_runner_knows_what_the_first_one_does():
     runner, late = executed(), Runner(FLEET)
-    late.restore(4, STATE)
+    late.restore(4, STATE, FLEET)
     assert late.state_root() == late.final_root() == runner.final_root()
-    for final in (False, True):
-        here, there = View(runner, final), View(late, final)
-        assert here.tasks(105 * SECOND) == there.tasks(105 * SECOND)
-        assert here.tiles() == there.tiles()
-        assert here.sightings() == there.sightings()
-    assert late.names == runner.names
+    assert late.facts().known == late.final_facts().known == runner.final_facts().known
     assert late.award_record(KEY, NAMES[1]) == runner.award_record(KEY, NAMES[1])

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 
 import numpy as np
 import pytest
 from sensor_msgs.msg import Image
 
-from collab_robots.contract.calls import Kind
-from collab_robots.contract.view import Task, TaskState
+from collab_robots.contract.calls import fleet
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.calls.fleet import Capability
+from collab_robots.contract.calls.tasks import NO_TERMS
+from collab_robots.contract.views.roster import (
+    Obstacle,
+    PendingChange,
+    Robot,
+    Roster,
+    Standing,
+)
+from collab_robots.contract.views.tasks import Reason, Task, TaskState, Why
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import RefusedError
 from collab_robots.core.geometry import Grid, pose
+from collab_robots.core.identity import address
 from collab_robots.nodes import conversions
+from collab_robots.nodes.roster_conversions import roster_from_msg, roster_to_msg
 from collab_robots.tangle.sync import Chunk, Have, Range, Request
 from collab_robots_msgs.msg import Request as RequestMsg
-from collab_robots_msgs.msg import TaskStatus
+from collab_robots_msgs.msg import Roster as RosterMsg
+from collab_robots_msgs.msg import RosterRobot, RosterVote, TaskStatus
 
 DIGEST = bytes(range(32))
+KEY = b'k' * 32
 
 
 @pytest.mark.parametrize('time_ns', [0, 1, SECOND - 1, 1_795_326_332_531_795_237])
@@ -73,19 +88,26 @@ def test_tasks() -> None:
         (-3, 4),
         2,
         TaskState.HELD,
+        Why.HELD,
         'robot2',
         {'robot1': 4.5, 'robot2': 0.25},
         20 * SECOND,
         8 * SECOND,
         10 * SECOND,
         {'robot1': 30 * SECOND},
+        NO_TERMS,
+        {'robot1': Reason.HAS_DONE, 'robot2': Reason.HOLDER},
     )
-    view = conversions.task_from_msg(conversions.task_to_msg(task, accepted=True))
+    view = conversions.task_from_msg(conversions.task_to_msg(task, True, None))
     assert (view.key, view.kind, view.cell, view.round) == (DIGEST, Kind.INSPECT, (-3, 4), 2)
     assert (view.state, view.holder, view.accepted) == (TaskState.HELD, 'robot2', True)
     assert (view.proposed_at_ns, view.award_from_ns) == (8 * SECOND, 10 * SECOND)
     assert view.lease_until_ns == 20 * SECOND
     assert (view.bids, view.completed_by) == (task.bids, ('robot1',))
+    open_ = replace(task, state=TaskState.OPEN, why=Why.NOT_AWARDED, holder=None)
+    for assigned in ('robot1', None):
+        view = conversions.task_from_msg(conversions.task_to_msg(open_, False, assigned))
+        assert (view.holder, view.assigned) == (None, assigned)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +148,30 @@ def test_pictures() -> None:
 def test_pictures_that_cannot_be(message: Image) -> None:
     with pytest.raises(RefusedError):
         conversions.image_from_msg(message)
+
+
+def test_rosters() -> None:
+    robots = [
+        Robot(0, 'a', address(DIGEST), DIGEST, 2, Standing.ACTIVE, 3, 1, b's' * 20, Capability(5)),
+        Robot(1, 'b', address(KEY), KEY, 0, Standing.LEFT, 1, 0, b'', Capability(0)),
+    ]
+    roster = Roster(4, tuple(robots))
+    pending = tuple(
+        PendingChange(fleet.change_id(change), change, name, ('a',), 2, 3, obstacle)
+        for change, name, obstacle in (
+            (fleet.join('scout', KEY, 7), 'scout', Obstacle.KEY_TAKEN),
+            (fleet.rekey(0, 3, KEY), 'a', Obstacle.NONE),
+        )
+    )
+    message = roster_to_msg('a', DIGEST, roster, pending, 5)
+    assert (message.robot, bytes(message.fleet)) == ('a', DIGEST)
+    assert roster_from_msg(message) == (roster, pending)
+
+
+@pytest.mark.parametrize('wrong', [{'kind': 9}, {'obstacle': 99}, {'kind': 2, 'index': 7}])
+def test_rosters_with_what_there_is_not_are_refused(wrong: dict[str, int]) -> None:
+    vote = RosterVote(**{'kind': 1, **wrong})
+    with pytest.raises(RefusedError, match='roster'):
+        roster_from_msg(RosterMsg(robots=[RosterRobot(name='a')], votes=[vote]))
+    with pytest.raises(RefusedError, match='roster'):
+        roster_from_msg(RosterMsg(robots=[RosterRobot(standing=9)]))

@@ -20,7 +20,7 @@ import pytest
 import rclpy
 from rclpy.node import Node
 
-from collab_robots.contract import calls
+from collab_robots.contract.calls import tasks as calls
 from collab_robots.explorer.fleets import make_fleet
 from collab_robots.nodes import qos, topics
 from collab_robots_msgs.msg import Call

@@ -14,7 +14,7 @@ import urllib.request
 from harness import Harness, running
 import pytest
 
-from collab_robots.contract import calls
+from collab_robots.contract.calls import tasks as calls
 from collab_robots.core.errors import ConfigError
 from collab_robots.nodes import qos, topics
 from collab_robots.nodes.ledger_node import LedgerNode

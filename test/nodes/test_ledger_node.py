@@ -9,7 +9,7 @@ import shutil
 from harness import Harness, running
 import pytest
 
-from collab_robots.contract import calls
+from collab_robots.contract.calls import tasks as calls
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError, KeyFileError, StoreError
 from collab_robots.explorer.fleets import make_fleet
@@ -59,7 +59,7 @@ def test_two_robots_agree_on_a_task(harness: Harness) -> None:
     say['robot2'].publish(Call(data=calls.bid(bytes(task.key), 3500)))
     harness.wait(lambda: task_at('robot1') and list(task_at('robot1').bidders) == ['robot2'])
     harness.wait(lambda: harness.now_ns / 1e9 >= task.award_from)
-    say['robot2'].publish(Call(data=calls.award(bytes(task.key), address)))
+    say['robot2'].publish(Call(data=calls.award(bytes(task.key), address, int(task.proposed_at))))
     harness.wait(lambda: task_at('robot1').holder == 'robot2' and task_at('robot1').accepted)
     say['robot2'].publish(Call(data=calls.complete(bytes(task.key))))
     harness.wait(lambda: list(task_at('robot1').completed_by) == ['robot2'])
@@ -161,7 +161,7 @@ def test_start_up_mistakes_are_said_in_words(harness: Harness, tmp_path: Path) -
     key = tmp_path / 'robot1' / 'key'
     with pytest.raises(ConfigError, match="parameter 'key' is not set"):
         LedgerNode(**options('robot1', key=''))
-    with pytest.raises(ConfigError, match="'robot9' is not in fleet 'test'"):
+    with pytest.raises(ConfigError, match='is not the key of robot9 but of robot1'):
         LedgerNode(**options('robot9', key=str(key)))
     with pytest.raises(ConfigError, match='is not the key of robot2'):
         LedgerNode(**options('robot2', key=str(key)))

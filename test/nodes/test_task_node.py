@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from std_msgs.msg import String
 
-from collab_robots.contract.calls import describe
+from collab_robots.contract.calls.words import describe
 from collab_robots.core.geometry import FREE, Grid, OCCUPIED, pose, UNKNOWN
 from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.task_node import TaskNode

@@ -1,0 +1,210 @@
+"""A robot joins a running fleet by one command, works in it, and leaves; another was off then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+import json
+from pathlib import Path
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.node import Node
+
+from collab_robots.cli.common import BAD_INPUT
+from collab_robots.contract.calls import fleet as calls
+from collab_robots.contract.calls.fleet import Capability
+from collab_robots.explorer.fleets import make_fleet
+from collab_robots.explorer.processes import Children, environment, node_command
+from collab_robots.nodes import qos, topics
+from collab_robots.nodes.poller import Poller
+from collab_robots.nodes.spin import IDLE_S
+from collab_robots_msgs.msg import Call, LedgerStatus
+
+DOMAINS = iter((80, 81))
+NAMES = ('robot1', 'robot2', 'robot3', 'robot4')
+PATIENCE = 30.0  # s
+
+
+class Team:
+    """Ledger nodes of a fleet as processes, and what their statuses say."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fleet = make_fleet(folder, NAMES, name='test')
+        self.statuses: dict[str, LedgerStatus] = {}
+        self._domain = next(DOMAINS)
+        self._children = Children(environment(self._domain))
+        self._context = Context()
+        rclpy.init(args=[], context=self._context, domain_id=self._domain)
+        self._node = Node('probe', context=self._context)
+        self._poller = Poller([self._node])
+        self._calls: dict[str, Any] = {}
+
+    def start(self, robot: str, command: list[str] | None = None) -> None:
+        """Start a robot's ledger, as usual or with the command that the tool gave."""
+        folder = self.folder / robot
+        values = {'fleet': self.folder / 'fleet.yaml', 'key': folder / 'key'}
+        values |= {'name': robot, 'store': folder / 'ledger.db'}
+        if command is None:
+            values = {name: str(value) for name, value in values.items()}
+            remappings = topics.direct_remappings()
+            command = node_command('robot', values, f'/{robot}', remappings)
+        command[2] = 'collab_robots.nodes.ledger_node'  # no sensors here
+        self._children.start(robot, command, folder / 'process.log')
+        if robot not in self._calls:
+            self._calls[robot] = self._node.create_publisher(
+                Call, f'/{robot}/{topics.CALL}', qos.STATUS
+            )
+            self._node.create_subscription(
+                LedgerStatus, f'/{robot}/{topics.LEDGER_STATUS}', self._on_status, qos.STATUS
+            )
+        self.wait(lambda: robot in self.statuses)
+
+    def kill(self, robot: str) -> None:
+        self._children.kill(robot)
+        del self.statuses[robot]
+
+    def speak(self, robot: str, capabilities: Capability) -> None:
+        """Let a robot put a call on the ledger, until it is final on all that run."""
+        before, call = self.agreed(), Call(data=calls.set_capabilities(capabilities))
+        due = time.monotonic()
+
+        def done() -> bool:
+            nonlocal due
+            if time.monotonic() >= due:  # DDS may still match it with a process that was killed
+                due += 1.0
+                self._calls[robot].publish(call)
+            return self.agreed() not in (None, before)
+
+        self.wait(done)
+
+    def wait(self, condition: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, self.told()
+            for child in self._children.failed():
+                raise AssertionError(f'{child.name} ended: {child.tail()}')
+            self._poller.poll()
+            time.sleep(IDLE_S)
+
+    def epochs(self) -> dict[str, int]:
+        return {robot: status.epoch for robot, status in self.statuses.items()}
+
+    def agreed(self) -> bytes | None:
+        """Return the root of the final state, if all robots have one."""
+        roots = {bytes(status.final_root) for status in self.statuses.values()}
+        return roots.pop() if len(roots) == 1 else None
+
+    def told(self) -> str:
+        return '\n'.join(
+            f'{robot}: epoch {status.epoch}, final {status.final}, {status.alarm}'
+            for robot, status in self.statuses.items()
+        )
+
+    def command(self, *words: str, code: int = 0) -> str:
+        """Run ``collab-robots fleet`` as a person does; return what it says."""
+        done = subprocess.run(
+            [sys.executable, '-m', 'collab_robots.cli', 'fleet', *words],
+            env=environment(self._domain),
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr if code == BAD_INPUT else done.stdout
+
+    def change(self, *words: str, code: int = 0) -> dict[str, Any]:
+        fleet = ('--fleet', str(self.folder / 'fleet.yaml'))
+        return json.loads(self.command(*words, *fleet, '--json', code=code))
+
+    def refused(self, *words: str) -> str:
+        fleet = ('--fleet', str(self.folder / 'fleet.yaml'))
+        return self.command(*words, *fleet, code=BAD_INPUT)
+
+    def close(self) -> None:
+        self._children.stop(5.0)
+        self._node.destroy_node()
+        rclpy.shutdown(context=self._context)
+
+    def _on_status(self, message: LedgerStatus) -> None:
+        self.statuses[message.robot] = message
+
+
+@pytest.fixture
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    team = Team(tmp_path)
+    try:
+        yield team
+    finally:
+        team.close()
+
+
+@pytest.mark.timeout(180)
+def test_a_robot_joins_works_and_leaves(team: Team) -> None:
+    for robot in NAMES:
+        team.start(robot)
+    joined = team.change('admit', 'robot5')
+    assert joined['done'] and joined['epoch'] == 1 and len(joined['asked']) >= 3
+    key = team.folder / 'robot5' / 'key'
+    assert key.stat().st_mode & 0o777 == 0o600 and (key.parent / 'key.unused').exists()
+
+    again = team.change('admit', 'robot5')
+    assert again['done'] and again['epoch'] == 1 and 'already' in again['words'][0]
+
+    team.start('robot5', joined['start'])
+    team.wait(lambda: team.epochs() == dict.fromkeys((*NAMES, 'robot5'), 1) and team.agreed())
+    team.speak('robot5', Capability.LIDAR)
+    assert team.statuses['robot1'].heights[4] >= 1
+    assert not (key.parent / 'key.unused').exists()
+
+    team.kill('robot4')
+    left = team.change('remove', 'robot5')
+    assert (left['done'], left['epoch']) == (True, 2)
+    assert 'robot4' in left['silent']
+    team.wait(lambda: 'let this robot go' in team.statuses['robot5'].alarm)
+    team.start('robot4')  # was off when the roster changed
+    team.wait(lambda: team.epochs() == dict.fromkeys((*NAMES, 'robot5'), 2))
+
+    live = team.change('show')
+    store = str(team.folder / 'robot4' / 'ledger.db')
+    stored = json.loads(team.command('show', '--db', store, '--json'))
+    assert live['robots'] == stored['robots']
+    standing = {robot['name']: robot['standing'] for robot in stored['robots']}
+    assert standing == {**dict.fromkeys(NAMES, 'active'), 'robot5': 'left'}
+    assert stored['epochs'] == {
+        '0': 'robot1, robot2, robot3, robot4',
+        '1': 'robot5 joins with weight 1',
+        '2': 'robot5 leaves or is expelled',
+    }
+
+
+@pytest.mark.timeout(180)
+def test_a_robot_gets_a_new_key_and_votes_wait_for_those_who_are_off(team: Team) -> None:
+    for robot in NAMES[:2]:
+        team.start(robot)
+    rekey = ('rekey', 'robot2', '--key-folder', str(team.folder / 'robot2_b'))
+    early = team.change(*rekey, '--timeout', '10', code=1)
+    assert not early['done'] and early['silent'] == ['robot3', 'robot4']
+    assert early['words'][1:] == [
+        'weight 2 of 3 voted: robot1, robot2',
+        'did not answer: robot3, robot4',
+    ]
+    team.start('robot3')
+    team.start('robot4')
+    done = team.change(*rekey)
+    assert done['done'] and done['epoch'] == 1
+
+    team.wait(lambda: 'let this robot go' in team.statuses['robot2'].alarm)
+    team.kill('robot2')
+    team.start('robot2', done['start'])
+    team.wait(lambda: team.epochs() == dict.fromkeys(NAMES, 1))
+    team.speak('robot2', Capability.CAMERA)
+    heights = team.statuses['robot1'].heights
+    assert len(heights) == 5 and heights[4] >= 1  # a new place, and the old one is silent
+    assert 'robot9 is not in the fleet' in team.refused('remove', 'robot9')
