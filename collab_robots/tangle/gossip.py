@@ -76,6 +76,15 @@ class Gossip:
         """Tell whether blocks were asked for and are still to come."""
         return self._fetcher.is_asking
 
+    @property
+    def unheard(self) -> int:
+        """
+        How many teammates have not announced yet what they have.
+
+        Who is ahead in snapshots counts as such: the roster may be another one there.
+        """
+        return self.peers.unheard + sum(map(self._is_beyond, self.peers.known.values()))
+
     # What is said
 
     def send(self, identity: bytes, raw: bytes, now: int) -> None:

@@ -370,7 +370,7 @@ class Ledger:
             own,
             peers.claimed(self.index),
             peers.vouched(self.index),
-            peers.unheard,
+            self._gossip.unheard,
         ):
             return False
         if self._store.incomplete:
@@ -536,10 +536,10 @@ class Ledger:
             alarms.append('not issuing: own records wait for parents that are fetched')
         elif self._history.is_missing:
             alarms.append('own records are missing here and are fetched from teammates')
-        elif self._history.is_lost and self._gossip.peers.unheard:
+        elif self._history.is_lost and self._gossip.unheard:
             alarms.append(
                 'not issuing: the ledger here is empty or damaged and own records may be with '
-                f'teammates; waiting to hear {self._gossip.peers.unheard} more of them'
+                f'teammates; waiting to hear {self._gossip.unheard} more of them'
             )
         if own and own.record.issued_at > now + self._config.future_tolerance * SECOND:
             alarms.append('the clock is behind the own last record: was it set back?')

@@ -93,8 +93,11 @@ class Peers:
     @property
     def unheard(self) -> int:
         """How many teammates have not announced yet what they have."""
-        announced = sum(peer.announced for peer in self.known.values())
-        return len(self._fleet.robots) - len(self._fleet.left) - 1 - announced
+        return sum(
+            not (robot.name in self.known and self.known[robot.name].announced)
+            for index, robot in enumerate(self._fleet.robots)
+            if robot.name != self._me and index not in self._fleet.left
+        )
 
     def _fit(self, heights: tuple[int, ...]) -> tuple[int, ...]:
         """Return heights of this epoch's roster: another one's may be longer or shorter."""

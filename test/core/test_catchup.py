@@ -55,14 +55,14 @@ class Trickler:
     def __init__(self, name: str, network: MemoryNetwork, snapshot: int = 5) -> None:
         self._name = name
         self._snapshot = snapshot
+        self.heights = (1_000_000,) * 4
         self._transport = network.transport(name)
         self._number = 0
         self.asked = 0
 
     def tick(self) -> None:
-        heights = (1_000_000,) * 4
         self._transport.broadcast_have(
-            Have(self._name, FLEET.id, heights, bytes(32), snapshot=self._snapshot)
+            Have(self._name, FLEET.id, self.heights, bytes(32), snapshot=self._snapshot)
         )
         chunk = Chunk(self._name, 5, self._number, MAX_CHUNK_COUNT, bytes(32), b'piece')
         self._transport.broadcast_chunk(chunk)
@@ -84,6 +84,20 @@ def test_a_snapshot_of_what_is_not_final_here_is_fetched(snapshot: int, asks: bo
     network.join(NAMES[3], peer)
     network.run(3)
     assert bool(peer.asked) is asks
+
+
+@pytest.mark.parametrize(('snapshot', 'speaks'), [(0, True), (1, False)])
+def test_who_lost_its_ledger_is_silent_while_others_are_ahead(snapshot: int, speaks: bool) -> None:
+    network = MemoryNetwork(FLEET, 1)
+    ledger = network.start(KEYS[0], fresh=False)
+    ledger.submit(b'a call')
+    for name in NAMES[1:]:
+        peer = Trickler(name, network, snapshot)
+        peer.heights = (0,) * 4
+        network.join(name, peer)
+    network.run(3)
+    assert bool(ledger.dag.heights()[0]) is speaks
+    assert ('waiting to hear 3 more' in ledger.status().alarm) is not speaks
 
 
 def test_a_liar_who_claims_a_snapshot_silences_nobody() -> None:

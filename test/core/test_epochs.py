@@ -220,6 +220,30 @@ def test_a_robot_that_slept_through_epochs_follows_the_handovers():
     team.settle()
 
 
+def test_who_lost_its_ledger_waits_for_whoever_joined_not_for_who_left():
+    team = Team()
+    team.start('robot5', NEW)
+    team.talk(3, *NAMES)
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(10)
+    team.vote(LEAVE[0], *NAMES[1:], 'robot5')
+    team.talk(10)
+    assert set(team.epochs().values()) == {2}
+    team.network.stop(NAMES[3])
+    team.stores[NAMES[3]] = MemoryStore()
+    strangers = {NAMES[3], 'robot5'}
+    team.network.hear_if(lambda receiver, sender: {receiver, sender} != strangers)
+    late = team.start(NAMES[3], KEYS[3], fresh=False)
+    team.talk(10)
+    assert late.fleet.epoch == 2
+    length = late.dag.heights()[3]
+    assert 'waiting to hear 1 more' in late.status().alarm
+    team.network.stop(NAMES[0])
+    team.network.heal()
+    team.talk(10)
+    assert late.dag.heights()[3] > length and not late.status().alarm.startswith('not issuing')
+
+
 def test_a_crash_between_the_end_of_an_epoch_and_the_next_is_survived():
     team = Team(3)
     team.start('robot5', NEW)
