@@ -331,25 +331,28 @@ class Tangle:
 
     def _is_stale(self, entry: Entry) -> bool:
         """
-        Tell whether a record names final ones so old that others may have pruned them.
+        Tell whether others may have pruned final records that a record names.
 
-        Nobody honest does so. Who vouches for it may become unreadable to those others. It is not
-        stale any more when somebody did, to whom it came sooner.
+        They are old, or in the past of its issuer's previous record already, so that roots were
+        not chosen for it. Nobody honest names those. Who vouches for it may become unreadable to
+        those others. It is not stale any more when somebody did, to whom it came sooner.
         """
         previous = entry.previous
         if previous is not None and previous.stale:
             return True
-        floor = min(self._cut_at, self.order.final - roots.ROOT_WINDOW)
-        if floor <= 0 or entry.issuer == FOREIGN:
+        if entry.issuer == FOREIGN:
             return False
+        floor = min(self._cut_at, self.order.final - roots.ROOT_WINDOW)
+
+        def may_be_gone(parent: Entry) -> bool:
+            if parent.position < 0 or parent is previous:
+                return False
+            if previous is not None and parent.issuer != FOREIGN and previous.sees(parent):
+                return True
+            return parent.position < floor and parent.id not in self._root_ids
+
         held = self.dag.entries
-        return any(
-            0 <= parent.position < floor
-            and parent is not previous
-            and parent_id not in self._root_ids
-            for parent_id in entry.record.parents
-            if (parent := held.get(parent_id)) is not None
-        )
+        return any(may_be_gone(held[one]) for one in entry.record.parents if one in held)
 
     def _vouch(self, entry: Entry) -> list[Entry]:
         """Return an entry that is not stale, and what was stale in its past."""

@@ -43,10 +43,11 @@ def old_record(network: MemoryNetwork) -> Entry:
     return next(entry for entry in entries if entry.issuer == 0 and entry.record.seq == 5)
 
 
-def speak(network: MemoryNetwork, parents: list[bytes]) -> bytes:
-    """Let the fourth robot make its first record; return its id."""
+def speak(network: MemoryNetwork, parents: list[bytes], previous: bytes = GENESIS) -> bytes:
+    """Let the fourth robot make its first record, or its second; return its id."""
     now = network.clock.now_ns() + SECOND
-    record = sign_record(KEYS[3], FLEET.id, 0, [GENESIS, *parents], now, (b'a call',))
+    seq = int(previous != GENESIS)
+    record = sign_record(KEYS[3], FLEET.id, seq, [previous, *parents], now, (b'a call',))
     raw = encode_record(record)
     network.transport(NAMES[3]).broadcast_block(raw)
     return block_id(raw)
@@ -72,6 +73,17 @@ def test_a_record_that_names_what_is_new_becomes_final(network) -> None:
     network.run(10)
     held = [ledger.dag.entries[identity] for ledger in network.ledgers.values()]
     assert all(entry.position >= 0 and not entry.stale for entry in held)
+    assert is_silent(network)
+
+
+def test_a_record_that_names_again_what_is_final_keeps_nobody_awake(network) -> None:
+    tip = next(iter(network.ledgers[NAMES[0]].dag.tips))
+    first = speak(network, [tip])
+    network.run(10)
+    identity = speak(network, [tip], first)
+    network.run(10)
+    held = [ledger.dag.entries[identity] for ledger in network.ledgers.values()]
+    assert all(entry.stale and entry.position < 0 for entry in held)
     assert is_silent(network)
 
 
