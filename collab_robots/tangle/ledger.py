@@ -391,8 +391,10 @@ class Ledger:
         except StoreError as error:
             self._disk.failed(error, now)
         if self._checkpoints.ends_epoch and not self._issuer.is_stuck:
-            self._begin(self._intake.items)
-            log.info('%s: epoch %d begins', self.name, self.fleet.epoch)
+            self._disk.commit(now)  # else what was dropped is loaded again
+            if not self._disk.alarm:
+                self._begin(self._intake.items)
+                log.info('%s: epoch %d begins', self.name, self.fleet.epoch)
 
     def _issue_if_due(self, now: int) -> None:
         if not self._may_issue(now):

@@ -202,6 +202,27 @@ def test_what_waits_for_its_parents_waits_on_in_the_next_epoch():
     assert ledger.status().waiting == 1
 
 
+def test_what_is_held_after_a_handover_can_be_sent():
+    team = Team()
+    team.talk(5)
+    team.ledgers[NAMES[3]].hold = True
+    team.network.run(10)
+    dag = team.ledgers[NAMES[0]].dag
+    own, seen = dag.newest(3), dag.chains[0][0]
+    now = team.network.clock.now_ns()
+    record = sign_record(KEYS[3], FLEET.id, own.record.seq + 1, [own.id, seen.id], now)
+    team.network.transport('anybody').broadcast_block(encode_record(record))
+    stale = block_id(encode_record(record))
+    team.network.run(1)
+    assert all(ledger.dag.entries[stale].stale for ledger in team.ledgers.values())
+    team.network.stop(NAMES[3])
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(10)
+    assert set(team.epochs().values()) == {1}
+    for name, ledger in team.ledgers.items():
+        assert all(team.stores[name].get(identity) for identity in ledger.dag.entries)
+
+
 def test_a_robot_that_slept_through_epochs_follows_the_handovers():
     team = Team()
     team.talk(3)
