@@ -2,8 +2,8 @@
 Makes snapshots, has them attested, prunes behind them, and fetches one where blocks are pruned.
 
 When a quorum attests a snapshot, the one before it is stored and served, and what is final there
-and no root of it is dropped. So each robot holds all that came after its stored snapshot, also
-when it starts again, and whoever is less than one interval behind still gets blocks.
+is dropped. So each robot holds all that came after its stored snapshot, also when it starts again,
+and whoever is less than one interval behind still gets blocks.
 """
 
 from __future__ import annotations

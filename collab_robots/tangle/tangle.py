@@ -247,19 +247,23 @@ class Tangle:
                 entry.children = 1  # all are in the past of the last one: never tips again
 
     def behind(self, cut: Cut) -> list[Entry]:
-        """Return what is final at a cut and no root of it."""
-        kept = {root.id for root in cut.roots}
-        return [
-            entry
-            for entry in self.dag.entries.values()
-            if 0 <= entry.position < cut.position and entry.id not in kept
-        ]
+        """
+        Return what is final at a cut and whose blocks are not needed.
+
+        Roots need none. Where an epoch ends theirs are new, and may prove an equivocation.
+        """
+        kept = {root.id for root in cut.roots} if self.is_over else ()
+        return [entry for entry in self._final_at(cut) if entry.id not in kept]
 
     def prune(self, cut: Cut) -> None:
-        """Drop what is behind a cut."""
+        """Drop what is final at a cut and no root of it."""
+        kept = {root.id for root in cut.roots}
         self.pruned = cut.heights
         self.order.prune(cut.position)
-        self.dag.prune(self.behind(cut))
+        self.dag.prune([entry for entry in self._final_at(cut) if entry.id not in kept])
+
+    def _final_at(self, cut: Cut) -> Iterator[Entry]:
+        return (one for one in self.dag.entries.values() if 0 <= one.position < cut.position)
 
     def _cut(self, leader: Entry) -> None:
         """Note what a snapshot at the end of a leader's batch holds."""
