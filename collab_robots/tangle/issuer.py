@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Sequence
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import CallError
@@ -36,10 +36,17 @@ class Calls:
         """Per issuer, the number of its records up to the last one with calls."""
         self.newest_at = -(1 << 63)
         """Issue time of the newest record with calls, ns."""
-        self.unfinal = 0
-        """How many records with calls, and foreign blocks, are not final, and not stale."""
+        self._unfinal: Counter[int] = Counter()  # by issuer
         self.final = 0
         """How long the final order is up to the last of them."""
+
+    def has_unfinal(self, passed_over: Collection[int]) -> bool:
+        """
+        Tell whether records with calls, or foreign blocks, are not final, and not stale.
+
+        :param passed_over: issuers whose records do not matter.
+        """
+        return any(count and issuer not in passed_over for issuer, count in self._unfinal.items())
 
     def take(self, added: Added) -> None:
         """Take note of what came of a new record."""
@@ -51,7 +58,7 @@ class Calls:
     def drop(self, entry: Entry) -> None:
         """Take note that a record became final, or was taken out of the DAG."""
         if matters(entry):
-            self.unfinal -= not entry.stale
+            self._unfinal[entry.issuer] -= not entry.stale
             self.final = max(self.final, entry.position + 1)
 
     def _note(self, entry: Entry) -> None:
@@ -59,7 +66,7 @@ class Calls:
             height = entry.record.seq + 1
             self.heights[entry.issuer] = max(height, self.heights[entry.issuer])
             self.newest_at = max(entry.record.issued_at, self.newest_at)
-        self.unfinal += matters(entry)
+        self._unfinal[entry.issuer] += matters(entry)
 
 
 def matters(entry: Entry) -> bool:
@@ -153,7 +160,10 @@ class Issuer:
             for tip in tips
             for robot in range(dag.members)
             if robot not in unvouched
-        ) or (calls.unfinal and self._tangle.finality.can_help(newest, tips)):
+        ) or (
+            calls.has_unfinal(self._tangle.equivocators)
+            and self._tangle.finality.can_help(newest, tips)
+        ):
             return True
         return since >= config.keepalive_interval and (
             (behind and self._tangle.finality.can_help(newest, tips))

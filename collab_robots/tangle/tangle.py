@@ -148,9 +148,14 @@ class Tangle:
         return out
 
     @property
+    def equivocators(self) -> Collection[int]:
+        """The issuers that are known to have signed two records with one seq."""
+        return {*self.proofs, *self.dag.forks}
+
+    @property
     def unvouched(self) -> Collection[int]:
         """The issuers whose blocks count only in the past of another's record."""
-        return {FOREIGN, *self.proofs, *self.dag.forks, *self.fleet.left}
+        return {FOREIGN, *self.equivocators, *self.fleet.left}
 
     def begin(self, store: Stored) -> None:
         """

@@ -39,8 +39,9 @@ def network(monkeypatch: pytest.MonkeyPatch) -> MemoryNetwork:
 
 def old_record(network: MemoryNetwork) -> Entry:
     """Return a final record that is no root and still held by all."""
-    entries = network.ledgers[NAMES[0]].order.entries
-    return next(entry for entry in entries if entry.issuer == 0 and entry.record.seq == 5)
+    ledger = network.ledgers[NAMES[0]]
+    held, kept = ledger.order.entries, ledger.tangle._root_ids
+    return next(entry for entry in held if entry.issuer == 0 and entry.id not in kept)
 
 
 def speak(network: MemoryNetwork, parents: list[bytes], previous: bytes = GENESIS) -> bytes:
@@ -85,6 +86,37 @@ def test_a_record_that_names_again_what_is_final_keeps_nobody_awake(network) -> 
     held = [ledger.dag.entries[identity] for ledger in network.ledgers.values()]
     assert all(entry.stale and entry.position < 0 for entry in held)
     assert is_silent(network)
+
+
+def test_what_an_equivocator_said_and_only_a_stale_record_names_keeps_nobody_awake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(roots, 'ROOT_WINDOW', WINDOW)
+    fleet, keys = make_team(7)
+    network = MemoryNetwork(fleet, 1)
+    for key in keys[:5]:
+        network.start(key, config=CONFIG)
+    talk(network, until=130)
+
+    def say(robot: int, parents: list[bytes], call: bytes) -> bytes:
+        now = network.clock.now_ns() + SECOND
+        record = sign_record(keys[robot], fleet.id, 0, [GENESIS, *parents], now, (call,))
+        network.transport('anybody').broadcast_block(encode_record(record))
+        network.run(0.5)
+        return block_id(encode_record(record))
+
+    for ledger in network.ledgers.values():
+        ledger.hold = True
+    one = say(5, [], b'one')
+    stale = say(6, [one, old_record(network).id], b'stale')
+    say(5, [], b'other')
+    for ledger in network.ledgers.values():
+        assert ledger.dag.entries[stale].stale and not ledger.dag.entries[one].stale
+        assert set(ledger.proofs) == {5}
+        ledger.hold = False
+    network.run(10)
+    assert is_silent(network)
+    assert all(ledger.dag.entries[one].position < 0 for ledger in network.ledgers.values())
 
 
 def test_what_is_stale_to_one_counts_when_another_builds_on_it(network) -> None:
