@@ -53,6 +53,8 @@ class Refusal(str, Enum):
     DIGEST = 'digest'
     SCAN = 'scan'
     IMAGE = 'image'
+    MODEL = 'model'
+    TENSOR = 'tensor'
     MESSAGE_VERSION = 'message_version'
 
 
