@@ -110,7 +110,6 @@ class Processes:
         env = environment(domain)
         if network is not None:
             env['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'SUBNET'
-            env['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'  # shared memory crosses namespaces
         self._children = Children(env)
 
     def __enter__(self) -> Processes:

@@ -75,10 +75,17 @@ def _unused(domain: int) -> bool:
 
 
 def environment(domain: int) -> dict[str, str]:
-    """Return the environment of the children: one domain, this host only, one thread a library."""
+    """
+    Return the environment of the children: one domain, this host only, one thread a library.
+
+    DDS speaks UDP: after a ``kill -9`` Fast DDS' shared memory may leave the process that takes
+    the place deaf and dumb (https://github.com/eProsima/Fast-DDS/issues/5053). Who sets
+    ``FASTDDS_BUILTIN_TRANSPORTS`` gets what it says.
+    """
     package = str(Path(collab_robots.__file__).resolve().parents[1])
     paths = [package, *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))]
     return {
+        'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4',
         **os.environ,
         'ROS_DOMAIN_ID': str(domain),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
