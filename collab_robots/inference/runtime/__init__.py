@@ -1,0 +1,1 @@
+"""Who computes a frame, and that every frame gets its one answer."""
