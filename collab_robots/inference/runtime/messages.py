@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+import itertools
 
 from collab_robots.core.errors import Refusal, RefusedError
 
@@ -97,11 +98,28 @@ class Hop:
 
 
 @dataclass(frozen=True)
+class Spent:
+    """
+    What a hop spent on a frame.
+
+    :param queued_ns: from when all was there until it began to compute.
+    :param compute_ns: from then until it sent.
+    """
+
+    queued_ns: int
+    compute_ns: int
+
+    def __post_init__(self) -> None:
+        _number('queued_ns', self.queued_ns, MAX_U64)
+        _number('compute_ns', self.compute_ns, MAX_U64)
+
+
+@dataclass(frozen=True)
 class Work:
     """
     One chunk of a frame to be computed on.
 
-    All chunks of an attempt differ in ``chunk`` and ``data`` only (and in ``budget_ns``).
+    All chunks of an attempt differ in ``chunk``, ``data`` and ``budget_ns`` only.
 
     :param frame: which.
     :param attempt: of its owner to have it computed, from 0.
@@ -113,6 +131,8 @@ class Work:
     :param bottleneck: whether the tensor went through the cut's learned encoder.
     :param route: who is to compute, the receiver first.
     :param budget_ns: how long the answer is waited for from now.
+    :param done: what the hops before spent, in order.
+    :param lost: share of what they got that they had to fill in, 0 to 1: the worst of them.
     :param chunk: index of this one.
     :param chunks: how many there are.
     :param size: bytes of all together.
@@ -129,6 +149,8 @@ class Work:
     bottleneck: bool
     route: tuple[Hop, ...]
     budget_ns: int
+    done: tuple[Spent, ...]
+    lost: float
     chunk: int
     chunks: int
     size: int
@@ -145,9 +167,11 @@ class Work:
             raise _malformed('a picture lies at cut 0 and has no bottleneck')
         _number('hops', len(self.route), MAX_HOPS, 1)
         ends = [self.start, *(hop.end for hop in self.route)]
-        if any(end <= start for start, end in zip(ends, ends[1:], strict=False)):
+        if any(end <= start for start, end in itertools.pairwise(ends)):
             raise _malformed(f'expected cuts that rise along the route, got {ends}')
         _number('budget_ns', self.budget_ns, MAX_U64)
+        _number('done', len(self.done), MAX_HOPS - len(self.route))
+        _share('lost', self.lost)
         _number('chunks', self.chunks, MAX_CHUNKS, 1)
         _number('chunk', self.chunk, self.chunks - 1)
         _size('payload', self.size, MAX_PAYLOAD)
@@ -171,9 +195,9 @@ class Reply:
     :param kind: what it says.
     :param reason: of a refusal.
     :param missing: chunks that are asked for again.
-    :param compute_ns: how long it computed; along a route, all hops together.
-    :param queued_ns: how long the frame waited for that; along a route, at all hops together.
-    :param lost: share of the payload that was filled in because it did not come, 0 to 1.
+    :param done: what each hop of the route spent, in order; of an answer.
+    :param lost: share of a payload that was filled in because it did not come, 0 to 1; the worst
+        of the hops.
     :param data: the answer: logits coded with the last hop's bits.
     """
 
@@ -184,8 +208,7 @@ class Reply:
     kind: ReplyKind
     reason: Reason = Reason.NONE
     missing: tuple[int, ...] = ()
-    compute_ns: int = 0
-    queued_ns: int = 0
+    done: tuple[Spent, ...] = ()
     lost: float = 0.0
     data: bytes = b''
 
@@ -202,10 +225,8 @@ class Reply:
         _number('missing', len(self.missing), MAX_MISSING)
         for chunk in self.missing:
             _number('missing', chunk, MAX_CHUNKS - 1)
-        _number('compute_ns', self.compute_ns, MAX_U64)
-        _number('queued_ns', self.queued_ns, MAX_U64)
-        if not 0.0 <= self.lost <= 1.0:
-            raise _malformed(f'lost: expected 0 to 1, got {self.lost}')
+        _number('done', len(self.done), MAX_HOPS)
+        _share('lost', self.lost)
         _size('data', len(self.data), MAX_DATA)
 
 
@@ -232,8 +253,7 @@ class Offer:
         _hash(self.model)
         _number('queue_ns', self.queue_ns, MAX_U64)
         _number('whole_ns', self.whole_ns, MAX_U64)
-        if not 0.0 <= self.load <= 1.0:
-            raise _malformed(f'load: expected 0 to 1, got {self.load}')
+        _share('load', self.load)
 
 
 def _malformed(message: str) -> RefusedError:
@@ -243,6 +263,11 @@ def _malformed(message: str) -> RefusedError:
 def _number(what: str, value: int, most: int, least: int = 0) -> None:
     if not least <= value <= most:
         raise _malformed(f'{what}: expected {least} to {most}, got {value}')
+
+
+def _share(what: str, value: float) -> None:
+    if not 0.0 <= value <= 1.0:
+        raise _malformed(f'{what}: expected 0 to 1, got {value}')
 
 
 def _choice(what: str, value: int, choices: tuple[int, ...]) -> None:
