@@ -13,6 +13,7 @@ from enum import Enum
 import itertools
 
 from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.inference.options import BITS, Kind, MAX_CUT
 
 MAX_NAME = 64  # characters of a robot's name
 MAX_DATA = 60_000  # bytes in one message
@@ -20,19 +21,9 @@ MAX_PAYLOAD = 16 * 1024 * 1024  # bytes of all chunks of a frame
 MAX_CHUNKS = 4096
 MAX_MISSING = 256  # chunks asked for in one reply
 MAX_HOPS = 8
-MAX_CUT = 4096
 MAX_ATTEMPT = 255
 MAX_U64 = 2**64 - 1
 HASH_BYTES = 32
-TENSOR_BITS = (2, 3, 4, 6, 8, 32)
-
-
-class Payload(str, Enum):
-    """What the chunks of a frame are."""
-
-    TENSOR = 'tensor'  # coded, at a cut
-    JPEG = 'jpeg'  # of the picture
-    RAW = 'raw'  # the picture's pixels as the network's input sees them, uint8
 
 
 class ReplyKind(str, Enum):
@@ -94,7 +85,7 @@ class Hop:
     def __post_init__(self) -> None:
         _name(self.robot)
         _number('end', self.end, MAX_CUT, 1)
-        _choice('bits', self.bits, TENSOR_BITS)
+        _choice('bits', self.bits, BITS)
 
 
 @dataclass(frozen=True)
@@ -125,9 +116,9 @@ class Work:
     :param attempt: of its owner to have it computed, from 0.
     :param sender: who has the chunks: the frame's owner, or the hop before.
     :param model: hash of graph and weights.
-    :param payload: what the chunks are.
-    :param start: cut at which the payload lies; 0 for a picture.
-    :param bits: of its code; 0 for a picture.
+    :param kind: what the chunks are: a tensor (SPLIT) or a picture (JPEG or RAW).
+    :param start: cut at which the tensor lies; 0 for a picture.
+    :param bits: of the tensor's code; 0 for a picture.
     :param bottleneck: whether the tensor went through the cut's learned encoder.
     :param route: who is to compute, the receiver first.
     :param budget_ns: how long the answer is waited for from now.
@@ -143,7 +134,7 @@ class Work:
     attempt: int
     sender: str
     model: bytes
-    payload: Payload
+    kind: Kind
     start: int
     bits: int
     bottleneck: bool
@@ -161,10 +152,10 @@ class Work:
         _name(self.sender)
         _hash(self.model)
         _number('start', self.start, MAX_CUT)
-        is_tensor = self.payload is Payload.TENSOR
-        _choice('bits', self.bits, TENSOR_BITS if is_tensor else (0,))
-        if not is_tensor and (self.start or self.bottleneck):
-            raise _malformed('a picture lies at cut 0 and has no bottleneck')
+        split = self.kind is Kind.SPLIT
+        if self.kind is Kind.LOCAL or split != (self.start > 0) or self.bottleneck > split:
+            raise _malformed(f'{self.kind.value}: does not fit cut {self.start}')
+        _choice('bits', self.bits, BITS if split else (0,))
         _number('hops', len(self.route), MAX_HOPS, 1)
         ends = [self.start, *(hop.end for hop in self.route)]
         if any(end <= start for start, end in itertools.pairwise(ends)):
