@@ -1,7 +1,7 @@
 """
-Maps to measure verdicts on: honest ones from real scans and from a simulated office, and lies.
+Maps to measure verdicts on: honest ones from real scans and from a simulated building, and lies.
 
-The simulated robots drive between random places of the office, with teammates that stand about.
+The simulated robots drive between random places of it, with teammates that stand about.
 Ranges are cast at the walls, odometry drifts, and the maps are what the project's mapper makes of
 that. Each robot believes a start pose that is off: so its whole map is, by a known displacement.
 """
@@ -45,10 +45,9 @@ from collab_robots.sim.simulator import (
     RAYS,
 )
 from collab_robots.sim.truth import Box
-from collab_robots.sim.world import load_world, ROBOT_RADIUS
+from collab_robots.sim.world import ROBOT_RADIUS, World
 from collab_robots.tasks.planner import Terrain
 
-OFFICE = Path('worlds/office.yaml')
 STEP_NS = 50_000_000
 GOALS = 5  # that a robot drives to
 MATES = 3  # that stand about; each may stand elsewhere while the robot drives to the next goal
@@ -101,11 +100,10 @@ def displacement(a: Mapped, b: Mapped, index: TileIndex) -> float:
     return float(np.linalg.norm(first - second, axis=1).max()) + spread + other
 
 
-class Office:
-    """The office, to be mapped by robots one at a time."""
+class Building:
+    """A building, to be mapped by robots one at a time."""
 
-    def __init__(self) -> None:
-        world = load_world(OFFICE)
+    def __init__(self, world: World) -> None:
         self._starts = world.start_poses(8)
         self._walls = _sides(world.wall_boxes + world.furniture_boxes)
         self._terrain = Terrain.of(world.truth)

@@ -11,10 +11,10 @@ import numpy as np
 from benchmarks.baselines import vote
 from benchmarks.report import Report
 from benchmarks.verdict_court import Court, REGION
-from benchmarks.verdict_maps import levels_of, OFFICE, shifted, Tiles, with_wall
+from benchmarks.verdict_maps import levels_of, shifted, Tiles, with_wall
+from collab_robots.core.geometry import Grid
 from collab_robots.mapping.layer import TILE
 from collab_robots.mapping.sketch import Sketch, sketch
-from collab_robots.sim.world import load_world
 
 MAX_ALL = 7  # robots: up to here every order is tried
 ON_CONTRACT = 300  # orders of larger teams that the contract executes too
@@ -42,9 +42,9 @@ class Team:
         return (len(self.maps) - 1) // 3 + 1
 
 
-def make_teams(rng: np.random.Generator) -> Callable[[int, int], Team]:
-    """Return what makes teams that map a place of the office; the lie is a block."""
-    truth = levels_of(load_world(OFFICE).truth)
+def make_teams(building: Grid, rng: np.random.Generator) -> Callable[[int, int], Team]:
+    """Return what makes teams that map the most open place of a building; the lie is a block."""
+    truth = levels_of(building)
     index = max(truth, key=lambda index: sketch(truth, *index).free.bit_count())
     place = {(x - index[0], y - index[1]): tile for (x, y), tile in truth.items()}
     lie = with_wall(place, REGION, np.array([1.25, 1.25]), 0.0, 2.2, 1.0)
@@ -123,10 +123,12 @@ def _check(team: Team, mapped: Sequence[int], convicted: set[int]) -> None:
         assert convicted == liars
 
 
-def measure_orders(report: Report, seed: int, random_orders: int, largest: int) -> None:
+def measure_orders(
+    report: Report, building: Grid, seed: int, random_orders: int, largest: int
+) -> None:
     """Print whom each rule expels, over orders in which the maps arrive."""
     rng = np.random.default_rng(seed)
-    make = make_teams(rng)
+    make = make_teams(building, rng)
     rows, figures = [], []
     for robots in range(4, largest + 1):
         for liars in range(1, (robots - 1) // 3 + 1):

@@ -198,10 +198,17 @@ def measure_sketches(
 
 
 def measure_rules(
-    report: Report, honest: Mapping[str, list[Case]], lying: Mapping[str, list[Case]]
+    report: Report,
+    name: str,
+    honest: Mapping[str, list[Case]],
+    lying: Mapping[str, list[Case]],
 ) -> None:
-    """Print what other rules would say of honest maps in the office and of thin walls."""
-    groups = {f'honest, {bound:g} m': honest[_name('office', bound)] for bound in BOUNDS[:4]}
+    """
+    Print what other rules would say of honest maps of the building and of thin walls.
+
+    :param name: of the building.
+    """
+    groups = {f'honest, {bound:g} m': honest[_name(name, bound)] for bound in BOUNDS[:4]}
     groups['thin walls'] = [
         case for what, cases in lying.items() if what.startswith('wall of') for case in cases
     ]

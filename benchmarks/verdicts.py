@@ -15,7 +15,7 @@ import numpy as np
 import typer
 
 from benchmarks.report import Report
-from benchmarks.verdict_maps import Office
+from benchmarks.verdict_maps import Building
 from benchmarks.verdict_orders import measure_orders
 from benchmarks.verdict_sketches import (
     intel_pairs,
@@ -24,11 +24,13 @@ from benchmarks.verdict_sketches import (
     measure_sketches,
     pairs,
 )
+from collab_robots.sim.world import load_world
 
 
 def main(
     seed: Annotated[int, typer.Option(help='Of everything random.')] = 1,
-    robots: Annotated[int, typer.Option(help='Simulated robots that map the office.')] = 24,
+    robots: Annotated[int, typer.Option(help='Simulated robots that map the world.')] = 24,
+    world: Annotated[Path, typer.Option(help='What they map.')] = Path('worlds/office.yaml'),
     lies_each: Annotated[int, typer.Option(help='Lies of each kind.')] = 200,
     orders: Annotated[int, typer.Option(help='Random orders of a larger team.')] = 10_000,
     largest: Annotated[int, typer.Option(help='Robots of the largest team.')] = 13,
@@ -39,15 +41,17 @@ def main(
     """Measure sketches and verdicts."""
     if quick:
         robots, lies_each, orders, largest = 3, 10, 100, 7
-    options = {'seed': seed, 'robots': robots, 'lies': lies_each, 'orders': orders}
+    building = load_world(world)
+    options = {'seed': seed, 'world': building.name, 'robots': robots, 'lies': lies_each}
+    options['orders'] = orders
     report = Report('verdicts', {**options, 'largest': largest, 'intel': log is not None})
-    office = Office()
-    mapped = [office.map(1000 * seed + number) for number in range(robots)]
-    honest = {**(intel_pairs(log) if log else {}), **pairs('office', mapped)}
+    place = Building(building)
+    mapped = [place.map(1000 * seed + number) for number in range(robots)]
+    honest = {**(intel_pairs(log) if log else {}), **pairs(building.name, mapped)}
     lying = lies(mapped, lies_each, np.random.default_rng(seed))
     measure_sketches(report, honest, lying)
-    measure_rules(report, honest, lying)
-    measure_orders(report, seed, orders, largest)
+    measure_rules(report, building.name, honest, lying)
+    measure_orders(report, building.truth, seed, orders, largest)
     report.write(out)
 
 
