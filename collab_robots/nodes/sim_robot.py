@@ -34,7 +34,9 @@ MESSAGES = {
     'request': collab.Request,
     'chunk': collab.Chunk,
     'tile': collab.Tile,
-    'tensor': collab.FeatureTensor,
+    'work': collab.TensorChunk,
+    'reply': collab.InferenceReply,
+    'offer': collab.InferenceOffer,
 }
 
 

@@ -26,9 +26,11 @@ POSE = 'pose'
 PATH = 'path'
 TASK_STATE = 'task_state'
 DETECTIONS = 'detections'
+INFERENCE = 'inference'
+INFER = 'infer'  # the action
 
 # what robots tell one another; the radio, or a remapping to /fleet/<kind>, joins tx and rx
-KINDS = ('block', 'have', 'request', 'chunk', 'tile', 'tensor')
+KINDS = ('block', 'have', 'request', 'chunk', 'tile', 'work', 'reply', 'offer')
 
 # global
 CLOCK = '/clock'

@@ -16,7 +16,7 @@ from collab_robots.core.errors import ConfigError
 from collab_robots.core.geometry import Array
 from collab_robots.sim.world import first_half, World
 
-KINDS = ('block', 'have', 'request', 'chunk', 'tile', 'tensor')
+KINDS = ('block', 'have', 'request', 'chunk', 'tile', 'work', 'reply', 'offer')
 
 Seconds = Annotated[float, Field(ge=0.0, le=1e6)]
 Matrix = npt.NDArray[np.bool_]
