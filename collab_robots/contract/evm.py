@@ -224,9 +224,13 @@ class PyrevmEvm:
             # The whole object: code that is given as bytes would be analysed again for every call.
             other._evm.insert_account_info(name, self._evm.basic(name))
             for slot, value in rows(storage):
+                # Where the account is loaded a slot goes into the journal, which every dump has
+                # to describe; each but the first would find it so. Below the journal it stays.
+                before = other._evm.snapshot()
                 other._evm.insert_account_storage(
                     name, int.from_bytes(slot, 'big'), int.from_bytes(value, 'big')
                 )
+                other._evm.revert(before)
         return other
 
     def _set_time(self, timestamp: int) -> None:
