@@ -13,7 +13,7 @@ from enum import Enum
 import itertools
 
 from collab_robots.core.errors import Refusal, RefusedError
-from collab_robots.inference.options import BITS, Kind, MAX_CUT
+from collab_robots.inference.options import BITS, MAX_CUT, NO_EXIT, Option
 
 MAX_NAME = 64  # characters of a robot's name
 MAX_DATA = 60_000  # bytes in one message
@@ -116,10 +116,7 @@ class Work:
     :param attempt: of its owner to have it computed, from 0.
     :param sender: who has the chunks: the frame's owner, or the hop before.
     :param model: hash of graph and weights.
-    :param kind: what the chunks are: a tensor (SPLIT) or a picture (JPEG or RAW).
-    :param start: cut at which the tensor lies; 0 for a picture.
-    :param bits: of the tensor's code; 0 for a picture.
-    :param bottleneck: whether the tensor went through the cut's learned encoder.
+    :param option: what the chunks are: a tensor at its cut (SPLIT), or a picture; without exit.
     :param route: who is to compute, the receiver first.
     :param budget_ns: how long the answer is waited for from now.
     :param done: what the hops before spent, in order.
@@ -134,10 +131,7 @@ class Work:
     attempt: int
     sender: str
     model: bytes
-    kind: Kind
-    start: int
-    bits: int
-    bottleneck: bool
+    option: Option
     route: tuple[Hop, ...]
     budget_ns: int
     done: tuple[Spent, ...]
@@ -151,13 +145,10 @@ class Work:
         _number('attempt', self.attempt, MAX_ATTEMPT)
         _name(self.sender)
         _hash(self.model)
-        _number('start', self.start, MAX_CUT)
-        split = self.kind is Kind.SPLIT
-        if self.kind is Kind.LOCAL or split != (self.start > 0) or self.bottleneck > split:
-            raise _malformed(f'{self.kind.value}: does not fit cut {self.start}')
-        _choice('bits', self.bits, BITS if split else (0,))
+        if not self.option.remote or self.option.exit != NO_EXIT:
+            raise _malformed(f'expected what is sent, got {self.option}')
         _number('hops', len(self.route), MAX_HOPS, 1)
-        ends = [self.start, *(hop.end for hop in self.route)]
+        ends = [self.option.cut, *(hop.end for hop in self.route)]
         if any(end <= start for start, end in itertools.pairwise(ends)):
             raise _malformed(f'expected cuts that rise along the route, got {ends}')
         _number('budget_ns', self.budget_ns, MAX_U64)
