@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 import io
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from collab_robots.core.geometry import Array, inverse, transform
-from collab_robots.inference.classifier import Rgb
+from collab_robots.inference.pictures import Rgb
 from collab_robots.inference.proposals import Proposal, propose, rectify
 
 MAX_RANGE = 4.0  # m; beyond, a picture has too few pixels
@@ -27,13 +25,6 @@ MAX_THUMBNAIL_BYTES = 16384
 THUMBNAIL_SIDE = 192  # pixels
 
 Probabilities = npt.NDArray[np.float32]
-
-
-class Namer(Protocol):
-    """What names pictures: the classifier, or a network split over robots."""
-
-    def probabilities(self, crops: Sequence[Rgb]) -> Probabilities:
-        """Return the probability of every class for each picture (n, 1000)."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +43,14 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Glimpse:
     """
-    One look at one picture.
+    One look at one picture, before the network has named it.
 
     :param stamp_ns: when.
     :param position: (2,) m in the map frame, on the surface that the lidar saw.
     :param distance: m from the camera.
     :param whole: whether the whole picture was in the frame; else the position is a part's.
-    :param probabilities: (1000,) what the network says.
     :param crop: the picture as if seen from ahead (h, w, 3).
     """
 
@@ -68,8 +58,42 @@ class Sighting:
     position: Array
     distance: float
     whole: bool
-    probabilities: Probabilities
     crop: Rgb
+
+    @property
+    def views(self) -> tuple[Rgb, Rgb]:
+        """What the network is to name: all of it, and the middle in its true shape."""
+        return self.crop, _middle(self.crop)
+
+    def named(self, probabilities: Probabilities) -> Sighting | None:
+        """
+        Return the look with its name; None if the network only guesses.
+
+        Of a picture cut by the frame's border it has to be surer: a part may show something else.
+
+        :param probabilities: (2, 1000) of the two views.
+        """
+        sighting = Sighting(
+            self.stamp_ns,
+            self.position,
+            self.distance,
+            self.whole,
+            self.crop,
+            probabilities.mean(axis=0),
+        )
+        sure = sighting.confidence >= (MIN_CONFIDENCE if self.whole else MIN_CUT_CONFIDENCE)
+        return sighting if sure else None
+
+
+@dataclass(frozen=True)
+class Sighting(Glimpse):
+    """
+    One look at one picture, and its name.
+
+    :param probabilities: (1000,) what the network says.
+    """
+
+    probabilities: Probabilities
 
     @property
     def class_id(self) -> int:
@@ -109,21 +133,20 @@ def locate(proposal: Proposal, camera: Camera, points: Array) -> tuple[Array, fl
     return transform(camera.mount, there[None])[0], float(np.hypot(*there))
 
 
-def look(
-    frame: Rgb, points: Array, robot: Array, stamp_ns: int, camera: Camera, namer: Namer
-) -> list[Sighting]:
+def glimpse(
+    frame: Rgb, points: Array, robot: Array, stamp_ns: int, camera: Camera
+) -> list[Glimpse]:
     """
-    Find, place and name the pictures in a camera frame.
+    Find and place the pictures in a camera frame.
 
-    A picture cut by the frame's border counts if the network is sure, because a part may show
-    something else; one seen from more than 60 degrees to its side does not count.
+    One seen from more than 60 degrees to its side does not count.
 
     :param frame: (h, w, 3) uint8.
     :param points: (m, 2) of the lidar at about the same time, in the robot's frame.
     :param robot: (3,) its pose in the map frame when the frame was taken.
     :raises RefusedError: if the frame is no picture.
     """
-    crops, places = [], []
+    glimpses = []
     for proposal in propose(frame):
         aspect = proposal.aspect(camera.focal, camera.centre)
         found = locate(proposal, camera, points)
@@ -131,19 +154,11 @@ def look(
             continue
         enough = MIN_SHARE * aspect if proposal.whole else MIN_CUT_ASPECT
         if proposal.seen_aspect >= enough:
-            crops.append(rectify(frame, proposal, aspect))
-            places.append((*found, proposal.whole))
-    # Two views: all of it, squeezed into the network's square, and the middle in its true shape.
-    views = namer.probabilities([view for crop in crops for view in (crop, _middle(crop))])
-    sightings = []
-    for (point, distance, whole), crop, all_of_it, middle in zip(
-        places, crops, views[::2], views[1::2], strict=True
-    ):
-        position = transform(robot, point[None])[0]
-        sighting = Sighting(stamp_ns, position, distance, whole, (all_of_it + middle) / 2, crop)
-        if sighting.confidence >= (MIN_CONFIDENCE if whole else MIN_CUT_CONFIDENCE):
-            sightings.append(sighting)
-    return sightings
+            point, distance = found
+            position = transform(robot, point[None])[0]
+            crop = rectify(frame, proposal, aspect)
+            glimpses.append(Glimpse(stamp_ns, position, distance, proposal.whole, crop))
+    return glimpses
 
 
 def thumbnail(crop: Rgb) -> bytes:

@@ -21,9 +21,10 @@ from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError, Refusal, RefusedError
 from collab_robots.core.geometry import Array, inverse, pose, transform
 from collab_robots.core.track import Track
-from collab_robots.inference.classifier import Classifier, Rgb
+from collab_robots.inference.classifier import Classifier
 from collab_robots.inference.fuser import Finding, SightingFuser
-from collab_robots.inference.sightings import Camera, look
+from collab_robots.inference.pictures import Rgb
+from collab_robots.inference.sightings import Camera, glimpse
 from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
@@ -100,8 +101,10 @@ class VisionNode(Node):
         points = self._points(stamp, robot)
         if points is None:
             return
-        for sighting in look(picture, points, robot, stamp, self._camera, self._classifier):
-            self._fuser.add(sighting)
+        for seen in glimpse(picture, points, robot, stamp, self._camera):
+            sighting = seen.named(self._classifier.probabilities(seen.views))
+            if sighting is not None:
+                self._fuser.add(sighting)
         for finding in self._fuser.news(stamp):
             self._report(finding)
 

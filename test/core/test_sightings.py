@@ -22,8 +22,9 @@ from collab_robots.inference.fuser import (
 from collab_robots.inference.proposals import Proposal
 from collab_robots.inference.sightings import (
     Camera,
+    Glimpse,
+    glimpse,
     locate,
-    look,
     MAX_RANGE,
     MAX_THUMBNAIL_BYTES,
     Sighting,
@@ -58,18 +59,6 @@ def corners(robot, middle_y, width=1.2, height=0.8):
     return np.array(result)
 
 
-class Sure:
-    """A network that always says the same."""
-
-    def __init__(self, class_id=CAT, confidence=0.9):
-        self.row = says(class_id, confidence)
-        self.seen = 0
-
-    def probabilities(self, crops):
-        self.seen += len(crops)
-        return np.tile(self.row, (len(crops), 1))
-
-
 def says(class_id, confidence):
     row = np.full(1000, (1.0 - confidence) / 999, dtype=np.float32)
     row[class_id] = confidence
@@ -79,7 +68,7 @@ def says(class_id, confidence):
 def sighting(x, y, class_id=CAT, confidence=0.9, stamp=0, distance=2.0, whole=True):
     crop = np.full((224, 224, 3), 90, dtype=np.uint8)
     place = np.array([x, y], dtype=np.float64)
-    return Sighting(stamp, place, distance, whole, says(class_id, confidence), crop)
+    return Sighting(stamp, place, distance, whole, crop, says(class_id, confidence))
 
 
 def frame_with_picture(robot, middle_y):
@@ -133,26 +122,36 @@ def test_without_rays_there_is_no_place(points):
 
 def test_a_look_places_and_names():
     robot = pose(2.5, 1.0, 0.0)
-    (found,) = look(frame_with_picture(robot, 1.2), scan(robot), robot, 7, CAMERA, Sure())
+    (found,) = glimpse(frame_with_picture(robot, 1.2), scan(robot), robot, 7, CAMERA)
     np.testing.assert_allclose(found.position, [WALL_X, 1.2], atol=0.05)
-    assert (found.stamp_ns, found.class_id, found.whole) == (7, CAT, True)
-    assert found.confidence == pytest.approx(0.9)
-    assert found.crop.shape[1] / found.crop.shape[0] == pytest.approx(1.5, rel=0.05)
+    whole, middle = found.views
+    assert whole.shape[1] / whole.shape[0] == pytest.approx(1.5, rel=0.05)
+    assert middle.shape[1] == middle.shape[0] == whole.shape[0]
+    sighting = found.named(np.stack([says(CAT, 0.9), says(CAT, 0.5)]))
+    assert (sighting.stamp_ns, sighting.class_id, sighting.whole) == (7, CAT, True)
+    assert sighting.confidence == pytest.approx(0.7)
+    assert sighting.crop is found.crop and sighting.position is found.position
 
 
 def test_far_pictures_and_guesses_do_not_count():
     near = pose(2.5, 1.0, 0.0)
-    assert look(frame_with_picture(near, 1.0), scan(near), near, 0, CAMERA, Sure(CAT, 0.2)) == []
+    (found,) = glimpse(frame_with_picture(near, 1.0), scan(near), near, 0, CAMERA)
+    assert found.named(np.tile(says(CAT, 0.2), (2, 1))) is None
     far = pose(WALL_X - MAX_RANGE - 0.3, 1.0, 0.0)
-    network = Sure()
-    assert look(frame_with_picture(far, 1.0), scan(far), far, 0, CAMERA, network) == []
-    assert network.seen == 0
+    assert glimpse(frame_with_picture(far, 1.0), scan(far), far, 0, CAMERA) == []
+
+
+def test_of_a_part_the_network_has_to_be_surer():
+    crop = np.full((224, 224, 3), 90, dtype=np.uint8)
+    for whole in (True, False):
+        seen = Glimpse(0, np.zeros(2), 2.0, whole, crop)
+        assert (seen.named(np.tile(says(CAT, 0.3), (2, 1))) is not None) == whole
 
 
 def test_a_black_frame_shows_nothing():
     robot = pose(2.5, 1.0, 0.0)
     black = np.zeros((240, 320, 3), dtype=np.uint8)
-    assert look(black, scan(robot), robot, 0, CAMERA, Sure()) == []
+    assert glimpse(black, scan(robot), robot, 0, CAMERA) == []
 
 
 def test_one_unsure_look_is_no_news_and_two_are():
