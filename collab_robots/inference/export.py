@@ -1,8 +1,7 @@
 """
-Turn the published torch weights of EfficientNet-Lite0 into one ONNX file.
+Turn the published torch weights of EfficientNet-Lite0 into the model that robots run.
 
-The only module that imports torch: robots run the ONNX file alone. The file depends on nothing
-but the weights and the exporter's version, so robots can compare its hash.
+Imports torch, as all that makes models; robots run the file alone.
 """
 
 from __future__ import annotations
@@ -10,23 +9,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 import hashlib
-import logging
 from pathlib import Path
-import tempfile
 from typing import Any
-import warnings
 
-import numpy as np
 import onnx
-import onnxruntime
 
 from collab_robots.core.errors import CollabError, ConfigError
-from collab_robots.inference.classifier import INPUT_SIDE, MODEL_ERRORS, model_path
+from collab_robots.inference.classifier import INPUT_SIDE, model_path
+from collab_robots.inference.graph.trace import trace
+from collab_robots.inference.model import Model, Preparation, save
 
 # Raise when the way of exporting changes: an older file is then made again.
-EXPORT_VERSION = '1'
-# Folding the batch norms into the convolutions reorders float32 sums; logits are about 1 to 10.
-TOLERANCE = 1e-4
+EXPORT_VERSION = '2'
+PREPARATION = Preparation(mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0))
 
 
 def weights_path() -> Path:
@@ -65,65 +60,25 @@ def export(path: Path) -> bool:
         'weights_sha256': hashlib.sha256(weights_path().read_bytes()).hexdigest(),
         'export_version': EXPORT_VERSION,
     }
-    if _stamp_of(path) == stamp:
+    if stamp.items() <= _notes_of(path).items():
         return False
-    model, difference = _convert()
-    if difference > TOLERANCE:
-        raise ConfigError(f'ONNX Runtime differs from torch by {difference:.2g} in the logits')
+    model = _convert()
     for key, value in stamp.items():
         model.metadata_props.add(key=key, value=value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix='.export-') as folder:
-        whole = Path(folder) / path.name
-        whole.write_bytes(model.SerializeToString(deterministic=True))
-        whole.replace(path)
+    save(model.SerializeToString(deterministic=True), path)
     return True
 
 
-def _stamp_of(path: Path) -> dict[str, str] | None:
-    """Return what an exported file was made from; None if there is no whole such file."""
+def _notes_of(path: Path) -> dict[str, str]:
+    """Return what is noted in an exported file; nothing if there is no whole such file."""
     try:
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(), providers=['CPUExecutionProvider']
-        )
-    except (OSError, *MODEL_ERRORS):
-        return None
-    return dict(session.get_modelmeta().custom_metadata_map)
+        return Model.load(path).notes
+    except ConfigError:
+        return {}
 
 
-def _convert() -> tuple[onnx.ModelProto, float]:
-    """Return the ONNX model and the largest difference of its logits from torch's."""
-    import torch
-
-    network = load_torch()
-    generator = torch.Generator().manual_seed(0)
-    pictures = torch.rand((2, 3, INPUT_SIDE, INPUT_SIDE), generator=generator) * 2 - 1
-    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # torch warns about its own deprecated parts
-        program = torch.onnx.export(
-            network,
-            (pictures,),
-            dynamo=True,
-            input_names=['image'],
-            output_names=['logits'],
-            dynamic_shapes=({0: torch.export.Dim('batch', min=1, max=64)},),
-            verbose=False,
-        )
-    assert program is not None  # None only for the exporter before dynamo
-    model: onnx.ModelProto = program.model_proto
-    # The exporter notes the source line of every node: paths of this machine.
-    for item in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):
-        del item.metadata_props[:]
-        item.doc_string = ''
-    del model.graph.metadata_props[:]
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=['CPUExecutionProvider']
-    )
-    ours = session.run(['logits'], {'image': pictures.numpy()})[0]
-    with torch.no_grad():
-        theirs = network(pictures).numpy()
-    return model, float(np.abs(ours - theirs).max())
+def _convert() -> onnx.ModelProto:
+    return trace(load_torch(), (INPUT_SIDE, INPUT_SIDE), PREPARATION)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -135,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = options.out / default.name if options.out else default
     try:
         written = export(path)
-    except (CollabError, OSError) as error:
+    except CollabError as error:
         parser.exit(1, f'{error}\n')
     size = path.stat().st_size / 1e6
     print(f'{path}: {"exported" if written else "already there"}, {size:.1f} MB')

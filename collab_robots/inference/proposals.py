@@ -15,7 +15,8 @@ from PIL import Image
 from scipy import ndimage
 
 from collab_robots.core.geometry import Array
-from collab_robots.inference.classifier import check_rgb, INPUT_SIDE, Rgb
+from collab_robots.inference.classifier import INPUT_SIDE
+from collab_robots.inference.pictures import check_rgb, Rgb
 
 MAX_PROPOSALS = 3
 MAX_CORES = 5  # spots of texture looked at in a frame

@@ -9,13 +9,12 @@ from PIL import Image
 import pytest
 import skimage
 
-from collab_robots.core.errors import ConfigError, RefusedError
+from collab_robots.core.errors import ConfigError
 from collab_robots.inference.classifier import (
     Classifier,
     EXPORT_COMMAND,
     load_labels,
     model_path,
-    preprocess,
 )
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -94,30 +93,6 @@ def test_no_pictures_no_answers(classifier):
 def test_a_black_picture_is_nothing_in_particular(classifier):
     black = np.zeros((240, 320, 3), dtype=np.uint8)
     assert classifier.classify(black, 1)[0][1] < 0.1
-
-
-def test_preprocessing_scales_the_way_the_network_was_trained():
-    white = np.full((10, 20, 3), 255, dtype=np.uint8)
-    batch = preprocess([white])
-    assert batch.shape == (1, 3, 224, 224) and batch.dtype == np.float32
-    assert np.all(batch == 1.0)
-
-
-@pytest.mark.parametrize(
-    'picture',
-    [
-        np.zeros((240, 320), dtype=np.uint8),
-        np.zeros((240, 320, 4), dtype=np.uint8),
-        np.zeros((240, 320, 3), dtype=np.float32),
-        np.zeros((240, 320, 3), dtype=np.uint16),
-        np.zeros((0, 320, 3), dtype=np.uint8),
-        np.zeros((5000, 10, 3), dtype=np.uint8),
-        [[[0, 0, 0]]],
-    ],
-)
-def test_what_is_no_picture_is_refused(picture):
-    with pytest.raises(RefusedError, match='image'):
-        preprocess([picture])
 
 
 def test_a_missing_model_names_the_command(tmp_path):
