@@ -10,7 +10,7 @@ from PIL import Image
 
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.inference.options import Kind, Option
-from collab_robots.inference.pictures import Rgb, check_rgb, read_picture
+from collab_robots.inference.pictures import check_rgb, read_picture, Rgb
 
 
 def encode_picture(rgb: Rgb, option: Option, size: tuple[int, int]) -> bytes:

@@ -29,6 +29,8 @@ OUTLIERS = 0.02  # share of exchanges whose time says nothing
 OUTLIER_RANGE = 10.0  # of the logarithm of their times
 RATE_LIFE = 5.0  # s, the mean time between two jumps of the rate
 DELAY_LIFE = 60.0  # s, the same of delay and burst
+# Small payloads may pass a link without meeting its rate: what tells the rate is larger.
+INFORMS = 1.5  # bursts
 LOSS_GAIN = 0.01  # of one chunk
 NEAR = 3  # grid steps around the likeliest rate that count as the same one
 
@@ -42,7 +44,7 @@ class LinkEstimate:
     :param delay_s: what an exchange takes beyond its bytes and the helper's work, both ways.
     :param burst: bytes of each exchange that pass without waiting for the rate.
     :param loss: share of the chunks that do not arrive.
-    :param age_s: since the last exchange; infinity if there was none.
+    :param age_s: since the last exchange that told the rate; infinity if none did.
     :raises RefusedError: if a number is none.
     """
 
@@ -88,6 +90,7 @@ class Link:
     def __init__(self) -> None:
         self._belief: Grid = PRIOR
         self._last_ns: int | None = None
+        self._told_ns: int | None = None
         self._loss = 0.0
 
     def add(self, size: int, seconds: float, now: int, *, arrived: bool = True) -> None:
@@ -115,6 +118,8 @@ class Link:
             likely = 0.1 + 0.9 / (1.0 + np.exp(np.clip(2.0 * off, -50.0, 50.0)))
         belief = self._belief * likely
         self._belief = belief / belief.sum()
+        if size > INFORMS * self.estimate(now).burst:
+            self._told_ns = now
 
     def lost(self, sent: int, lost: int) -> None:
         """
@@ -131,7 +136,7 @@ class Link:
         """
         Return the link as it is now.
 
-        :param now: ns; not before the last exchange.
+        :param now: ns.
         """
         rates = self._belief.sum(axis=(1, 2))
         middle = int(np.convolve(rates, np.ones(2 * NEAR + 1), 'same').argmax())
@@ -143,7 +148,7 @@ class Link:
             delay_s=float(np.exp(delays @ np.log(DELAYS))),
             burst=float(bursts @ BURSTS),
             loss=self._loss,
-            age_s=math.inf if self._last_ns is None else max(now - self._last_ns, 0) / SECOND,
+            age_s=math.inf if self._told_ns is None else max(now - self._told_ns, 0) / SECOND,
         )
 
     def _age(self, now: int) -> None:

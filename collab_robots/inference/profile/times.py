@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import Enum
+import itertools
 import math
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +20,10 @@ from collab_robots.inference.options import Kind, Option
 MAX_SECONDS = 600.0  # of one piece of work; more is no measurement
 MIN_SECONDS = 1e-7
 WINDOW = 9  # of the latest measurements that tell the load; half of them may be outliers
-GAIN = 0.05  # how fast a step's own part moves
-MAX_FACTOR = 1000.0  # between a robot at rest and the same one under load
+GAIN = 0.05  # how fast a step's own factor moves
+_BOUND = math.log(1000.0)  # between a robot at rest and the same one under load
+_FIXED = (math.inf, 0.0)  # s, of what is not known and of nothing
+_UNKNOWN, _NOTHING = range(2)
 
 
 class Do(str, Enum):
@@ -97,6 +102,22 @@ def check_seconds(seconds: float) -> float:
     return float(seconds)
 
 
+@dataclass(frozen=True, eq=False)
+class Jobs:
+    """
+    Many jobs to be priced at once, again and again.
+
+    :param rows: the steps of each.
+    """
+
+    rows: tuple[tuple[Step, ...], ...]
+
+    @property
+    def width(self) -> int:
+        """The most steps that a row has."""
+        return max((len(row) for row in self.rows), default=0)
+
+
 class Times:
     """
     What each step takes on one robot.
@@ -106,21 +127,28 @@ class Times:
     process, a hot processor or a quota slow all steps alike, and a few outliers do not move it.
     The own factor moves slowly; it takes what the first measurement got wrong about one step.
 
+    A stage between two cuts that was not measured takes the difference of the two heads, and what
+    cutting costs.
+
     :param base: time of each step at rest, s.
     :raises RefusedError: if a time is none.
     """
 
     def __init__(self, base: Mapping[Step, float]) -> None:
         self._base = {step: check_seconds(seconds) for step, seconds in base.items()}
-        self._own = dict.fromkeys(self._base, 0.0)  # logarithms
-        self._ratios: deque[float] = deque(maxlen=WINDOW)
-        self._load = 0.0
         self.last = max((step.end for step in self._base if step.do is Do.STAGE), default=0)
         self._overhead = self._cost_of_cutting()
+        self._places = dict(zip(self._base, itertools.count(len(_FIXED)), strict=False))
+        self._rest = np.array([*_FIXED, *self._base.values()])  # s
+        self._own = np.zeros_like(self._rest)  # logarithms
+        self._ratios: deque[float] = deque(maxlen=WINDOW)
+        self._load = 0.0
+        self._now = self._rest
+        self._rows: WeakKeyDictionary[Jobs, npt.NDArray[np.intp]] = WeakKeyDictionary()
 
     def __contains__(self, step: Step) -> bool:
         """Whether the step's time is known, or can be told from others'."""
-        return step in self._base or (step.do is Do.STAGE and self._at_rest(step) is not None)
+        return self._place(step) != _UNKNOWN
 
     def __getitem__(self, step: Step) -> float:
         """
@@ -128,10 +156,10 @@ class Times:
 
         :raises KeyError: if that is not known.
         """
-        seconds = self._at_rest(step)
-        if seconds is None:
+        place = self._place(step)
+        if place == _UNKNOWN:
             raise KeyError(step)
-        return seconds * math.exp(self._load + self._own.get(step, 0.0))
+        return float(self._now[place])
 
     @property
     def load(self) -> float:
@@ -144,16 +172,27 @@ class Times:
         return self[stage(0, self.last)]
 
     def items(self) -> Iterable[tuple[Step, float]]:
-        """Return all measured steps and what they take now, s."""
+        """Return all steps that were measured and what they take now, s."""
         return ((step, self[step]) for step in self._base)
 
     def of(self, steps: Iterable[Step]) -> float:
-        """Return what steps one after another take now, s."""
+        """
+        Return what steps one after another take now, s.
+
+        :raises KeyError: if one of them is not known.
+        """
         return sum(self[step] for step in steps)
 
-    def vector(self, steps: Iterable[Step]) -> npt.NDArray[np.float64]:
-        """Return what each of these takes now, s; infinity where it is not known."""
-        return np.array([self[step] if step in self else math.inf for step in steps])
+    def vector(self, jobs: Jobs) -> npt.NDArray[np.float64]:
+        """Return what each row takes now, s; infinity where it is not known."""
+        places = self._rows.get(jobs)
+        if places is None:
+            places = np.full((len(jobs.rows), jobs.width), _NOTHING)
+            for row, steps in zip(places, jobs.rows, strict=True):
+                row[: len(steps)] = [self._place(step) for step in steps]
+            self._rows[jobs] = places
+        seconds: npt.NDArray[np.float64] = self._now[places].sum(axis=1)
+        return seconds
 
     def add(self, steps: Iterable[Step], seconds: float) -> None:
         """
@@ -166,14 +205,13 @@ class Times:
         """
         steps = tuple(steps)
         usual = self.of(steps) / self.load
-        bound = math.log(MAX_FACTOR)
-        ratio = min(max(math.log(check_seconds(seconds) / usual), -bound), bound)
+        ratio = float(np.clip(math.log(check_seconds(seconds) / usual), -_BOUND, _BOUND))
         self._ratios.append(ratio)
         self._load = float(np.median(self._ratios))
-        for step in steps:
-            if step in self._own:
-                moved = self._own[step] + GAIN * min(max(ratio - self._load, -1.0), 1.0)
-                self._own[step] = min(max(moved, -bound), bound)
+        places = [self._place(step) for step in steps]
+        moved = self._own[places] + GAIN * np.clip(ratio - self._load, -1.0, 1.0)
+        self._own[places] = np.clip(moved, -_BOUND, _BOUND)
+        self._now = self._rest * np.exp(self._load + self._own)
 
     def like(self, whole: float) -> Times:
         """
@@ -183,16 +221,27 @@ class Times:
         :raises RefusedError: if that is no time.
         """
         factor = check_seconds(whole) / self.whole
-        return Times({step: _clip(seconds * factor) for step, seconds in self.items()})
+        return Times(
+            {
+                step: min(max(seconds * factor, MIN_SECONDS), MAX_SECONDS)
+                for step, seconds in self.items()
+            }
+        )
 
-    def _at_rest(self, step: Step) -> float | None:
-        """Return a step's time at rest, s; a stage's also as the difference of two heads."""
-        if step in self._base or step.do is not Do.STAGE:
-            return self._base.get(step)
-        long, short = self._base.get(stage(0, step.end)), self._base.get(stage(0, step.start))
-        if long is None or short is None:
-            return None
-        return max(long - short, 0.0) + self._overhead
+    def _place(self, step: Step) -> int:
+        """Return where a step's numbers are; a stage between two known heads gets a place."""
+        place = self._places.get(step)
+        if place is not None:
+            return place
+        long, short = (self._base.get(stage(0, cut)) for cut in (step.end, step.start))
+        if step.do is not Do.STAGE or long is None or short is None:
+            return _UNKNOWN
+        self._places[step] = len(self._rest)
+        rest = max(long - short, 0.0) + self._overhead
+        self._rest = np.append(self._rest, rest)
+        self._own = np.append(self._own, 0.0)
+        self._now = np.append(self._now, rest * self.load)
+        return self._places[step]
 
     def _cost_of_cutting(self) -> float:
         """Return by how much a head and its tail take longer than the whole model, s."""
@@ -204,7 +253,3 @@ class Times:
             if head in self._base and tail in self._base
         ]
         return max(float(np.median(more)), MIN_SECONDS) if more else MIN_SECONDS
-
-
-def _clip(seconds: float) -> float:
-    return min(max(seconds, MIN_SECONDS), MAX_SECONDS)
