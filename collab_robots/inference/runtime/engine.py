@@ -1,0 +1,260 @@
+"""What is computed for a frame: by its owner, by who helps, and again when somebody is audited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.inference import codec
+from collab_robots.inference.model import Model
+from collab_robots.inference.options import Kind, NO_EXIT, Option
+from collab_robots.inference.payload import decode_picture, encode_picture
+from collab_robots.inference.pictures import Rgb
+from collab_robots.inference.profile.times import Do, payload, PREPARE, stage, Step, Times
+from collab_robots.inference.runtime.messages import Hop, MAX_DATA
+
+Tensor = npt.NDArray[np.float32]
+# A bottleneck's code is about a thousand bytes: in small chunks, or the loss of one loses all.
+BOTTLENECK_CHUNK_BYTES = 256
+AUDIT_LEVELS = 8.0  # by how many levels of its code an honest answer may be off
+
+
+class Codec(Protocol):
+    """How tensors become bytes: :mod:`~collab_robots.inference.codec`, or one to compare with."""
+
+    def encode(self, tensor: Tensor, bits: int, *, chunk_bytes: int) -> list[bytes]:
+        """Return the chunks of a tensor without batch."""
+
+    def decode(
+        self, chunks: Sequence[bytes | None], shape: tuple[int, ...], bits: int
+    ) -> codec.Decoded:
+        """Return the tensor, what is lost of it filled."""
+
+
+class EarlyExit(Protocol):
+    """A classifier of a cut's tensor."""
+
+    @property
+    def threshold(self) -> float:
+        """How sure it must be."""
+
+    def answer(self, tensor: Tensor) -> tuple[Tensor, float]:
+        """Return logits (1, classes) and how sure they are."""
+
+
+class Bottleneck(Protocol):
+    """A learned code of a cut's tensor."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the code, without batch."""
+
+    def encode(self, tensor: Tensor) -> Tensor:
+        """Return the code."""
+
+    def decode(self, tensor: Tensor) -> Tensor:
+        """Return the tensor."""
+
+
+class Computed(NamedTuple):
+    """
+    How far a frame came.
+
+    :param cut: where.
+    :param tensor: there (1, *shape); None at cut 0.
+    :param logits: if that is an answer: of the network's end, or of an exit that was sure.
+    :param exit: which exit, or none.
+    :param chunks: what is to be sent from here.
+    :param steps: what was done.
+    """
+
+    cut: int
+    tensor: Tensor | None
+    logits: Tensor | None
+    exit: int
+    chunks: tuple[bytes, ...]
+    steps: tuple[Step, ...]
+
+
+class Share(NamedTuple):
+    """
+    What a hop computed.
+
+    :param chunks: what it hands on, or the answer.
+    :param lost: share of what it got that it had to fill in.
+    """
+
+    chunks: tuple[bytes, ...]
+    lost: float
+
+
+class Engine:
+    """
+    A model with what belongs to it.
+
+    :param model: the network.
+    :param times: what its steps take here; kept fresh by who measures.
+    :param exits: early exits, by cut.
+    :param bottlenecks: learned codes, by cut.
+    :param coder: tensors to bytes.
+    :param chunk_bytes: about how large a chunk is.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        times: Times,
+        exits: Mapping[int, EarlyExit],
+        bottlenecks: Mapping[int, Bottleneck],
+        coder: Codec = codec,
+        chunk_bytes: int = codec.CHUNK_BYTES,
+    ) -> None:
+        self.model = model
+        self.times = times
+        self.last = len(model.cuts) - 1
+        self.whole_step = stage(0, self.last)
+        self._exits = exits
+        self._bottlenecks = bottlenecks
+        self._coder = coder
+        self._chunk_bytes = chunk_bytes
+        _, height, width = model.cuts[0].shape
+        self._size = height, width
+
+    def advance(
+        self, rgb: Rgb, cut: int, tensor: Tensor | None, end: int, option: Option | None, ask: int
+    ) -> Computed:
+        """
+        Compute a frame of one's own from one cut to another.
+
+        :param rgb: the picture; only looked at if the frame is at cut 0.
+        :param cut: how far it is.
+        :param tensor: there; None at cut 0.
+        :param end: how far to go; may be where it is.
+        :param option: what to send from there; None: nothing.
+        :param ask: the exit that is asked if it is on the way.
+        :raises RefusedError: if the picture is none, or drives the network out of range.
+        """
+        steps: list[Step] = []
+        for stop in sorted({ask, end}):
+            if not cut < stop <= end:
+                continue
+            if tensor is None:
+                steps.append(PREPARE)
+            here = self.model.prepare(rgb) if tensor is None else tensor
+            tensor = self.model.stage(cut, stop).run(here)
+            steps.append(stage(cut, stop))
+            cut = stop
+            if cut == ask:
+                guess, confidence = self._exits[ask].answer(tensor)
+                steps.append(Step(Do.EXIT, end=ask))
+                if confidence >= self._exits[ask].threshold:
+                    return Computed(cut, tensor, guess, ask, (), tuple(steps))
+        chunks: tuple[bytes, ...] = ()
+        if option is not None:
+            chunks = self._pack(option, rgb, tensor)
+            steps.append(Step(Do.ENCODE, what=payload(option)))
+        logits = tensor if cut == self.last else None
+        return Computed(cut, tensor, logits, NO_EXIT, chunks, tuple(steps))
+
+    def share(self, option: Option, chunks: Sequence[bytes | None], hop: Hop) -> Share:
+        """
+        Compute a hop's share of a frame.
+
+        :param option: what the chunks are.
+        :param chunks: in order; None: lost.
+        :raises RefusedError: if they are not that, or drive the network out of range.
+        """
+        tensor, lost = self._unpack(option, chunks)
+        found = self.model.stage(option.cut, hop.end).run(tensor)[0]
+        limit = MAX_DATA if hop.end == self.last else self._chunk_bytes
+        return Share(tuple(self._coder.encode(found, hop.bits, chunk_bytes=limit)), lost)
+
+    def share_steps(self, option: Option, hop: Hop) -> tuple[Step, ...]:
+        """Return what a hop does."""
+        picture = () if option.kind is Kind.SPLIT else (PREPARE,)
+        return (Step(Do.DECODE, what=option), *picture, stage(option.cut, hop.end))
+
+    def read_answer(self, data: bytes, bits: int) -> Tensor:
+        """
+        Return the logits (1, *shape) of an answer.
+
+        :raises RefusedError: if it is none.
+        """
+        return self._coder.decode([data], self.model.cuts[-1].shape, bits).tensor[None]
+
+    def follow(self, option: Option, chunks: Sequence[bytes], route: Sequence[Hop]) -> Tensor:
+        """
+        Compute what a route of honest robots answers.
+
+        :raises RefusedError: if the chunks are not what the option says.
+        """
+        coded: Sequence[bytes] = chunks
+        for hop in route:
+            coded = self.share(option, coded, hop).chunks
+            option = handed_on(hop)
+        return self.read_answer(coded[0], route[-1].bits)
+
+    def expected(self, steps: Iterable[Step], times: Times | None = None) -> float:
+        """Return what steps take, s, here or on a robot with other times; 0 for unknown ones."""
+        times = times or self.times
+        return times.of(step for step in steps if step in times)
+
+    def measured(self, steps: Sequence[Step], seconds: float, times: Times | None = None) -> None:
+        """Take in what steps took together, s, here or on a robot with other times."""
+        times = times or self.times
+        if all(step in times for step in steps):
+            times.add(steps, seconds)
+
+    def _pack(self, option: Option, rgb: Rgb, tensor: Tensor | None) -> tuple[bytes, ...]:
+        if option.kind is not Kind.SPLIT:
+            data = encode_picture(rgb, option, self._size)
+            step = self._chunk_bytes
+            return tuple(data[at : at + step] for at in range(0, len(data), step))
+        assert tensor is not None  # a split lies behind the input
+        size = BOTTLENECK_CHUNK_BYTES if option.bottleneck else self._chunk_bytes
+        code = self._bottleneck(option).encode(tensor) if option.bottleneck else tensor
+        return tuple(self._coder.encode(code[0], option.bits, chunk_bytes=size))
+
+    def _unpack(self, option: Option, chunks: Sequence[bytes | None]) -> tuple[Tensor, float]:
+        if option.kind is not Kind.SPLIT:
+            whole = [chunk for chunk in chunks if chunk is not None]
+            if len(whole) < len(chunks):
+                raise RefusedError(Refusal.IMAGE, 'part of the picture did not come')
+            rgb = decode_picture(b''.join(whole), option, self._size)
+            return self.model.prepare(rgb), 0.0
+        if option.cut >= self.last:
+            raise RefusedError(Refusal.MODEL, f'expected a cut before {self.last}, got {option}')
+        if option.bottleneck:
+            learned = self._bottleneck(option)
+            code = self._coder.decode(chunks, learned.shape, option.bits)
+            return learned.decode(code.tensor[None]), code.lost
+        found = self._coder.decode(chunks, self.model.cuts[option.cut].shape, option.bits)
+        return found.tensor[None], found.lost
+
+    def _bottleneck(self, option: Option) -> Bottleneck:
+        if option.cut not in self._bottlenecks:
+            raise RefusedError(Refusal.MODEL, f'no bottleneck at cut {option.cut}')
+        return self._bottlenecks[option.cut]
+
+
+def handed_on(hop: Hop) -> Option:
+    """Return what a hop hands on, if it is not the last."""
+    return Option(Kind.SPLIT, hop.end, hop.bits)
+
+
+def agree(mine: Tensor, theirs: Tensor, bits: int) -> bool:
+    """
+    Tell whether an answer is what this robot computed of the same chunks.
+
+    Processors differ in the last bits of a float, so that a level of the code may be the next one;
+    and along a route levels that differ are computed on.
+
+    :param bits: of the answer's code.
+    """
+    width = max(float(np.ptp(mine)), 1e-6)
+    level = width / (2 ** min(bits, 8) - 1)
+    return bool(np.abs(mine - theirs).max() <= AUDIT_LEVELS * level)
