@@ -21,6 +21,7 @@ demo_app = typer.Typer()
         '  collab-robots demo --seed 3 --headless --json > summary.json\n\n'
         '  collab-robots demo --robots 3 --kill robot2:50:65\n\n'
         '  collab-robots demo --liar robot3\n\n'
+        '  collab-robots demo --slow robot1:8 --slow robot3:4\n\n'
         'Exit codes: 0 all checks hold, 1 a check failed or a process died, 2 wrong input, '
         '130 interrupted (the report is written all the same).'
     )
@@ -72,6 +73,18 @@ def demo(
             show_default=False,
         ),
     ] = None,
+    share: Annotated[
+        bool, typer.Option(help='Let robots name pictures together; else each alone.')
+    ] = True,
+    slow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar='ROBOT:FACTOR',
+            help='Let a robot run its network so many times slower, as one with a small processor '
+            'would. May be repeated; robot1:8 if not given, "none" for no such robot.',
+            show_default=False,
+        ),
+    ] = None,
     headless: Annotated[
         bool, typer.Option('--headless', help='Plain lines instead of the live view.')
     ] = False,
@@ -105,6 +118,7 @@ def demo(
             default_duration,
             default_world,
             parse_kill,
+            parse_slow,
             parse_split,
         )
 
@@ -123,6 +137,8 @@ def demo(
                 domain,
                 kills,
                 liar,
+                share,
+                parse_slow(slow),
             )
         )
         from collab_robots.explorer.demo import carry_out

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from collab_robots.core.geometry import Grid
-from collab_robots.explorer import agreement, measures
+from collab_robots.explorer import agreement, inferences, measures
 from collab_robots.explorer.ledgers import History
 from collab_robots.explorer.maps import COLOURS, layer, onto, overlay
 from collab_robots.explorer.plots import Bar, gantt, Line, line_chart, Point, sampled, steps
@@ -70,11 +70,15 @@ def render(
             'behind': behind_chart(timeline, histories, end),
             'blocks': blocks_chart(timeline, histories, end),
             'tasks': task_chart(timeline, histories, end),
+            'answers': inferences.time_chart(timeline, end),
             'traffic': traffic_chart(timeline, end),
         },
         maps=map_views(run, best) if best is not None else None,
         best=best,
         posters=[_picture(timeline, index, poster) for index, poster in enumerate(posters)],
+        slow=run.options.slow,
+        plans=inferences.plan_rows(timeline),
+        answers=timeline.answers[-inferences.SHOWN :],
         traffic=traffic_rows(timeline),
         ledgers=ledger_rows(timeline, histories),
         calls=call_rows(histories),

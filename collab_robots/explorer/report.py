@@ -20,6 +20,7 @@ from rich.table import Table
 
 import collab_robots
 from collab_robots.core.errors import StoreError
+from collab_robots.explorer import inferences
 from collab_robots.explorer.ledgers import History, read_history, Sets
 from collab_robots.explorer.maps import write_nav2, write_picture
 from collab_robots.explorer.page import render
@@ -64,6 +65,7 @@ def finish(run: Run) -> dict[str, Any]:
         grid = run.timeline.maps[best]
         write_nav2(grid, run.directory)
         write_picture(grid, run.timeline.paths, run.directory / 'map.png')
+    inferences.write_answers(run.timeline.answers, run.directory / 'inference.jsonl')
     summary = _summary(run, checks, histories)
     (run.directory / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n', 'utf-8')
     page = render(run, checks, posters, histories, best, summary)
@@ -134,6 +136,7 @@ def _summary(run: Run, checks: Iterable[Check], histories: dict[str, History]) -
             }
             for robot, history in histories.items()
         },
+        'inference': inferences.summary(run.timeline),
         'radio_bytes': (
             {kind: run.timeline.radio[-1].delivered[kind] for kind in run.timeline.radio[-1].sent}
             if run.timeline.radio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -20,6 +21,8 @@ from collab_robots.sim.lies import find_false_wall, Line
 from collab_robots.sim.mjcf import CAMERA_FORWARD, HORIZONTAL_FOV
 from collab_robots.sim.truth import reachable, visible_walls
 from collab_robots.sim.world import load_world, ROBOT_RADIUS, World
+
+INFERENCE_RATE = 500_000.0  # bytes/s: half of what the simulated radio carries
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Options:
     domain: int | None = None
     kills: tuple[Kill, ...] = ()
     liar: str | None = None
+    share: bool = True
+    slow: Mapping[str, float] = field(default_factory=dict)  # robot: how many times
 
 
 @dataclass
@@ -103,6 +108,7 @@ def prepare(options: Options) -> Run:
     names = tuple(f'robot{index + 1}' for index in range(options.robots))
     chosen = [('--kill', kill.robot) for kill in options.kills]
     chosen += [('--liar', options.liar)] if options.liar is not None else []
+    chosen += [('--slow', robot) for robot in options.slow]
     for option, robot in chosen:
         if robot not in names:
             raise ConfigError(f'{option}: no robot {robot!r}; there are: {", ".join(names)}')
@@ -161,6 +167,9 @@ def robot_command(run: Run, index: int) -> list[str]:
                 *(run.false_wall if robot == run.options.liar else (0.0, 0.0, 0.0, 0.0))
             ),
             'pose_file': str(folder / 'pose.json'),
+            'share': run.options.share,
+            'slow': run.options.slow.get(robot, 1.0),
+            'send_rate': INFERENCE_RATE,
             'use_sim_time': True,
         },
         namespace=f'/{robot}',

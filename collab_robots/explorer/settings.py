@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import math
 from pathlib import Path
 import sysconfig
@@ -9,6 +10,9 @@ import sysconfig
 import collab_robots
 from collab_robots.core.errors import ConfigError
 from collab_robots.explorer.run import Kill
+
+DEFAULT_SLOW = ('robot1:8',)
+MAX_SLOW = 1000.0
 
 
 def _seconds(text: str, what: str) -> float:
@@ -60,6 +64,31 @@ def parse_kill(text: str, duration: float) -> Kill:
     if seconds != sorted(set(seconds)) or seconds[-1] >= duration:
         raise ConfigError(f'--kill {text}: expected A before B and both within {duration:g} s')
     return Kill(robot, seconds[0], seconds[1] if len(seconds) == 2 else None)
+
+
+def parse_slow(texts: Sequence[str] | None) -> dict[str, float]:
+    """
+    Read each ``ROBOT:FACTOR``.
+
+    :param texts: None for the default, one small robot; ``none`` alone for none.
+    :returns: by robot, how many times slower its network runs.
+    :raises ConfigError: if one is malformed or no factor of 1 to 1000.
+    """
+    if texts is None:
+        texts = DEFAULT_SLOW
+    factors = {}
+    for text in () if list(texts) == ['none'] else texts:
+        robot, _, number = text.partition(':')
+        try:
+            factor = float(number)
+        except ValueError:
+            factor = math.nan
+        if not 1.0 <= factor <= MAX_SLOW:
+            raise ConfigError(
+                f'--slow: expected ROBOT:FACTOR with a factor of 1 to {MAX_SLOW:g}, got {text!r}'
+            )
+        factors[robot] = factor
+    return factors
 
 
 def default_world() -> Path:

@@ -74,6 +74,30 @@ class Seen(NamedTuple):
     thumbnail: bytes
 
 
+class Answer(NamedTuple):
+    """
+    How one picture of a robot was named; InferenceTrace.msg explains the fields.
+
+    :param t: of the picture.
+    :param helper: who answered; empty for the robot itself.
+    :param exit: cut of the early exit that answered, -1 for none.
+    """
+
+    t: float
+    robot: str
+    seq: int
+    plan: str
+    planned: str
+    predicted: float
+    helper: str
+    exit: int
+    bytes: int
+    seconds: float
+    attempts: int
+    lost: float
+    events: tuple[str, ...]
+
+
 class RadioSample(NamedTuple):
     """What the radio carried since its start, bytes per kind, and who heard whom."""
 
@@ -124,6 +148,7 @@ class Timeline:
     maps: dict[str, Grid] = field(default_factory=dict)
     coverage: list[Coverage] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     radio: list[RadioSample] = field(default_factory=list)
     memory: list[tuple[float, int]] = field(default_factory=list)  # (t, bytes of all processes)
     killed: dict[str, list[float]] = field(default_factory=dict)  # robot: when it died
@@ -137,6 +162,10 @@ class Timeline:
     def note(self, text: str) -> None:
         """Remember something worth telling, with its time."""
         self.notes.append((self.now, text))
+
+    def answers_of(self, robot: str) -> list[Answer]:
+        """Return how the pictures of one robot were named, in the order of the answers."""
+        return [answer for answer in self.answers if answer.robot == robot]
 
     def latest_coverage(self) -> dict[str, float]:
         """Return each robot's newest coverage, 0 before its first map."""

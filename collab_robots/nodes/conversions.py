@@ -29,6 +29,7 @@ from collab_robots_msgs.msg import TaskStatus, Tile, TileDigest, TileDigestArray
 
 DIGEST_BYTES = 32
 MAX_IMAGE_BYTES = 4096 * 4096 * 3
+ENCODINGS = {'rgb8': 3, 'bgr8': 3, 'mono8': 1, 'mono16': 2}  # bytes of a pixel
 
 
 def stamp_to_msg(time_ns: int) -> Time:
@@ -166,19 +167,27 @@ def image_from_msg(msg: Image) -> np.ndarray:
     """
     Return a picture (height, width, 3), uint8, RGB; a view of the message's bytes.
 
-    :raises RefusedError: if the encoding is not rgb8 or bgr8 or the sizes do not fit.
+    Grey pictures get three equal channels, and 16-bit ones lose their lower byte.
+
+    :raises RefusedError: if the encoding is none of ENCODINGS or the sizes do not fit.
     """
-    if msg.encoding not in ('rgb8', 'bgr8'):
-        raise RefusedError(Refusal.MALFORMED, f'expected rgb8 or bgr8, got {msg.encoding!r:.40}')
-    if not 0 < msg.height * msg.width * 3 <= MAX_IMAGE_BYTES or msg.step < msg.width * 3:
-        raise RefusedError(Refusal.MALFORMED, f'picture of {msg.width} x {msg.height}')
+    size = ENCODINGS.get(msg.encoding)
+    if size is None:
+        raise RefusedError(
+            Refusal.IMAGE, f'expected {", ".join(ENCODINGS)}, got {msg.encoding!r:.40}'
+        )
+    if not 0 < msg.height * msg.width * 3 <= MAX_IMAGE_BYTES or msg.step < msg.width * size:
+        raise RefusedError(Refusal.IMAGE, f'picture of {msg.width} x {msg.height}')
     if len(msg.data) != msg.step * msg.height:
         raise RefusedError(
-            Refusal.MALFORMED, f'expected {msg.step * msg.height} bytes, got {len(msg.data)}'
+            Refusal.IMAGE, f'expected {msg.step * msg.height} bytes, got {len(msg.data)}'
         )
     rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)
-    rgb = rows[:, : msg.width * 3].reshape(msg.height, msg.width, 3)
-    return rgb if msg.encoding == 'rgb8' else rgb[:, :, ::-1]
+    pixels = rows[:, : msg.width * size].reshape(msg.height, msg.width, size)
+    if size == 3:
+        return pixels if msg.encoding == 'rgb8' else pixels[:, :, ::-1]
+    high = 0 if msg.is_bigendian else size - 1
+    return np.repeat(pixels[:, :, high : high + 1], 3, axis=2)
 
 
 def task_to_msg(task: Task, accepted: bool, assigned: str | None) -> TaskStatus:

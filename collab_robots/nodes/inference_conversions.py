@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TypeVar
 
 from collab_robots.core.errors import Refusal, RefusedError
-from collab_robots.inference.options import Kind
+from collab_robots.inference.options import Option
 from collab_robots.inference.runtime.messages import (
     FrameId,
     Hop,
@@ -34,10 +34,7 @@ def work_to_msg(work: Work) -> TensorChunk:
         seq=work.frame.seq,
         attempt=work.attempt,
         model=digest_to_msg(work.model),
-        kind=work.kind.value,
-        start=work.start,
-        bits=work.bits,
-        bottleneck=work.bottleneck,
+        option=str(work.option),
         route=[hop.robot for hop in work.route],
         route_end=[hop.end for hop in work.route],
         route_bits=[hop.bits for hop in work.route],
@@ -65,10 +62,7 @@ def work_from_msg(msg: TensorChunk) -> Work:
         attempt=msg.attempt,
         sender=msg.sender,
         model=bytes(msg.model),
-        kind=_named(Kind, msg.kind),
-        start=msg.start,
-        bits=msg.bits,
-        bottleneck=msg.bottleneck,
+        option=Option.parse(msg.option),
         route=tuple(map(Hop, msg.route, msg.route_end, msg.route_bits)),
         budget_ns=msg.budget,
         done=_spent(msg),

@@ -26,6 +26,7 @@ from collab_robots.core.errors import RefusedError
 from collab_robots.core.geometry import Array, Grid
 from collab_robots.explorer.run import Run
 from collab_robots.explorer.timeline import (
+    Answer,
     Coverage,
     LedgerSample,
     RadioSample,
@@ -39,6 +40,7 @@ from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.poller import Poller
 from collab_robots_msgs.msg import (
     Detection,
+    InferenceTrace,
     LedgerStatus,
     RadioStatus,
     TaskStatus,
@@ -92,6 +94,7 @@ class Observer:
             (PoseStamped, topics.POSE, qos.SENSOR, self._on_pose),
             (Odometry, topics.GROUND_TRUTH, qos.SENSOR, self._on_truth),
             (Detection, topics.DETECTIONS, qos.STATUS, self._on_detection),
+            (InferenceTrace, topics.INFERENCE, qos.STATUS, self._on_answer),
         ):
             self._watch(kind, f'/{robot}/{topic}', profile, partial(take, robot))
 
@@ -205,6 +208,25 @@ class Observer:
                 message.position.x,
                 message.position.y,
                 bytes(message.thumbnail),
+            )
+        )
+
+    def _on_answer(self, robot: str, message: InferenceTrace) -> None:
+        self._timeline.answers.append(
+            Answer(
+                _seconds(message.header.stamp),
+                robot,
+                message.seq,
+                message.plan,
+                message.planned,
+                message.predicted,
+                message.helper,
+                message.exit,
+                message.bytes,
+                message.seconds,
+                message.attempts,
+                message.lost,
+                tuple(message.events),
             )
         )
 

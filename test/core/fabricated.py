@@ -18,6 +18,7 @@ from collab_robots.explorer.ledgers import status
 from collab_robots.explorer.run import Options, prepare, Run
 from collab_robots.explorer.settings import default_world
 from collab_robots.explorer.timeline import (
+    Answer,
     Coverage,
     LedgerSample,
     RadioSample,
@@ -129,6 +130,26 @@ def _thumbnail(run: Run, index: int) -> bytes:
     return buffer.getvalue()
 
 
+def _answer(t: float, robot: str, seq: int, helped: bool) -> Answer:
+    """Return how a robot named a picture: with robot2's help, except in every tenth second."""
+    late = helped and seq % 10 == 0
+    return Answer(
+        t,
+        robot,
+        seq,
+        'split@9/4b' if helped else 'local',
+        'robot2' if helped else '',
+        0.030 if helped else 0.009,
+        'robot2' if helped and not late else '',
+        5 if not helped and seq % 2 else -1,
+        2100 if helped else 0,
+        0.125 if late else 0.031 if helped else 0.010,
+        int(helped),
+        0.0,
+        ('robot2: timeout',) if late else (),
+    )
+
+
 def _senses(run: Run, state_root: str) -> None:
     timeline, truth = run.timeline, run.truth.grid
     rng = np.random.default_rng(1)
@@ -182,6 +203,9 @@ def _senses(run: Run, state_root: str) -> None:
                 _thumbnail(run, index),
             )
         )
+    for second in range(1, 119):
+        for index, robot in enumerate(run.names):
+            timeline.answers.append(_answer(float(second), robot, second, helped=index == 0))
     kinds = {'block': 900, 'have': 150, 'request': 40, 'tile': 5200}
     for second in range(120):
         split = timeline.split is not None and 40 <= second < 80

@@ -17,7 +17,7 @@ from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import mark_used, PrivateKey, unused_marker
 from collab_robots.explorer.run import Kill, Options, prepare, robot_command, simulator_command
-from collab_robots.explorer.settings import default_world, parse_kill, parse_split
+from collab_robots.explorer.settings import default_world, parse_kill, parse_slow, parse_split
 
 RUNNER = CliRunner()
 
@@ -43,6 +43,10 @@ RUNNER = CliRunner()
         (['--kill', 'robot2'], 'expected ROBOT:A'),
         (['--kill', 'robot2:70:60'], 'expected A before B'),
         (['--kill', 'robot2:500'], 'within 140 s'),
+        (['--slow', 'robot9:2'], "no robot 'robot9'"),
+        (['--slow', 'robot1'], 'expected ROBOT:FACTOR'),
+        (['--slow', 'robot1:0.5'], 'a factor of 1 to 1000'),
+        (['--slow', 'robot1:nan'], 'a factor of 1 to 1000'),
         (['--colour'], '--colour'),
     ],
 )
@@ -110,6 +114,12 @@ def test_kill() -> None:
     assert parse_kill('robot2:50', 120.0) == Kill('robot2', 50.0, None)
     with pytest.raises(ConfigError, match='expected A before B'):
         parse_kill('robot2:50:50', 120.0)
+
+
+def test_slow() -> None:
+    assert parse_slow(None) == {'robot1': 8.0}
+    assert parse_slow(['none']) == {}
+    assert parse_slow(['robot2:4', 'robot3:1.5']) == {'robot2': 4.0, 'robot3': 1.5}
 
 
 def test_a_run_is_prepared_with_keys_that_only_their_owner_reads(tmp_path: Path) -> None:

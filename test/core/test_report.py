@@ -12,6 +12,7 @@ from rich.console import Console
 import yaml
 
 from collab_robots.core.geometry import Grid
+from collab_robots.explorer.inferences import plan_rows
 from collab_robots.explorer.live import picture, PlainScreen
 from collab_robots.explorer.plots import Line, line_chart, sampled, steps, thin, ticks
 from collab_robots.explorer.report import finish, print_verdict
@@ -45,9 +46,9 @@ def test_the_page_needs_nothing_from_elsewhere(finished: tuple[Run, dict]) -> No
     outside = {link for link in links if not link.startswith('data:')}
     assert all((finished[0].directory / link).is_file() for link in outside), outside
     assert 'http://' not in page and 'https://' not in page and '<script' not in page
-    for heading in ('Map beside truth', 'Coverage', 'Ledger', 'Tasks', 'Sightings', 'Traffic'):
+    for heading in ('Map beside truth', 'Coverage', 'Tasks', 'Sightings', 'Inference', 'Traffic'):
         assert f'<h2>{heading}</h2>' in page
-    assert page.count('class="split"') == 5 and page.count('data:image/jpeg') == 10
+    assert page.count('class="split"') == 6 and page.count('data:image/jpeg') == 10
     assert 'Undefined' not in page and '{{' not in page and 'nan' not in page.lower().split()
 
 
@@ -74,6 +75,29 @@ def test_the_summary_says_how_it_was_made(finished: tuple[Run, dict]) -> None:
     )
     assert summary['arguments']['split'] == (40.0, 80.0) and summary['host']['cores'] >= 1
     assert {'numpy', 'pyrevm', 'collab_robots'} <= set(summary['versions'])
+
+
+def test_how_pictures_were_named_is_told(finished: tuple[Run, dict]) -> None:
+    run, summary = finished
+    lines = (run.directory / 'inference.jsonl').read_text().splitlines()
+    assert len(lines) == 4 * 118
+    assert json.loads(lines[9 * 4]) == {
+        **run.timeline.answers[9 * 4]._asdict(),
+        'events': ['robot2: timeout'],
+    }
+    slow = summary['inference']['robot1']
+    assert (slow['answers'], slow['helped'], slow['median_seconds']) == (118, 107, 0.031)
+    assert slow['plans'] == {'split@9/4b': 118} and slow['events'] == {'robot2: timeout': 11}
+    assert summary['inference']['robot2']['early'] == 59
+    rows = plan_rows(run.timeline)
+    assert [(row['robot'], row['helper'], row['count']) for row in rows[:3]] == [
+        ('robot1', '', 11),
+        ('robot1', 'robot2', 107),
+        ('robot2', '', 59),
+    ]
+    page = (run.directory / 'report.html').read_text()
+    assert page.count('<code>split@9/4b</code>') == 2 + 10
+    assert page.count('robot2: timeout') == 1
 
 
 def test_a_bad_run_fails_each_check_by_itself(tmp_path: Path) -> None:

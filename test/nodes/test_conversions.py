@@ -135,10 +135,23 @@ def test_pictures() -> None:
     assert (conversions.image_from_msg(message) == rgb).all()
 
 
+def test_grey_pictures() -> None:
+    grey = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    expected = np.repeat(grey[:, :, None], 3, axis=2)
+    message = Image(height=2, width=3, step=3, encoding='mono8', data=grey.tobytes())
+    assert (conversions.image_from_msg(message) == expected).all()
+    deep = grey.astype(np.uint16) * 256 + 99
+    for order, big in (('<u2', 0), ('>u2', 1)):
+        data = deep.astype(order).tobytes()
+        message = Image(height=2, width=3, step=6, encoding='mono16', is_bigendian=big, data=data)
+        assert (conversions.image_from_msg(message) == expected).all()
+
+
 @pytest.mark.parametrize(
     'message',
     [
-        Image(height=1, width=1, step=3, encoding='mono8', data=b'abc'),
+        Image(height=1, width=1, step=3, encoding='8UC1', data=b'abc'),
+        Image(height=1, width=2, step=2, encoding='mono16', data=b'ab'),
         Image(height=0, width=1, step=3, encoding='rgb8', data=b''),
         Image(height=1, width=2, step=3, encoding='rgb8', data=b'abc'),
         Image(height=2, width=1, step=3, encoding='rgb8', data=b'abc'),
