@@ -19,28 +19,27 @@ import numpy as np
 from benchmarks.baselines.offload import (
     Candidate,
     chunks_of,
-    Decoded,
     fastest,
     joined,
     quantise,
     RANGE,
     restore,
-    Tensor,
 )
 from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.inference.codec import CHUNK_BYTES, Decoded, Tensor
 from collab_robots.inference.options import Kind
 
 BITS = 8
 PIXEL_BITS = 8
 
 
-def encode(tensor: Tensor, bits: int) -> list[bytes]:
+def encode(tensor: Tensor, bits: int, *, chunk_bytes: int = CHUNK_BYTES) -> list[bytes]:
     """Pack a tensor: a byte per number; DSC says nothing of coding."""
     head, integers = quantise(tensor, bits)
-    return chunks_of(head + integers.tobytes())
+    return chunks_of(head + integers.tobytes(), chunk_bytes)
 
 
-def decode(chunks: Sequence[bytes | None], shape: Sequence[int], bits: int) -> Decoded:
+def decode(chunks: Sequence[bytes | None], shape: tuple[int, ...], bits: int) -> Decoded:
     """
     Unpack a tensor.
 

@@ -19,27 +19,28 @@ import numpy.typing as npt
 from benchmarks.baselines.offload import (
     Candidate,
     chunks_of,
-    Decoded,
     fastest,
     joined,
     quantise,
     RANGE,
     restore,
-    Tensor,
 )
 from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.inference.codec import CHUNK_BYTES, Decoded, Tensor
 from collab_robots.inference.options import Kind
 
 BITS = (8, 6, 4, 3, 2)
 
 
-def encode(tensor: Tensor, bits: int) -> list[bytes]:
+def encode(tensor: Tensor, bits: int, *, chunk_bytes: int = CHUNK_BYTES) -> list[bytes]:
     """Pack a tensor."""
     head, integers = quantise(tensor, bits)
-    return chunks_of(head + lz4.block.compress(_shuffled(integers, bits), store_size=False))
+    return chunks_of(
+        head + lz4.block.compress(_shuffled(integers, bits), store_size=False), chunk_bytes
+    )
 
 
-def decode(chunks: Sequence[bytes | None], shape: Sequence[int], bits: int) -> Decoded:
+def decode(chunks: Sequence[bytes | None], shape: tuple[int, ...], bits: int) -> Decoded:
     """
     Unpack a tensor.
 

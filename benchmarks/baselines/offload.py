@@ -11,28 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 import struct
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.inference.codec import Tensor
 from collab_robots.inference.options import Option
 
-Tensor = npt.NDArray[np.float32]
-CHUNK_BYTES = 60_000  # of a packed tensor, in one message
 RANGE = struct.Struct('<ff')
-
-
-class Decoded(NamedTuple):
-    """
-    A tensor that came.
-
-    :param lost: share of it that did not come and was filled: never any here.
-    """
-
-    tensor: Tensor
-    lost: float
 
 
 @dataclass(frozen=True)
@@ -78,9 +65,9 @@ def restore(head: bytes, integers: npt.NDArray[np.uint8], bits: int) -> Tensor:
     return np.asarray(integers * np.float32(step) + np.float32(low), np.float32)
 
 
-def chunks_of(data: bytes) -> list[bytes]:
+def chunks_of(data: bytes, size: int) -> list[bytes]:
     """Return a packed tensor in pieces that fit a message each."""
-    return [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
+    return [data[start : start + size] for start in range(0, len(data), size)]
 
 
 def joined(chunks: Sequence[bytes | None]) -> bytes:
