@@ -29,17 +29,18 @@ class Breaker:
         self._row = 0
         self._opened = 0
         self._until = 0
+        self._silent = False
 
     def is_ready(self, now: int, heard: int) -> bool:
         """
         Tell whether a frame may be sent.
 
         :param now: ns.
-        :param heard: when the helper last offered its help, ns; who was not heard since the fault
-            gets no frame to try.
+        :param heard: when the helper last offered its help, ns; who was silent gets no
+            frame to try before it is heard.
         """
         if self.state is State.OPEN:
-            return now >= self._until and heard > self._opened
+            return now >= self._until and (heard > self._opened or not self._silent)
         return self.state is State.CLOSED
 
     def sent(self) -> None:
@@ -58,6 +59,7 @@ class Breaker:
         self._row += 1
         self.state = State.OPEN
         self._opened = now
+        self._silent = fault is Fault.TIMEOUT
         self._until = max(self._until, now + min(hold, MAX_HOLD))
 
     def dropped(self) -> None:

@@ -14,7 +14,16 @@ from collab_robots.inference.model import Model
 from collab_robots.inference.options import Kind, NO_EXIT, Option
 from collab_robots.inference.payload import decode_picture, encode_picture
 from collab_robots.inference.pictures import Rgb
-from collab_robots.inference.profile.times import Do, payload, PREPARE, stage, Step, Times
+from collab_robots.inference.profile.times import (
+    Do,
+    MAX_SECONDS,
+    MIN_SECONDS,
+    payload,
+    PREPARE,
+    stage,
+    Step,
+    Times,
+)
 from collab_robots.inference.runtime.messages import Hop, MAX_DATA
 
 Tensor = npt.NDArray[np.float32]
@@ -204,10 +213,14 @@ class Engine:
         return times.of(step for step in steps if step in times)
 
     def measured(self, steps: Sequence[Step], seconds: float, times: Times | None = None) -> None:
-        """Take in what steps took together, s, here or on a robot with other times."""
+        """
+        Take in what steps took together, s, here or on a robot with other times.
+
+        What others say may be out of all bounds: it is brought into them.
+        """
         times = times or self.times
-        if all(step in times for step in steps):
-            times.add(steps, seconds)
+        if steps and all(step in times for step in steps):
+            times.add(steps, min(max(seconds, MIN_SECONDS), MAX_SECONDS))
 
     def _pack(self, option: Option, rgb: Rgb, tensor: Tensor | None) -> tuple[bytes, ...]:
         if option.kind is not Kind.SPLIT:

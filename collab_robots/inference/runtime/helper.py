@@ -156,15 +156,9 @@ class Helper:
         """Return what to announce: a model that was never timed here is not offered."""
         queue_ns = round(self.queue_seconds() * SECOND)
         return [
-            Offer(
-                self._name,
-                model,
-                queue_ns,
-                self._load,
-                round(engine.times[engine.whole_step] * SECOND),
-            )
+            Offer(self._name, model, queue_ns, self._load, round(whole * SECOND))
             for model, engine in self._engines.items()
-            if engine.whole_step in engine.times
+            if (whole := engine.expected((engine.whole_step,)))
         ]
 
     def queue_seconds(self) -> float:

@@ -86,14 +86,17 @@ class Roster:
             return
         if offer.robot not in self._known:
             self._forget(now)
-            if len(self._known) >= MAX_HELPERS:
-                return
-            try:
+        known = self._known.get(offer.robot)
+        if known is None and len(self._known) >= MAX_HELPERS:
+            return
+        try:
+            if known is None:
                 times = self._engine.times.like(offer.whole_ns / SECOND)
-            except RefusedError:
-                return
-            self._known[offer.robot] = Known(offer.robot, times)
-        self._known[offer.robot].offered(offer, self._engine, now)
+                known = Known(offer.robot, times)
+            known.offered(offer, self._engine, now)
+        except RefusedError:
+            return
+        self._known[offer.robot] = known
 
     def ready(self, now: int) -> list[Known]:
         """Return who may be asked now, in the order of their names."""

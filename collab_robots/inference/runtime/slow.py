@@ -1,0 +1,36 @@
+"""A smaller processor than this one, stated in numbers: it waits after each job."""
+
+from __future__ import annotations
+
+import time
+
+from collab_robots.inference.runtime.worker import Done, Job, Worker
+
+
+class SlowWorker:
+    """
+    Lets each job take so many times as long.
+
+    :param worker: computes.
+    :param factor: 1 or more.
+    """
+
+    def __init__(self, worker: Worker, factor: float) -> None:
+        self._worker = worker
+        self._factor = factor
+
+    def submit(self, job: Job) -> None:
+        """Take a job; its submitter bounds how many there are."""
+
+        def run() -> object:
+            began = time.perf_counter()
+            try:
+                return job.run()
+            finally:
+                time.sleep((self._factor - 1.0) * (time.perf_counter() - began))
+
+        self._worker.submit(job._replace(run=run))
+
+    def poll(self) -> list[Done]:
+        """Return what was done since the last time."""
+        return self._worker.poll()
