@@ -345,9 +345,9 @@ def plan(ros: str) -> list[Step]:
     if ros == 'wheels':
         messages.insert(0, ROOT / 'third_party' / 'tf2_msgs')
     project = [ROOT / name for name in ('setup.py', 'setup.cfg', 'package.xml')]
-    model = [
-        ROOT / 'collab_robots' / 'inference' / name for name in ('export.py', 'classifier.py')
-    ]
+    inference = ROOT / 'collab_robots' / 'inference'
+    parts = ('export.py', 'classifier.py', 'model.py', 'graph/cuts.py', 'graph/trace.py')
+    model = [inference / part for part in parts]
     return [
         Step('venv', 'Virtual environment', partial(make_venv, ros), [version, str(VENV), ros]),
         Step('libraries', 'Python libraries', partial(install_libraries, ros), pinned),
