@@ -90,9 +90,9 @@ def _sends(sheet: Sheet, max_loss: float) -> dict[int, Option]:
 
 def _share(sends: Mapping[int, Option], start: int, end: int, *, own: bool) -> tuple[Step, ...]:
     """Return what a robot of a line does: gets, computes, hands on."""
-    steps = [PREPARE] if start == 0 < end else []
+    steps = [PREPARE] if own and end > 0 else []
     if not own and start in sends:
-        steps.insert(0, Step(Do.DECODE, what=sends[start]))
+        steps.append(Step(Do.DECODE, what=sends[start]))
     if start < end:
         steps.append(stage(start, end))
     if end in sends:

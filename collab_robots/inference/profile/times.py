@@ -33,7 +33,7 @@ class Do(str, Enum):
     STAGE = 'stage'  # the model from one cut to another
     EXIT = 'exit'  # the early exit of a cut
     ENCODE = 'encode'  # what an option sends
-    DECODE = 'decode'
+    DECODE = 'decode'  # and, of a picture, prepare
 
 
 class Step(NamedTuple):
@@ -86,8 +86,7 @@ def helper_steps(option: Option, last: int) -> tuple[Step, ...]:
     """Return what the helper does for an option."""
     if not option.remote:
         return ()
-    picture = () if option.kind is Kind.SPLIT else (PREPARE,)
-    return (Step(Do.DECODE, what=payload(option)), *picture, stage(option.cut, last))
+    return Step(Do.DECODE, what=payload(option)), stage(option.cut, last)
 
 
 def check_seconds(seconds: float) -> float:
