@@ -58,6 +58,13 @@ class Basis:
     prices: tuple[Prices, ...]
     objective: Objective
 
+    def where(self, option: Option, helper: str) -> tuple[int, int] | None:
+        """Return the row and the place of an option with a helper; None if there is none."""
+        names = [state.name if state else ALONE for state in self.helpers]
+        if option not in self.table.places or helper not in names:
+            return None
+        return names.index(helper), self.table.places[option]
+
     def choice(self, row: int, place: int) -> Choice:
         """Return one option with one helper."""
         table, prices, helper = self.table, self.prices[row], self.helpers[row]

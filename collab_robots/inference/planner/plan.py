@@ -9,7 +9,7 @@ import numpy as np
 
 from collab_robots.core.errors import ConfigError, Refusal, RefusedError
 from collab_robots.inference.options import LOCAL, Option
-from collab_robots.inference.planner.choice import ALONE, Basis, Choice, Plan
+from collab_robots.inference.planner.choice import Basis, Choice, Plan
 from collab_robots.inference.planner.objective import LATENCY, Objective
 from collab_robots.inference.planner.table import HelperState, Table
 from collab_robots.inference.profile.energy import EnergyModel
@@ -69,7 +69,7 @@ class Planner:
             costs = np.where(np.isfinite(costs), slow, math.inf)
             reason = f'nothing answers within {1e3 * objective.deadline_s:g} ms, this is soonest'
         row, place = divmod(int(costs.argmin()), len(table.options))
-        held = self._held(basis)
+        held = basis.where(*self._present) if self._present else None
         if held is not None and costs[row, place] >= (1.0 - HOLD) * costs[held]:
             if held != (row, place):
                 saved = 100.0 * (1.0 - costs[row, place] / costs[held])
@@ -91,15 +91,14 @@ class Planner:
         """
         Return the plan that does this option with this helper, whatever it costs.
 
-        :raises ConfigError: if the sheet has no such option, or its price is not known.
+        :raises ConfigError: if there is no such option or helper, or the price is not known.
         :raises RefusedError: if two helpers have one name.
         """
         basis = self._basis(own, sheet, helpers, objective)
-        place = basis.table.places.get(option)
-        row = [state.name if state else ALONE for state in basis.helpers].index(helper)
-        if place is None or basis.prices[row].cost[place] == math.inf:
+        found = basis.where(option, helper)
+        if found is None or basis.prices[found[0]].cost[found[1]] == math.inf:
             raise ConfigError(f'{option} with {helper or "nobody"}: what it costs is not known')
-        return Plan(basis.choice(row, place), None, 'asked for', basis)
+        return Plan(basis.choice(*found), None, 'asked for', basis)
 
     def _basis(
         self, own: Times, sheet: Sheet, helpers: Sequence[HelperState], objective: Objective
@@ -114,15 +113,6 @@ class Planner:
         if prices[0].cost[table.places[LOCAL]] == math.inf:
             raise ConfigError('it is not known what the whole model takes on this robot')
         return Basis(table, states, prices, objective)
-
-    def _held(self, basis: Basis) -> tuple[int, int] | None:
-        """Return helper and option of the last plan, if both are still there."""
-        if self._present is None:
-            return None
-        option, helper = self._present
-        names = [state.name if state else ALONE for state in basis.helpers]
-        place = basis.table.places.get(option)
-        return None if place is None or helper not in names else (names.index(helper), place)
 
     @staticmethod
     def _probe(basis: Basis, chosen: Choice) -> Choice | None:
