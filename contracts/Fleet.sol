@@ -109,6 +109,19 @@ contract Fleet {
         bytes32 name;
     }
 
+    /// @notice A robot's signature of an anchor for another chain. This contract does not check it: the one
+    /// over there does, and knows what was signed. All zeros for none.
+    /// @param height How many records are final where it was signed.
+    /// @param v As `ecrecover` takes it, like the others.
+    /// @param r Likewise.
+    /// @param s Likewise.
+    struct AnchorFact {
+        uint64 height;
+        uint8 v;
+        bytes32 r;
+        bytes32 s;
+    }
+
     /// @notice All that is stored about the fleet as a whole.
     /// @param epoch How many were closed.
     /// @param size Indices ever given.
@@ -214,10 +227,16 @@ contract Fleet {
     /// @param robot It.
     /// @param signer secp256k1 address; zero for none.
     event SignerRegistered(bytes32 indexed id, address indexed robot, address signer);
+    /// @notice A robot signed an anchor.
+    /// @param id Of the fact about its newest signature.
+    /// @param robot It.
+    /// @param height How many records are final there.
+    event AnchorSigned(bytes32 indexed id, address indexed robot, uint64 height);
 
     Head private head;
     mapping(address robot => uint8 number) private numberOf; // index + 1; FORMER
     mapping(uint256 index => Robot) private robotOf;
+    mapping(uint256 index => AnchorFact) private anchors;
     mapping(bytes32 name => bool) private nameTaken;
     mapping(bytes32 id => ChangeFact) private changeOf;
     /// @dev Where an unapplied change has a voter's bit, it is here too, and the other way round.
@@ -294,6 +313,15 @@ contract Fleet {
         uint256 me = indexOf(msg.sender);
         robotOf[me].signer = signer_;
         emit SignerRegistered(robotId(me), msg.sender, signer_);
+    }
+
+    /// @notice Sign, for another chain, what was agreed on up to a height.
+    /// @dev Fact: the sender's latest word.
+    /// @param signed The signature.
+    function signAnchor(AnchorFact calldata signed) external {
+        uint256 me = indexOf(msg.sender);
+        anchors[me] = signed;
+        emit AnchorSigned(anchorId(me), msg.sender, signed.height);
     }
 
     // ------------------------------------------------------------------ calls: the ledger
@@ -406,6 +434,13 @@ contract Fleet {
         for (uint256 i = 0; i < robots.length; i++) robots[i] = robotOf[i];
     }
 
+    /// @notice The newest anchor that each robot signed.
+    /// @return signed By index; all zeros for none.
+    function anchorsSigned() external view returns (AnchorFact[] memory signed) {
+        signed = new AnchorFact[](head.size);
+        for (uint256 i = 0; i < signed.length; i++) signed[i] = anchors[i];
+    }
+
     // ------------------------------------------------------------------ views: who is enough
 
     /// @notice The weight that is enough.
@@ -500,12 +535,23 @@ contract Fleet {
         return bytes32(index + 1);
     }
 
+    /// @notice The id of the fact about the anchor that a robot signed.
+    /// @param index Of the robot.
+    /// @return Numbers above those of `robotId`.
+    function anchorId(uint256 index) public pure returns (bytes32) {
+        return bytes32(MAX_ROBOTS + index + 1);
+    }
+
     /// @notice Everything that is stored under an id.
-    /// @param id FLEET_ID, `robotId` or `changeId`.
-    /// @return The encoded Head, Robot or ChangeFact; empty if there is nothing.
+    /// @param id FLEET_ID, `robotId`, `anchorId` or `changeId`.
+    /// @return The encoded Head, Robot, AnchorFact or ChangeFact; empty if there is nothing.
     function fact(bytes32 id) external view returns (bytes memory) {
         if (id == FLEET_ID) return abi.encode(head);
         if (id != 0 && uint256(id) <= head.size) return abi.encode(robotOf[uint256(id) - 1]);
+        if (uint256(id) > MAX_ROBOTS && uint256(id) <= 2 * MAX_ROBOTS) {
+            AnchorFact memory signed = anchors[uint256(id) - MAX_ROBOTS - 1];
+            return signed.height == 0 ? bytes('') : abi.encode(signed);
+        }
         return changeOf[id].change.kind == Kind.None ? bytes('') : abi.encode(changeOf[id]);
     }
 

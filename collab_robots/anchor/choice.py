@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TypeVar
 
 from collab_robots.anchor.replay import Replay
 from collab_robots.anchor.signatures import Collected
-from collab_robots.anchor.statement import Signers, Statement
-from collab_robots.core.errors import ChainError
+from collab_robots.anchor.statement import Place, signer_of, Signers, Statement
+from collab_robots.core.errors import ChainError, RefusedError
 
 Kind = TypeVar('Kind', Statement, Signers)
+
+
+def look_up(found: Collected, place: Place, present: Signers, replay: Replay) -> None:
+    """
+    Take the signatures that robots put on the ledger themselves.
+
+    Each put one there, the newest; those count that are of the height that most weight signed.
+
+    :param found: where they are put.
+    :param place: where they have to count.
+    """
+    agreed = replay.at(replay.final)
+    weights = {robot.name: present.weight_of([robot.signer]) for robot in agreed.robots}
+    by_height: Counter[int] = Counter()
+    for name, (height, _) in agreed.signed.items():
+        if replay.first <= height <= replay.final:
+            by_height[height] += weights[name]
+    if not by_height:
+        return
+    best = max(by_height, key=lambda height: (by_height[height], height))
+    what = replay.at(best).statement
+    for name, (height, signature) in agreed.signed.items():
+        source = f'what {name} signed on the ledger'
+        if height != best:
+            found.refused[source] = f'it is height {height}, others signed {best}'
+            continue
+        try:
+            signer = signer_of(what, place, signature)
+        except RefusedError as error:
+            found.refused[source] = str(error)
+        else:
+            found.take(source, what, signer, signature, present)
 
 
 def choose(
@@ -26,7 +59,7 @@ def choose(
     """
     signed = {what: made for what, made in found.signed.items() if isinstance(what, kind)}
     if not signed:
-        raise ChainError('no file has a signature that counts' + _refused(found))
+        raise ChainError('there is no signature that counts' + _refused(found))
     ready = [what for what, made in signed.items() if present.reaches(present.weight_of(made))]
     if not ready:
         raise ChainError(_lacking(signed, present, replay) + _refused(found))
@@ -42,7 +75,7 @@ def choose(
 
 
 def _refused(found: Collected) -> str:
-    return ''.join(f'\n{path} does not count: {why}' for path, why in found.refused.items())
+    return ''.join(f'\n{source} does not count: {why}' for source, why in found.refused.items())
 
 
 def _lacking(
@@ -56,7 +89,7 @@ def _lacking(
         for signer, _ in present.weights
         if signer not in signed[what]
     ]
-    others = f'; the files sign {len(signed)} different things' if len(signed) > 1 else ''
+    others = f'; they sign {len(signed)} different things' if len(signed) > 1 else ''
     return (
         f'height {what.height} is signed by weight {present.weight_of(signed[what])} of '
         f'{present.total}, two thirds are needed; not by {", ".join(missing)}{others}'

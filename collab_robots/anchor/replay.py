@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from collab_robots.anchor.roster import Robot, roster_on_ledger, signers_of
+from collab_robots.anchor.roster import Robot, roster_on_ledger, signed_on_ledger, signers_of
 from collab_robots.anchor.statement import Signers, Statement
 from collab_robots.contract.runner import Runner
 from collab_robots.core.errors import ConfigError, RefusedError, StoreError
@@ -23,10 +23,12 @@ class Agreed(NamedTuple):
     What the fleet agreed on at a height.
 
     :param robots: who is in the fleet there.
+    :param signed: the newest height that each robot had signed by then, and its signature.
     """
 
     statement: Statement
     robots: tuple[Robot, ...]
+    signed: Mapping[str, tuple[int, bytes]]
 
     @property
     def signers(self) -> Signers:
@@ -98,5 +100,6 @@ class Replay:
         with runner.final() as deployment:
             (epoch,) = deployment.ask('Fleet', 'epoch')
             robots = roster_on_ledger(deployment, runner.fleet)
+            signed = signed_on_ledger(deployment, robots)
         statement = Statement(self._fleet.id, epoch, height, digest, runner.final_root())
-        return Agreed(statement, robots)
+        return Agreed(statement, robots, signed)

@@ -53,6 +53,25 @@ def roster_on_ledger(deployment: Deployment, fleet: Fleet) -> tuple[Robot, ...]:
     return tuple(found)
 
 
+def signed_on_ledger(
+    deployment: Deployment, robots: Sequence[Robot]
+) -> dict[str, tuple[int, bytes]]:
+    """
+    Return the newest height that each robot signed by itself, and its signature.
+
+    Nothing has checked the signatures yet.
+
+    :param robots: who counts.
+    """
+    _, entries = deployment.ask('Fleet', 'roster')
+    (signed,) = deployment.ask('Fleet', 'anchorsSigned')
+    by_address = {entry[0]: one for entry, one in zip(entries, signed, strict=True)}
+    found = {robot.name: by_address[robot.address] for robot in robots}
+    return {
+        name: (height, r + s + bytes([v])) for name, (height, v, r, s) in found.items() if height
+    }
+
+
 def roster_in_file(path: Path, fleet: Fleet) -> tuple[Robot, ...]:
     """
     Return the members of the fleet file, with the addresses that a person wrote down.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from eth_account.signers.local import LocalAccount
+from eth_keys.datatypes import PrivateKey
 from pydantic import Field, model_validator
 
 from collab_robots.anchor.statement import Place, sign, signer_of, Signers, Statement
@@ -83,13 +83,13 @@ class SignatureFile(Strict):
         )
 
 
-def signature_file(what: Statement | Signers, place: Place, key: LocalAccount) -> dict[str, Any]:
+def signature_file(what: Statement | Signers, place: Place, key: PrivateKey) -> dict[str, Any]:
     """Sign, and return what goes into the file."""
     made: dict[str, Any] = {
         'version': 1,
         'chain_id': place.chain_id,
         'contract': '0x' + place.contract.hex(),
-        'signer': '0x' + key.address[2:].lower(),
+        'signer': key.public_key.to_address(),
         'signature': sign(what, place, key).hex(),
     }
     if isinstance(what, Statement):
@@ -116,11 +116,31 @@ class Collected:
     Signatures that present signers made.
 
     :param signed: of each thing that was signed: the signatures by signer.
-    :param refused: of each file that does not count, why.
+    :param refused: of what does not count, a file or a robot's word on the ledger, why.
     """
 
     signed: dict[Statement | Signers, dict[bytes, bytes]] = field(default_factory=dict)
-    refused: dict[Path, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def take(
+        self,
+        source: str,
+        what: Statement | Signers,
+        signer: bytes,
+        signature: bytes,
+        present: Signers,
+    ) -> None:
+        """
+        Take a signature, if it is one of those that may sign.
+
+        :param source: where it was found.
+        :param signer: whose it is.
+        :param present: who may sign.
+        """
+        if present.weight_of([signer]):
+            self.signed.setdefault(what, {})[signer] = signature
+        else:
+            self.refused[source] = f'0x{signer.hex()} is no signer now'
 
 
 def collect(paths: Iterable[Path], place: Place, present: Signers) -> Collected:
@@ -132,24 +152,24 @@ def collect(paths: Iterable[Path], place: Place, present: Signers) -> Collected:
     """
     found = Collected()
     for path in paths:
+        source = str(path)
         try:
             file = load_yaml(path, SignatureFile)
-            signer = signer_of(file.what, file.place, bytes.fromhex(file.signature))
+            signature = bytes.fromhex(file.signature)
+            signer = signer_of(file.what, file.place, signature)
         except (ConfigError, RefusedError) as error:
-            found.refused[path] = str(error)
+            found.refused[source] = str(error)
             continue
         if file.place != place:
-            found.refused[path] = (
+            found.refused[source] = (
                 f'signed for {file.contract} on chain {file.chain_id}, which is another contract'
             )
         elif file.what.fleet != present.fleet:
-            found.refused[path] = f'signed for fleet {file.what.fleet.hex()}'
+            found.refused[source] = f'signed for fleet {file.what.fleet.hex()}'
         elif signer != unhex(file.signer):
-            found.refused[path] = f'{file.signer} did not sign what is in it'
-        elif not present.weight_of([signer]):
-            found.refused[path] = f'{file.signer} is no signer now'
+            found.refused[source] = f'{file.signer} did not sign what is in it'
         else:
-            found.signed.setdefault(file.what, {})[signer] = bytes.fromhex(file.signature)
+            found.take(source, file.what, signer, signature, present)
     return found
 
 

@@ -2,6 +2,7 @@
 What robots sign for a public chain: EIP-712 typed data, as ``contracts/Anchor.sol`` checks it.
 
 The domain holds the chain and the contract: what is signed for one place is void at any other.
+Robots sign while they work, so nothing here imports more of Ethereum than its hash and its curve.
 """
 
 from __future__ import annotations
@@ -10,19 +11,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from eth_account import Account
-from eth_account.messages import encode_typed_data, SignableMessage
-from eth_account.signers.local import LocalAccount
+from eth_keys.datatypes import PrivateKey, Signature
 from eth_keys.exceptions import BadSignature
+from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
 from collab_robots.anchor.keys import ORDER
 from collab_robots.core.errors import Refusal, RefusedError
 
 SIGNATURE_BYTES = 65  # r, s, v
+_V = 27  # what is added to the parity
+_WORD = 32  # bytes
 _NAME, _VERSION = 'collab-robots anchor', '1'
 
 Fields = list[dict[str, str]]
+_DOMAIN: Fields = [
+    {'name': 'name', 'type': 'string'},
+    {'name': 'version', 'type': 'string'},
+    {'name': 'chainId', 'type': 'uint256'},
+    {'name': 'verifyingContract', 'type': 'address'},
+]
 
 
 @dataclass(frozen=True)
@@ -150,9 +158,10 @@ class Signers:
         return 3 * weight >= 2 * self.total
 
 
-def sign(what: Signable, place: Place, key: LocalAccount) -> bytes:
-    """Return the 65-byte signature; the same for the same values."""
-    return bytes(key.sign_message(_typed(what, place)).signature)
+def sign(what: Signable, place: Place, key: PrivateKey) -> bytes:
+    """Return the 65-byte signature; the same for the same values (RFC 6979)."""
+    made = key.sign_msg_hash(digest(what, place)).to_bytes()
+    return made[:-1] + bytes([made[-1] + _V])
 
 
 def signer_of(what: Signable, place: Place, signature: bytes) -> bytes:
@@ -163,22 +172,45 @@ def signer_of(what: Signable, place: Place, signature: bytes) -> bytes:
     """
     if (
         len(signature) != SIGNATURE_BYTES
-        or signature[-1] not in (27, 28)
-        or int.from_bytes(signature[32:64], 'big') > ORDER // 2
+        or signature[-1] not in (_V, _V + 1)
+        or int.from_bytes(signature[_WORD : 2 * _WORD], 'big') > ORDER // 2
     ):
         raise RefusedError(Refusal.SIGNATURE, 'expected r, the lower s, and v of 27 or 28')
     try:
-        found = Account.recover_message(_typed(what, place), signature=signature)
+        made = Signature(signature[:-1] + bytes([signature[-1] - _V]))
+        key = made.recover_public_key_from_msg_hash(digest(what, place))
     except (BadSignature, ValidationError):
         raise RefusedError(Refusal.SIGNATURE, 'of no key') from None
-    return bytes.fromhex(found[2:])
+    return key.to_canonical_address()
 
 
-def _typed(what: Signable, place: Place) -> SignableMessage:
+def digest(what: Signable, place: Place) -> bytes:
+    """Return the 32 bytes that are signed: EIP-712's hash of the domain and the values."""
     domain = {
         'name': _NAME,
         'version': _VERSION,
         'chainId': place.chain_id,
         'verifyingContract': place.contract,
     }
-    return encode_typed_data(domain, {what.TYPE: what.FIELDS}, dict(what.message()))
+    return keccak(
+        b'\x19\x01'
+        + _struct('EIP712Domain', _DOMAIN, domain)
+        + _struct(what.TYPE, what.FIELDS, what.message())
+    )
+
+
+def _struct(name: str, fields: Fields, values: Mapping[str, Any]) -> bytes:
+    """Return the hash of a struct: of that of its type, and its values."""
+    kind = f'{name}({",".join("{type} {name}".format_map(one) for one in fields)})'
+    return keccak(keccak(text=kind) + b''.join(_word(values[one['name']]) for one in fields))
+
+
+def _word(value: int | str | bytes | list[Any]) -> bytes:
+    """Return a value in 32 bytes: numbers, addresses and bytes32 themselves, others hashed."""
+    if isinstance(value, int):
+        return value.to_bytes(_WORD, 'big')
+    if isinstance(value, str):
+        return keccak(text=value)
+    if isinstance(value, bytes):
+        return value.rjust(_WORD, b'\0')
+    return keccak(b''.join(map(_word, value)))

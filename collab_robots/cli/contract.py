@@ -19,7 +19,6 @@ from collab_robots.cli.contract_anchor import (
 )
 from collab_robots.cli.contract_common import (
     DbOption,
-    deployment_file,
     DeploymentOption,
     EXIT_CODES,
     FleetOption,
@@ -119,6 +118,7 @@ def deploy(
     deployment that was interrupted goes on.
     """
     with plain_errors():
+        from collab_robots.anchor.deployed import deployment_file
         from collab_robots.anchor.deployment import deploy as deploy_suite
         from collab_robots.anchor.replay import Replay
         from collab_robots.anchor.roster import roster_in_file
@@ -183,7 +183,7 @@ def sign(
 ) -> None:
     """Sign, as a robot, what its own ledger says the fleet agreed on; no network is needed."""
     with plain_errors():
-        from collab_robots.anchor.deployment import Deployed
+        from collab_robots.anchor.deployed import Deployed, deployment_file
         from collab_robots.anchor.keys import anchor_key
         from collab_robots.anchor.replay import Replay
         from collab_robots.anchor.roster import check_signers

@@ -12,7 +12,6 @@ import typer
 from collab_robots.cli.common import FAILED, OK, plain_errors, print_pairs, UNREACHABLE
 from collab_robots.cli.contract_common import (
     DbOption,
-    deployment_file,
     DeploymentOption,
     FleetOption,
     JsonOption,
@@ -29,7 +28,7 @@ from collab_robots.cli.contract_common import (
 if TYPE_CHECKING:
     from collab_robots.anchor.chain import Receipt, Tell
     from collab_robots.anchor.contract import AnchorContract
-    from collab_robots.anchor.deployment import Deployed
+    from collab_robots.anchor.deployed import Deployed
     from collab_robots.anchor.replay import Replay
     from collab_robots.anchor.signatures import Collected
     from collab_robots.anchor.statement import Signers, Statement
@@ -40,16 +39,20 @@ if TYPE_CHECKING:
 FilesArgument = Annotated[
     list[Path], typer.Argument(help='Files that "contract sign" wrote, of any robots.')
 ]
+MoreFilesArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(help='More that "contract sign" wrote, for robots that did not.'),
+]
 SEND_CODES = (
     'Exit codes: 0 it is on the chain, 1 refused (also: too few signatures), 2 wrong input, '
     '3 the chain does not answer in time: the same command later goes on.'
 )
 ANCHOR_EPILOG = (
     'Example:\n\n'
-    '  collab-robots contract anchor --network iota-evm --key payer.key --db robot1/ledger.db '
-    'signatures/*.json\n\n'
-    'Of what the files sign, the highest height is taken that two thirds of the fleet signed, and '
-    'that the ledger agrees with. What is on the chain already is not sent again.\n\n' + SEND_CODES
+    '  collab-robots contract anchor --network iota-evm --key payer.key --db robot1/ledger.db\n\n'
+    'Robots sign by themselves, and their signatures are on the ledger. The highest height is '
+    'taken that two thirds of the fleet signed, there or in files, and that the ledger agrees '
+    'with. What is on the chain already is not sent again.\n\n' + SEND_CODES
 )
 SET_SIGNERS_EPILOG = (
     'Example:\n\n'
@@ -68,9 +71,9 @@ VERIFY_EPILOG = (
 
 
 def anchor(
-    files: FilesArgument,
     key: PayerOption,
     db: DbOption,
+    files: MoreFilesArgument = None,
     rpc: RpcOption = None,
     network: NetworkOption = None,
     fleet: FleetOption = None,
@@ -87,7 +90,7 @@ def anchor(
         payer = open_payer(key, files_of.fleet, password_file)
         with progress() as tell:
             opened = _open(files_of, rpc, network, timeout, tell)
-            found, what, signatures = _choose(files, Statement, opened)
+            found, what, signatures = _choose(files or [], Statement, opened)
             tell(f'anchoring height {what.height}')
             receipt = opened.contract.anchor(payer, what, signatures)
         _say_sent(found, what, len(signatures), receipt, as_json)
@@ -166,7 +169,7 @@ class _Opened(NamedTuple):
 
 
 def _find(db: Path, fleet: Path | None, deployment: Path | None) -> _Files:
-    from collab_robots.anchor.deployment import Deployed
+    from collab_robots.anchor.deployed import Deployed, deployment_file
     from collab_robots.core.fleet import Fleet
     from collab_robots.explorer.files import fleet_file
 
@@ -192,11 +195,14 @@ def _choose(
     files: Sequence[Path], kind: type[Kind], opened: _Opened
 ) -> tuple[Collected, Kind, Mapping[bytes, bytes]]:
     """Take what enough robots signed."""
-    from collab_robots.anchor.choice import choose
+    from collab_robots.anchor.choice import choose, look_up
     from collab_robots.anchor.signatures import collect
+    from collab_robots.anchor.statement import Statement
 
-    present = opened.contract.signers()
-    found = collect(files, opened.contract.place, present)
+    place, present = opened.contract.place, opened.contract.signers()
+    found = collect(files, place, present)
+    if kind is Statement:
+        look_up(found, place, present, opened.replay)
     what, signatures = choose(found, kind, present, opened.replay)
     return found, what, signatures
 
@@ -208,8 +214,8 @@ def _say_sent(
     receipt: Receipt | None,
     as_json: bool,
 ) -> None:
-    for path, why in found.refused.items():
-        typer.echo(f'{path} does not count: {why}', err=True)
+    for source, why in found.refused.items():
+        typer.echo(f'{source} does not count: {why}', err=True)
     told: dict[str, Any] = {'height': what.height, 'signatures': signatures}
     if receipt is not None:
         told |= _plain(

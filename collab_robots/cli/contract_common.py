@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
     from collab_robots.anchor.chain import Chain, Tell
-    from collab_robots.anchor.deployment import Deployed
+    from collab_robots.anchor.deployed import Deployed
     from collab_robots.core.fleet import Fleet
 
 EXIT_CODES = (
@@ -74,17 +74,6 @@ def progress() -> Iterator[Tell]:
         yield status.update
 
 
-def deployment_file(given: Path | None, fleet: Path) -> Path:
-    """
-    Return the path of the file that says where the contracts are.
-
-    :param fleet: path of the fleet file.
-    """
-    from collab_robots.anchor.deployment import FILE
-
-    return given or fleet.with_name(FILE)
-
-
 def open_chain(
     rpc: str | None, network: str | None, deployed: Deployed | None, timeout: float, tell: Tell
 ) -> Chain:
@@ -120,7 +109,7 @@ def open_payer(key: Path, fleet: Fleet, password_file: Path | None) -> LocalAcco
 
     :raises KeyFileError: see :func:`.load_payer`.
     """
-    from collab_robots.anchor.keys import load_payer
+    from collab_robots.anchor.payer import load_payer
     from collab_robots.core.identity import read_private
 
     def password() -> str:

@@ -13,47 +13,36 @@ The state after every record is the same as if all had been executed once, in or
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
-from collab_robots.contract import receipt
 from collab_robots.contract.artifact import SELECTOR_BYTES, suite
-from collab_robots.contract.calls.words import call_name, LEDGER
-from collab_robots.contract.deployment import Deployment, FactId, robot_names
+from collab_robots.contract.deployment import Deployment, robot_names
 from collab_robots.contract.evm import Evm, make_evm
+from collab_robots.contract.execution import Execution
 from collab_robots.contract.facts import Facts
-from collab_robots.contract.notes import Notes
 from collab_robots.contract.receipt import Receipt
-from collab_robots.contract.state import decode_state, encode_state, State
-from collab_robots.core.clock import SECOND
+from collab_robots.contract.state import decode_state, encode_state
 from collab_robots.core.errors import CallError, Refusal, RefusedError
 from collab_robots.core.fleet import Fleet, MAX_ROBOTS
-from collab_robots.tangle.dag import Entry, FOREIGN
+from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.handover import Roster, roster_of
 from collab_robots.tangle.order import Order
-from collab_robots.tangle.record import LEDGER_CALL
 
 _CHANGING = frozenset(('vote', 'submitSketch'))  # calls that may make it time to close an epoch
 
 
-@dataclass(eq=False, slots=True)
-class _Step:
+class Agreed(NamedTuple):
     """
-    One executed record.
+    What all robots have at a height.
 
-    :param note: the notes before it.
-    :param mark: the machine before it; None if it executes nothing in the machine.
-    :param runs: those of its calls that the machine executes.
-    :param touched: the facts that it changed.
+    :param epoch: of the membership.
+    :param root: digest of all facts, 32 bytes.
     """
 
-    entry: Entry
-    note: int
-    mark: Any = None
-    runs: Sequence[bytes] = ()
-    touched: list[FactId] = field(default_factory=list)
+    epoch: int
+    root: bytes
 
 
 class Runner:
@@ -75,21 +64,17 @@ class Runner:
         """Changes whenever the tentative state may have; equal versions are equal states."""
         self.final_version = 0
         """The same for the final state."""
-        self._addresses = [robot.address for robot in fleet.robots]
-        self._notes = Notes(fleet)
         self.names = fleet.name_by_address
         """Of robots by address."""
-        self._deployment = Deployment(suite(), fleet, evm or make_evm())
+        deployment = Deployment(suite(), fleet, evm or make_evm())
+        self._execution = Execution(deployment, fleet)
         self._facts = Facts()
-        self._facts.touch(self._deployment.genesis)
+        self._facts.touch(deployment.genesis)
         self._final_facts = self._facts.copy()
         self._roots: dict[bool, tuple[int, bytes]] = {}  # final or not: version, root
         self._order: Order | None = None
         self._asked = 0  # how many final records were looked at for what changes the roster
         self._ending = -1  # the position where they did
-        self._start = 0  # position of the first step; what is before cannot be undone
-        self._ids = set(self._deployment.genesis)  # of all facts there
-        self._steps: list[_Step] = []
         self._final = 0  # as of the last update
         self._final_read = -1  # the version that the final facts are of
         self._away = False  # the machine is at the final state
@@ -138,7 +123,7 @@ class Runner:
         with self.final() as deployment:
             if not deployment.is_epoch_due():
                 return None
-            with self._closed(deployment, batch[-1]):
+            with self._execution.closed(batch[-1]):
                 roster = _roster(self.fleet, deployment)
         if roster == roster_of(self.fleet):
             return None
@@ -168,7 +153,7 @@ class Runner:
         """
         if self._away:
             raise RuntimeError('the machine is at the final state')
-        return self._deployment
+        return self._execution.deployment
 
     @contextmanager
     def final(self) -> Iterator[Deployment]:
@@ -178,12 +163,12 @@ class Runner:
         The machine goes back there for as long as the context lasts, so ask everything in one.
         """
         if self._away:  # by somebody further out
-            yield self._deployment
+            yield self._execution.deployment
             return
-        with self._machine_at(self._final):
+        with self._execution.at(self._final) as deployment:
             self._away = True
             try:
-                yield self._deployment
+                yield deployment
             finally:
                 self._away = False
 
@@ -195,6 +180,25 @@ class Runner:
         """Return the digest of the facts of the final records, 32 bytes."""
         return self._root(True)
 
+    def agreed_at(self, position: int) -> Agreed:
+        """
+        Return what all robots have after the first final records.
+
+        :param position: how many records.
+        :raises LookupError: if that state cannot be returned to, or the ledger is about to close
+            the epoch there.
+        """
+        self._check(position)
+        if position == self._ending:
+            raise LookupError(f'the epoch that ends after {position} records is not closed yet')
+        facts = self._final_facts.copy()
+        for step in self._execution.between(position, self._final):
+            facts.touch(step.touched)
+        with self._execution.at(position) as deployment:
+            facts.refresh(deployment)
+            (epoch,) = deployment.ask('Fleet', 'epoch')
+        return Agreed(epoch, facts.digest(self.fleet.id))
+
     def award_record(self, key: bytes, robot: str) -> bytes | None:
         """
         Return the record that gave a robot the lease it has, or had last, of a task.
@@ -204,7 +208,7 @@ class Runner:
 
         :returns: block id; None if the robot was not awarded the task or has released it.
         """
-        lease = self._notes.leases.get((key, self._addresses[self.fleet.index_of(robot)]))
+        lease = self._execution.lease(key, robot)
         return lease.record if lease else None
 
     def state_at(self, position: int) -> bytes:
@@ -220,11 +224,9 @@ class Runner:
         if self._order is not None:
             self._catch_up(self._order)
         if self._dumped is None or self._dumped[0] != position:
-            if not self._start <= position <= self._final:
-                raise LookupError(
-                    f'no state after {position} records, only {self._start} to {self._final}'
-                )
-            cut = self._end_epoch if position == self._ending else self._cut
+            self._check(position)
+            execution = self._execution
+            cut = execution.end_epoch if position == self._ending else execution.cut
             self._dumped = (position, encode_state(cut(position), self.fleet))
         return self._dumped[1]
 
@@ -239,7 +241,7 @@ class Runner:
         :raises RefusedError: SNAPSHOT if it is malformed; nothing has changed then.
         """
         found = decode_state(state, fleet)
-        deployment, facts = self._deployment.with_storage(found.storages), Facts()
+        deployment, facts = self._execution.deployment.with_storage(found.storages), Facts()
         facts.touch(found.ids)
         try:
             facts.refresh(deployment)
@@ -248,14 +250,12 @@ class Runner:
         if len(facts.known) != len(found.ids):
             raise RefusedError(Refusal.SNAPSHOT, 'state of the contracts: it has empty facts')
         self.fleet = fleet
-        self._addresses = [robot.address for robot in fleet.robots]
         self.names = fleet.name_by_address
-        self._deployment, self._facts, self._final_facts = deployment, facts, facts.copy()
-        self._ids = set(found.ids)
-        self._notes.restart(fleet, found.heads, found.leases)
-        self._steps.clear()
+        self._execution = Execution(deployment, fleet, position, found)
+        self._facts, self._final_facts = facts, facts.copy()
         self._order = None
-        self._start = self._final = self._asked = position
+        self._final = self._asked = position
+        self._ending = -1
         self._held.clear()
         self.receipts.clear()
         self._dumped = (position, state)
@@ -265,168 +265,59 @@ class Runner:
 
     def _catch_up(self, order: Order) -> None:
         self.tentative()  # or it must not be called
-        first = order.changed_from()
-        if first < self._end:
-            self._rollback(max(first, self._start))
-        if order.base > self._end:
+        execution, first = self._execution, order.changed_from()
+        if first < execution.end:
+            self._rollback(max(first, execution.start))
+        if order.base > execution.end:
             raise LookupError(
-                f'records up to {order.base} are pruned, and {self._end} were executed'
+                f'records up to {order.base} are pruned, and {execution.end} were executed'
             )
-        for entry in order.entries[self._end - order.base :]:
+        for entry in order.entries[execution.end - order.base :]:
             self._execute(entry)
-        for step in self._steps[self._final - self._start : order.final - self._start]:
+        for step in execution.between(self._final, order.final):
             if step.touched:
                 self._final_facts.touch(step.touched)
                 self.final_version += 1
         self._final = order.final
         self._forget(order.base)
 
-    @property
-    def _end(self) -> int:
-        """The position of the next step."""
-        return self._start + len(self._steps)
+    def _check(self, position: int) -> None:
+        """
+        See to it that a final position can be returned to.
+
+        :raises LookupError: if it cannot.
+        """
+        if not self._execution.start <= position <= self._final:
+            raise LookupError(
+                f'no state after {position} records, only {self._execution.start} to {self._final}'
+            )
 
     def _forget(self, base: int) -> None:
         """Drop what belongs to pruned records."""
         while self._held and self._held[0][0] < base:
             del self.receipts[self._held.popleft()[1]]
-        if base > self._start:
-            self._cut(base)
+        if base > self._execution.start:
+            self._execution.cut(base)
 
     def _execute(self, entry: Entry) -> None:
         """Execute one record."""
-        step = _Step(entry, self._notes.mark())
-        self._steps.append(step)
-        counts = entry.issuer != FOREIGN and self._notes.follow(entry)
-        if counts:
-            said = entry.record.calls
-            step.runs = [data for data in said if data[:SELECTOR_BYTES] in suite().calls]
+        step = self._execution.execute(entry)
         if step.runs:
-            step.mark = self._deployment.evm.mark()
             self.version += 1
-        if entry.record.calls:
-            receipts = self._call_all(step) if counts else self._void(entry)
-            self.reverted += sum(not item.ok for item in receipts)
-            self.receipts[entry.id] = receipts
-            self._held.append((self._end - 1, entry.id))
+        if step.receipts:
+            self.reverted += sum(not item.ok for item in step.receipts)
+            self.receipts[entry.id] = step.receipts
+            self._held.append((self._execution.end - 1, entry.id))
         self._facts.touch(step.touched)
-
-    def _call_all(self, step: _Step) -> tuple[Receipt, ...]:
-        """Execute all calls of a record that counts."""
-        entry, deployment, receipts = step.entry, self._deployment, []
-        sender, time = self._addresses[entry.issuer], _seconds(entry)
-        for data in entry.record.calls:
-            call = suite().calls.get(data[:SELECTOR_BYTES])
-            if call is None:
-                ledger = data.startswith(LEDGER_CALL)
-                receipts.append(receipt.done(LEDGER) if ledger else receipt.unknown(data))
-                continue
-            result = deployment.call(sender, data, time)
-            if not result.ok:
-                receipts.append(receipt.failed(call.name, result, self.names))
-                continue
-            logs = deployment.evm.logs()
-            step.touched += deployment.touched(logs)
-            self._notes.learn(logs, entry)
-            receipts.append(receipt.told(call.name, logs, self.names))
-        return tuple(receipts)
-
-    def _void(self, entry: Entry) -> tuple[Receipt, ...]:
-        """Return the receipts of a record that does not count."""
-        robot = self.fleet.robots[entry.issuer].name
-        return tuple(receipt.void(call_name(data), robot) for data in entry.record.calls)
 
     def _rollback(self, first: int) -> None:
         """Return to the state before a position of the order."""
-        undone = self._steps[first - self._start :]
-        del self._steps[first - self._start :]
-        self._notes.rollback(undone[0].note)
         while self._held and self._held[-1][0] >= first:
             for item in self.receipts.pop(self._held.pop()[1]):
                 self.reverted -= not item.ok
-        if self._rewind(undone):
-            self.version += 1
-        for step in undone:
+        for step in self._execution.rollback(first):
+            self.version += bool(step.runs)
             self._facts.touch(step.touched)
-
-    def _rewind(self, steps: Sequence[_Step]) -> bool:
-        """Take the machine back to before the first of the newest steps."""
-        mark = next((step.mark for step in steps if step.mark is not None), None)
-        if mark is not None:
-            self._deployment.evm.rollback(mark)
-        return mark is not None
-
-    @contextmanager
-    def _machine_at(self, position: int) -> Iterator[None]:
-        """Take the machine back to a position for a while; then it executes the rest again."""
-        later = self._steps[position - self._start :]
-        if not self._rewind(later):
-            later = []
-        try:
-            yield
-        finally:
-            for step in later:
-                self._run_again(step)
-
-    def _run_again(self, step: _Step) -> None:
-        """Run a record whose outcome is known."""
-        if step.mark is None:
-            return
-        step.mark = self._deployment.evm.mark()
-        time = _seconds(step.entry)
-        for data in step.runs:
-            self._deployment.call(self._addresses[step.entry.issuer], data, time)
-
-    def _cut(self, position: int) -> State:
-        """
-        Give up the way back to before a final position.
-
-        :returns: the state there.
-        """
-        at = position - self._start
-        with self._machine_at(position):
-            state = self._state(at)
-            self._ids = set(state.ids)
-            self._deployment = self._deployment.with_storage(state.storages)
-        self._notes.forget(self._note_at(at))
-        del self._steps[:at]
-        self._start = position
-        return state
-
-    def _end_epoch(self, position: int) -> State:
-        """Return the state after a final position with the epoch closed; nothing changes."""
-        at = position - self._start
-        with (
-            self._machine_at(position),
-            self._closed(self._deployment, self._steps[at - 1].entry) as touched,
-        ):
-            return self._state(at, touched)
-
-    @contextmanager
-    def _closed(self, deployment: Deployment, last: Entry) -> Iterator[list[FactId]]:
-        """
-        Close the epoch after a record, where the machine is, for as long as the context lasts.
-
-        It gives the facts that this changes.
-        """
-        mark = deployment.evm.mark()
-        yield deployment.close_epoch(_seconds(last))
-        deployment.evm.rollback(mark)
-
-    def _state(self, at: int, more: Sequence[FactId] = ()) -> State:
-        """
-        Return the state before a step, where the machine is.
-
-        :param more: facts that were changed, beside those that the steps before changed.
-        """
-        touched = {*more, *(identity for step in self._steps[:at] for identity in step.touched)}
-        kept = {identity for identity in touched if self._deployment.fact(identity)}
-        heads, leases = self._notes.at(self._note_at(at))
-        storages = self._deployment.evm.dump()
-        return State(storages, (self._ids - touched) | kept, list(heads.values()), leases)
-
-    def _note_at(self, at: int) -> int:
-        return self._steps[at].note if at < len(self._steps) else self._notes.mark()
 
     def _root(self, final: bool) -> bytes:
         version = self.final_version if final else self.version
@@ -457,8 +348,3 @@ def _roster(fleet: Fleet, deployment: Deployment) -> Roster:
         elif weight and len(roster) < MAX_ROBOTS:  # else its new key has no place in the ledger
             roster.append((name, key, weight))
     return roster
-
-
-def _seconds(entry: Entry) -> int:
-    """Return the time that a record's calls are executed at."""
-    return entry.record.issued_at // SECOND

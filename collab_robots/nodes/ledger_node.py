@@ -15,6 +15,8 @@ from typing import Any
 from rclpy.node import Node
 from std_msgs.msg import String
 
+from collab_robots.anchor.deployed import deployment_file
+from collab_robots.anchor.notary import Notary
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.views.maps import MapsView
 from collab_robots.contract.views.roster import RosterView
@@ -49,6 +51,7 @@ from collab_robots_msgs.msg import Have as HaveMsg
 from collab_robots_msgs.msg import Request as RequestMsg
 
 PUBLISH_PERIOD = SECOND // 5
+NOTARY_PERIOD = 10.0  # s
 REASONS = frozenset(reason.value for reason in Refusal)
 PARAMETERS = {
     **ROBOT,
@@ -65,6 +68,11 @@ PARAMETERS = {
     'archive': Parameter(
         False,
         'Keep blocks that snapshots stand for on the disk, to look at the whole history.',
+    ),
+    'anchor': Parameter(
+        '',
+        'Path of the file that says where anchors are written to; anchor.json beside the fleet '
+        'file if empty. It need not be there.',
     ),
     **HTTP_PARAMETERS,
 }
@@ -136,6 +144,10 @@ class LedgerNode(Node):
         self._key = key
         self._key_file = Path(values['key'])
         self._periods = (values['tick_period'], values['status_period'])
+        self._anchor = deployment_file(
+            Path(values['anchor']) if values['anchor'] else None, Path(values['fleet'])
+        )
+        self._notary: Notary
         self._ledger: Ledger
         self._starter = self.create_timer(values['tick_period'], self._join)
 
@@ -158,6 +170,16 @@ class LedgerNode(Node):
         if self._ledger.dag.heights()[self._ledger.index]:
             self._mark_used()
         self._ledger.on_solid(self._on_solid)
+        snapshot = self._ledger.tangle.snapshot
+        begin = (snapshot.cut.position, snapshot.cut.final_digest) if snapshot else None
+        self._notary = Notary(
+            self._key,
+            self._fleet,
+            self._runner,
+            self._anchor,
+            self._config.snapshot_interval,
+            begin,
+        )
         self._http.start(self._ledger)
         heard = (
             (Block, topics.heard('block'), self._on_block, qos.RADIO),
@@ -176,6 +198,7 @@ class LedgerNode(Node):
             self._periods, (self._tick, self._publish_status), strict=True
         ):
             self.create_timer(period, callback)
+        self.create_timer(NOTARY_PERIOD, self._say_anchors)
 
     def _on_solid(self, entry: Entry) -> None:
         if entry.record.seq == 0 and entry.issuer == self._ledger.index:
@@ -246,6 +269,15 @@ class LedgerNode(Node):
             if self._changed:
                 self._changed = False
                 self._publish_tiles(now)
+
+    def _say_anchors(self) -> None:
+        self._execute()
+        try:
+            call = self._notary.call(self._ledger.order)
+            if call is not None:
+                self._ledger.submit(call)
+        except (CallError, ConfigError) as error:
+            self.get_logger().warning(f'no anchor is signed: {error}')
 
     def _execute(self) -> None:
         if self._runner.update(self._ledger.order):

@@ -3,7 +3,7 @@
 from itertools import combinations
 import random
 
-from eth_account import Account
+from eth_keys.datatypes import PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import pytest
@@ -13,9 +13,14 @@ from collab_robots.anchor.keys import ORDER
 from collab_robots.anchor.statement import Place, sign, signer_of, Signers, Statement
 
 FLEET = b'f' * 32
-KEYS = [Account.from_key(bytes([number]) * 32) for number in range(1, 8)]
-KEYS.sort(key=lambda key: bytes.fromhex(key.address[2:]))
-ADDRESSES = [bytes.fromhex(key.address[2:]) for key in KEYS]
+
+
+def address_of(key):
+    return key.public_key.to_canonical_address()
+
+
+KEYS = sorted((PrivateKey(bytes([number]) * 32) for number in range(1, 8)), key=address_of)
+ADDRESSES = [address_of(key) for key in KEYS]
 CHAIN_ID = 1  # pyrevm's
 
 
@@ -311,10 +316,9 @@ def test_a_bad_list_is_refused_also_when_it_is_signed():
 def test_a_fleet_of_64_fits():
     chain = Chain()
     keys = sorted(
-        (Account.from_key(number.to_bytes(32, 'big')) for number in range(1, 65)),
-        key=lambda key: bytes.fromhex(key.address[2:]),
+        (PrivateKey(number.to_bytes(32, 'big')) for number in range(1, 65)), key=address_of
     )
-    addresses = [bytes.fromhex(key.address[2:]) for key in keys]
+    addresses = [address_of(key) for key in keys]
     heaviest = 2**32 - 1
     contract = chain.deploy('Anchor', FLEET, 0, 64 * heaviest, addresses, [heaviest] * 64)
     what, place = statement(1), Place(CHAIN_ID, contract.address)

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 from eth_account import Account
+from eth_account.messages import encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
 
-from collab_robots.anchor.keys import anchor_key, load_payer, ORDER, signer
+from collab_robots.anchor.keys import anchor_key, ORDER, signer
+from collab_robots.anchor.payer import load_payer
 from collab_robots.anchor.signatures import collect, signature_file
 from collab_robots.anchor.statement import Place, sign, signer_of, Signers, Statement
 from collab_robots.core.errors import KeyFileError, RefusedError
@@ -34,16 +36,16 @@ def private(path: Path, text: str) -> Path:
 def test_a_robots_key_never_changes():
     # Whoever changes the derivation takes every deployed Anchor.sol its signers.
     key = anchor_key(PrivateKey(bytes(32)))
-    assert key.address == '0xE59f11d5e8725a2413f188a8bc82bFC5d96cC364'
-    assert signer(PrivateKey(bytes(32))).hex() == key.address[2:].lower()
+    assert key.public_key.to_checksum_address() == '0xE59f11d5e8725a2413f188a8bc82bFC5d96cC364'
+    assert '0x' + signer(PrivateKey(bytes(32))).hex() == key.public_key.to_address()
 
 
 @given(st.binary(min_size=32, max_size=32))
 def test_every_seed_gives_a_key_of_its_own(seed):
     robot = PrivateKey(seed)
-    number = int.from_bytes(bytes(anchor_key(robot).key), 'big')
+    number = int.from_bytes(anchor_key(robot).to_bytes(), 'big')
     assert 0 < number < ORDER
-    assert bytes(anchor_key(robot).key) != seed
+    assert anchor_key(robot).to_bytes() != seed
     assert robot.derive(b'x') != robot.derive(b'y') and len(robot.derive(b'x')) == 64
 
 
@@ -95,6 +97,15 @@ def test_a_signature_is_the_same_each_time_and_names_its_signer():
     assert made == sign(WHAT, PLACE, anchor_key(KEYS[0]))
     assert signer_of(WHAT, PLACE, made) == signer(KEYS[0])
     assert signer_of(WHAT, Place(8822, PLACE.contract), made) != signer(KEYS[0])
+
+
+@pytest.mark.parametrize('what', [WHAT, PRESENT, Signers(FLEET.id, 0, 4, ())])
+def test_what_is_signed_is_what_ethereum_tools_sign(what):
+    domain = {'name': 'collab-robots anchor', 'version': '1', 'chainId': 1076}
+    domain['verifyingContract'] = PLACE.contract
+    typed = encode_typed_data(domain, {what.TYPE: what.FIELDS}, dict(what.message()))
+    key = anchor_key(KEYS[0])
+    assert sign(what, PLACE, key) == Account.sign_message(typed, key.to_bytes()).signature
 
 
 @given(st.binary(max_size=70))
@@ -156,6 +167,6 @@ def test_each_file_that_does_not_count_is_named_with_a_reason(tmp_path):
     wrong[tmp_path / 'stranger'] = 'is no signer now'
     found = collect([*wrong, good], PLACE, PRESENT)
     assert list(found.signed) == [WHAT] and list(found.signed[WHAT]) == [signer(KEYS[0])]
-    assert list(found.refused) == list(wrong)
+    assert list(found.refused) == list(map(str, wrong))
     for path, why in wrong.items():
-        assert why in found.refused[path], (path, found.refused[path])
+        assert why in found.refused[str(path)], (path, found.refused[str(path)])

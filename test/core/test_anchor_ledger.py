@@ -9,7 +9,8 @@ import pytest
 from collab_robots.anchor.chain import Chain
 from collab_robots.anchor.choice import choose
 from collab_robots.anchor.contract import AnchorContract
-from collab_robots.anchor.deployment import deploy, Deployed
+from collab_robots.anchor.deployed import Deployed
+from collab_robots.anchor.deployment import deploy
 from collab_robots.anchor.keys import anchor_key
 from collab_robots.anchor.replay import Replay
 from collab_robots.anchor.roster import check_signers, NOBODY, Robot, roster_in_file, signers_of
@@ -348,12 +349,12 @@ def test_the_highest_that_enough_signed_is_chosen(there):
     assert what == high and set(made) == set(SIGNERS[1:])
     found = collected(there, (low, (0,)), (high, (1, 3)))
     words = (
-        'height 20 is signed by weight 2 of 4, two thirds are needed; not by .*; the files sign 2'
+        'height 20 is signed by weight 2 of 4, two thirds are needed; not by .*; they sign 2'
     )
     with pytest.raises(ChainError, match=words) as caught:
         choose(found, Statement, present, there.replay)
     assert 'robot_00' in str(caught.value) and 'robot_01' not in str(caught.value)
-    with pytest.raises(ChainError, match='no file has a signature that counts'):
+    with pytest.raises(ChainError, match='there is no signature that counts'):
         choose(found, Signers, present, there.replay)
 
 

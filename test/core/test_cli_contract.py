@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 
-from anchored_team import FLEET, NAMES, SIGNERS, Team
+from anchored_team import FLEET, KEYS, NAMES, SIGNERS, Team
 from anvil import Anvil, CHAIN_ID, PAYER, running
 from eth_account import Account
 import pytest
 from typer.testing import CliRunner
 
 from collab_robots.anchor.chain import Chain
+from collab_robots.anchor.notary import Notary
 from collab_robots.cli import app, BAD_INPUT, FAILED, OK
 from collab_robots.cli.common import UNREACHABLE
 
@@ -110,6 +111,32 @@ def test_the_whole_way(desk, team):
     assert again.stdout == f'height {team.final} is on the chain already\n'
     agrees = desk.run('verify-anchor')
     assert agrees.stdout.startswith(f'agrees in order and state at height {team.final}, anchored')
+
+
+def test_robots_that_sign_by_themselves_leave_nothing_to_collect(desk, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('signing')
+    team = desk.team = Team(folder)
+    team.register(0, 1, 2, 3)
+    team.work(3)
+    desk.deploy()
+    height = team.final - 10
+    notaries = [
+        Notary(key, FLEET, runner, desk.deployment, 2 * height)
+        for key, runner in zip(KEYS, team.runners, strict=True)
+    ]
+    for number in range(3):
+        if number == 2:
+            lacking = desk.anchor(exit_code=FAILED)
+            assert 'weight 2 of 4, two thirds are needed; not by' in lacking.stderr
+        ledger = team.ledgers[number]
+        ledger.submit(notaries[number].call(ledger.order))
+        team.work(1)
+    team.close()
+    sent = json.loads(desk.anchor('--json').stdout)
+    assert (sent['sent'], sent['signatures'], sent['height']) == (True, 3, height)
+    assert desk.run('verify-anchor').stdout.startswith('agrees')
+    told = desk.anchor(desk.folder / 'none.json')
+    assert 'none.json does not count' in told.stderr
 
 
 def test_everything_is_also_told_as_json(desk, team):

@@ -93,7 +93,7 @@ def readable(runner):
         runner.state_root(),
         runner.final_root(),
         storage(runner),
-        runner._notes.heads,
+        runner._execution._notes.heads,
         {
             (key, robot): runner.award_record(key, robot)
             for key in sorted(runner.facts().of('Tasks'))

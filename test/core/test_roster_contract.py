@@ -416,12 +416,26 @@ def test_capabilities_and_signer_are_the_robots_latest_word(roster):
     assert roster('capabilities', 2) == 2 and roster('robotAt', 2).signer == B
 
 
+def test_an_anchor_that_a_robot_signed_is_its_latest_word(roster):
+    none, key = (0, 0, bytes(32), bytes(32)), roster('anchorId', 2)
+    assert key == number(64 + 3)
+    for signed in ((120, 28, b'r' * 32, b's' * 32), (7, 27, b'q' * 32, b's' * 32), none):
+        done = roster.chain.call(C, roster.fleet, 'signAnchor', signed)
+        assert done.events == [('AnchorSigned', key, C, signed[0])]
+        assert [tuple(one) for one in roster('anchorsSigned')] == [none, none, signed, none]
+        fact = b''.join(map(number, signed[:2])) + signed[2] + signed[3]
+        assert roster.chain.fact(roster.fleet, key) == (fact if signed[0] else b'')
+    for other in (64, 64 + 5, 64 + 65):
+        assert roster.chain.fact(roster.fleet, number(other)) == b''
+
+
 def test_who_is_not_a_member_cannot_call(roster):
     for call in (
         ('vote', join()),
         ('withdraw', FLEET_ID),
         ('setCapabilities', 1),
         ('registerSigner', EVE),
+        ('signAnchor', (1, 27, b'r' * 32, b's' * 32)),
     ):
         assert roster.refused(EVE, *call) == ('NotMember', EVE)
 

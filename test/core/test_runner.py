@@ -282,6 +282,26 @@ def test_an_epoch_ends_in_the_same_state_whenever_its_records_became_final():
     assert len(states) == 1
 
 
+def test_what_was_agreed_at_a_height_is_what_all_had_there():
+    history = joining()
+    runner, _ = decided(history, 2)
+    roots = {2: runner.final_root()}
+    runner, _ = decided(history, 3)
+    before = (runner.state_root(), runner.final_root())
+    assert runner.agreed_at(2) == (0, roots[2])
+    assert (runner.state_root(), runner.final_root()) == before
+    with pytest.raises(LookupError, match='not closed yet'):
+        runner.agreed_at(3)  # the votes that end the epoch
+    with pytest.raises(LookupError, match='only 0 to 3'):
+        runner.agreed_at(4)
+    late = Runner(FLEET)
+    late.restore(3, runner.state_at(3), FLEET.later(1, GROWN))
+    late.follow(Order(3))
+    assert late.agreed_at(3) == (1, late.final_root())
+    with pytest.raises(LookupError, match='only 3 to 3'):
+        late.agreed_at(2)
+
+
 def test_a_robot_with_a_new_key_has_a_new_place_in_the_ledger():
     history = History()
     rekey = (3, 3, 0, 0, b'k' * 32, bytes(32))

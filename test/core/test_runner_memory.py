@@ -75,8 +75,8 @@ def measure():
     before = resident()
     execute(order, runner, entries, 12 * STEP, prune=True)
     grown = resident() - before
-    assert len(runner.receipts) <= 2 * STEP and len(runner._steps) == 0
-    assert len(runner._notes._undo) == 0
+    assert len(runner.receipts) <= 2 * STEP and len(runner._execution.steps) == 0
+    assert len(runner._execution._notes._undo) == 0
     execute(order, runner, entries, 12 * STEP, prune=False)
     return grown, resident() - before - grown
 

@@ -19,6 +19,7 @@ from collab_robots.core.identity import ADDRESS_BYTES, PUBLIC_KEY_BYTES
 MAX_WEIGHT = 1_000_000  # Fleet.MAX_WEIGHT
 MAX_VOTES = 4  # Fleet.MAX_VOTES: how many open ones a robot may have
 ID_BYTES = 32
+SIGNATURE_BYTES = 65
 _NAME_BYTES = 32
 
 _CHANGE = (  # Fleet.Kind
@@ -32,6 +33,7 @@ CALLS: Mapping[str, str] = {
     'withdraw': 'withdraw the vote for {id}',
     'setCapabilities': 'can do {mask:robots}',
     'registerSigner': 'sign anchors as {signer_}',
+    'signAnchor': 'sign the anchor of height {signed[0]}',
     'closeEpoch': 'close the epoch, convicted: {convicted:robots}',
 }
 ERRORS: Mapping[str, str] = {
@@ -60,6 +62,7 @@ EVENTS: Mapping[str, str] = {
     'EpochBegan': 'epoch {epoch} begins',
     'CapabilitiesSet': '',
     'SignerRegistered': '',
+    'AnchorSigned': '',
 }
 
 
@@ -161,6 +164,16 @@ def set_capabilities(capabilities: Capability) -> bytes:
 def register_signer(address: bytes) -> bytes:
     """Encode: the sender signs anchors as this secp256k1 address (20 bytes); zeros for none."""
     return encode('registerSigner', common.fixed('address', address, ADDRESS_BYTES))
+
+
+def sign_anchor(height: int, signature: bytes) -> bytes:
+    """
+    Encode: the sender signed the anchor of a height.
+
+    :param signature: r, s and v; all zeros, with height 0, for none.
+    """
+    common.fixed('signature', signature, SIGNATURE_BYTES)
+    return encode('signAnchor', (height, signature[64], signature[:32], signature[32:64]))
 
 
 def _robot(index: int, revision: int) -> tuple[int, int]:
