@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-import json
-from pathlib import Path
 from typing import Any
 
 from benchmarks.baselines import dsc, dyno, neurosurgeon
 from benchmarks.baselines.offload import Candidate
-from benchmarks.inference_bytes import DSC, DYNO, MAX_LOSS, OURS, Row, Way, WHOLE
-from collab_robots.inference.options import Kind, LOCAL, Option
+from benchmarks.inference_bytes import MAX_LOSS
+from benchmarks.inference_ways import Costs, DSC, DYNO, FLOAT, floor, Way
+from collab_robots.inference.options import Kind, LOCAL, NO_EXIT, Option
+from collab_robots.inference.planner.line import plan_line
 from collab_robots.inference.planner.objective import LATENCY
 from collab_robots.inference.planner.plan import Planner
 from collab_robots.inference.planner.table import HelperState
@@ -23,33 +23,19 @@ from collab_robots.inference.runtime.messages import Hop
 DELAY_S = 0.005  # of an exchange, for Neurosurgeon, which is told the rate and nothing else
 BURST = 4000  # bytes that the token bucket lets pass at once: 32 kbit
 
-Figures = Mapping[Way, Mapping[str, float]]
-
-
-def dump(rows: Mapping[Way, Row], path: Path) -> None:
-    """Write what each way sends and how often it is right."""
-    table = [[way.packing, str(way.option), row.figures()] for way, row in rows.items()]
-    path.write_text(json.dumps(table), encoding='utf-8')
-
-
-def load(path: Path) -> Figures:
-    """Read what :func:`dump` wrote."""
-    table = json.loads(path.read_text(encoding='utf-8'))
-    return {Way(packing, Option.parse(option)): row for packing, option, row in table}
-
 
 @dataclass(frozen=True)
 class Known:
     """
     What a policy may know.
 
-    :param figures: of each way, bytes and accuracy.
-    :param sheet: the same, as our planner wants it.
+    :param costs: of each way.
+    :param sheet: what our planner gets.
     :param shapes: of the tensors at all cuts.
     :param slowness: how many times slower than the measuring computer this robot is.
     """
 
-    figures: Figures
+    costs: Costs
     sheet: Sheet
     shapes: Sequence[tuple[int, ...]]
     slowness: float
@@ -63,20 +49,19 @@ class Known:
         """Return all ways of a packing, and those that need none, with what they take now."""
         return [
             self._candidate(way, own, helper)
-            for way in self.figures
-            if way.packing == packing or way.option.kind is not Kind.SPLIT
+            for way in self.costs
+            if (way.packing == packing or way.option.kind in (Kind.LOCAL, Kind.RAW))
+            and way.option.exit == NO_EXIT
         ]
 
     def _candidate(self, way: Way, own: Times, helper: HelperState) -> Candidate:
-        row, option = self.figures[way], way.option
-        if option.kind is Kind.SPLIT:  # packing takes what it took, not what ours takes
-            plain = own_steps(option, self.last)[0]
-            head = own.of(plain[:-1]) + self.slowness * row['encode_ms'] / 1e3
-            tail = row['share_ms'] / 1e3
-        else:
-            head, tail = own.of(own_steps(option, self.last)[0]), 0.0
-            tail = helper.times.of(helper_steps(option, self.last))
-        return Candidate(option, head, row['bytes'], tail, row['top1'])
+        cost, option = self.costs[way], way.option
+        first = own_steps(option, self.last)[0]
+        if option.kind is Kind.SPLIT:  # packing takes what theirs takes, not what ours does
+            head = own.of(first[:-1]) + self.slowness * cost.encode_s
+            return Candidate(option, head, cost.bytes, cost.helper_s, cost.top1)
+        tail = helper.times.of(helper_steps(option, self.last))
+        return Candidate(option, own.of(first), cost.bytes, tail, cost.top1)
 
 
 def policy(command: Mapping[str, Any], known: Known, rate: Callable[[], float]) -> Chooser:
@@ -88,10 +73,8 @@ def policy(command: Mapping[str, Any], known: Known, rate: Callable[[], float]) 
     name = command['choose']
     if name == 'fixed':
         return _fixed(Option.parse(command['option']), known.last)
-    if name == 'line':
-        return _line(command['cuts'], command['robots'], command['bits'], known.last)
-    if name in _BASELINES:
-        return _BASELINES[name](known, rate)
+    if name in _OTHERS:
+        return _OTHERS[name](known, rate)
     planner = Planner()
 
     def ours(own: Times, helpers: Sequence[HelperState]) -> Course:
@@ -118,15 +101,20 @@ def _fixed(option: Option, last: int) -> Chooser:
     return lambda own, helpers: _course(option, helpers, last)
 
 
-def _line(cuts: Sequence[int], robots: Sequence[str], bits: int, last: int) -> Chooser:
-    """Return what hands every frame along a line of robots, the first one being this."""
-    ends = [*cuts[1:], last]
-    hops = [
-        Hop(robot, end, ANSWER_BITS if end == last else bits)
-        for robot, end in zip(robots, ends, strict=True)
-    ]
-    option = Option(Kind.SPLIT, cuts[0], bits)
-    return lambda own, helpers: Course(option, tuple(hops))
+def _line(known: Known, rate: Callable[[], float]) -> Chooser:
+    """Return what hands every frame along the line of robots that is planned for the first."""
+    chosen: list[Course] = []
+
+    def choose(own: Times, helpers: Sequence[HelperState]) -> Course:
+        if not chosen:
+            plan = plan_line(own, known.sheet, helpers, MAX_LOSS)
+            first, *legs = plan.legs
+            bits = [leg.send.bits if leg.send else ANSWER_BITS for leg in legs]
+            hops = tuple(Hop(leg.robot, leg.end, bit) for leg, bit in zip(legs, bits, strict=True))
+            chosen.append(Course(first.send or LOCAL, hops))
+        return chosen[0]
+
+    return choose
 
 
 def _neurosurgeon(known: Known, rate: Callable[[], float]) -> Chooser:
@@ -134,7 +122,7 @@ def _neurosurgeon(known: Known, rate: Callable[[], float]) -> Chooser:
 
     def choose(own: Times, helpers: Sequence[HelperState]) -> Course:
         if not chosen and helpers:
-            candidates = known.candidates(OURS, own, helpers[0])
+            candidates = known.candidates(FLOAT, own, helpers[0])
             chosen.append(neurosurgeon.choose(candidates, rate(), DELAY_S).option)
         return _course(chosen[0] if chosen else LOCAL, helpers, known.last)
 
@@ -155,16 +143,16 @@ def _dsc(known: Known, rate: Callable[[], float]) -> Chooser:
 
 
 def _dyno(known: Known, rate: Callable[[], float]) -> Chooser:
-    floor = known.figures[Way(WHOLE, LOCAL)]['top1'] - MAX_LOSS
+    least = floor(known.costs, MAX_LOSS)
 
     def choose(own: Times, helpers: Sequence[HelperState]) -> Course:
         if not helpers:
             return Course(LOCAL)
         candidates, link = known.candidates(DYNO, own, helpers[0]), helpers[0].link
-        found = dyno.choose(candidates, link.rate_bps, link.delay_s, floor)
+        found = dyno.choose(candidates, link.rate_bps, link.delay_s, least)
         return _course(found.option, helpers, known.last)
 
     return choose
 
 
-_BASELINES = {'neurosurgeon': _neurosurgeon, 'dsc': _dsc, 'dyno': _dyno}
+_OTHERS = {'neurosurgeon': _neurosurgeon, 'dsc': _dsc, 'dyno': _dyno, 'line': _line}

@@ -8,19 +8,21 @@ a policy is only what chooses, and how a tensor is packed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+import math
 from random import Random
 import statistics
 from typing import Any
 
 from rich.progress import track
 
-from benchmarks.inference_bytes import DSC, DYNO, JPEG, OURS, RAW, Row, Way, WHOLE
+from benchmarks.inference_bytes import MAX_LOSS
 from benchmarks.inference_plots import Series
 from benchmarks.inference_team import Line, Team
+from benchmarks.inference_ways import Costs, DSC, DYNO, FLOAT, floor, OURS, Way
 from benchmarks.report import Report, spread
-from collab_robots.inference.options import Kind, LOCAL, Option
+from collab_robots.inference.options import Kind, LOCAL, NO_EXIT, Option
 from collab_robots.inference.profile.energy import EnergyModel
 
 MBIT = 1_000_000
@@ -29,10 +31,10 @@ ASKER, HELPER = 'robot1', 'robot2'
 WARM_UP = 6  # frames of each cell that do not count: links and caches
 MAX_REGRET = 1.05
 STATICS = (
-    (WHOLE, 'local', LOCAL),
-    (JPEG, 'JPEG 75', Option(Kind.JPEG, quality=75)),
-    (JPEG, 'JPEG 90', Option(Kind.JPEG, quality=90)),
-    (RAW, 'raw', Option(Kind.RAW)),
+    ('local', LOCAL),
+    ('JPEG 75', Option(Kind.JPEG, quality=75)),
+    ('JPEG 90', Option(Kind.JPEG, quality=90)),
+    ('raw', Option(Kind.RAW)),
 )
 
 
@@ -41,11 +43,13 @@ class Cell:
     """
     One policy at one rate.
 
+    :param rate: Mbit/s.
     :param lines: what the robot said of each frame.
     :param wire: bytes on the cable for each frame, both ways, with all headers.
     """
 
     policy: str
+    command: Line
     rate: float
     lines: list[Line] = field(default_factory=list)
     wire: float = 0.0
@@ -64,9 +68,9 @@ class Cell:
         """Return how each frame was answered."""
         return [Way(line['packing'], Option.parse(line['option'])) for line in self.lines]
 
-    def accuracy(self, rows: Mapping[Way, Row]) -> float:
+    def accuracy(self, costs: Costs) -> float:
         """Return the top-1 of how the frames were answered, on all pictures."""
-        return statistics.fmean(rows[way].accuracy for way in self.ways())
+        return statistics.fmean(costs[way].top1 for way in self.ways())
 
     def usual(self) -> str:
         """Return how most frames were answered."""
@@ -80,10 +84,9 @@ def policies(rate: float) -> dict[str, Line]:
     :param rate: of the link, Mbit/s: what Neurosurgeon is told.
     """
     found: dict[str, Line] = {
-        name: {'choose': 'fixed', 'packing': packing, 'option': str(option)}
-        for packing, name, option in STATICS
+        name: {'choose': 'fixed', 'option': str(option)} for name, option in STATICS
     }
-    found['Neurosurgeon'] = {'choose': 'neurosurgeon', 'rate': rate * MBIT}
+    found['Neurosurgeon'] = {'choose': 'neurosurgeon', 'packing': FLOAT, 'rate': rate * MBIT}
     found['DSC'] = {'choose': 'dsc', 'packing': DSC}
     found['DynO'] = {'choose': 'dyno', 'packing': DYNO}
     return found | {OURS: {'choose': 'ours'}}
@@ -91,13 +94,35 @@ def policies(rate: float) -> dict[str, Line]:
 
 def run_cell(team: Team, policy: str, command: Line, rate: float, frames: int) -> Cell:
     """Let the robot answer frames one after another."""
-    cell = Cell(policy, rate)
+    cell = Cell(policy, command, rate)
     network = team.network
-    list(team.ask(ASKER, {'do': 'run', 'frames': WARM_UP, **command}))
+    for robot in team.robots:
+        team.tell(robot, {'do': 'packing', 'name': command.get('packing', OURS)})
+    warm_up = 2 if command['choose'] == 'fixed' else WARM_UP
+    _answers(team, {**command, 'frames': warm_up})
     before = network.sent(ASKER) + network.received(ASKER)
-    cell.lines = list(team.ask(ASKER, {'do': 'run', 'frames': frames, **command}))
+    cell.lines = _answers(team, {**command, 'frames': frames})
     cell.wire = (network.sent(ASKER) + network.received(ASKER) - before) / frames
     return cell
+
+
+def _answers(team: Team, command: Line) -> list[Line]:
+    return [line for line in team.ask(ASKER, {'do': 'run', **command}) if 'frame' in line]
+
+
+def statics(costs: Costs) -> list[Option]:
+    """Return fixed options of ours that may be the best at some rate: few bytes, accurate."""
+    least = floor(costs, MAX_LOSS)
+    found: dict[int, Way] = {}
+    for way, cost in sorted(costs.items(), key=lambda item: item[1].bytes):
+        if way.packing == OURS and cost.top1 >= least and way.option.exit == NO_EXIT:
+            found.setdefault(way.option.cut, way)
+    shortest, result = math.inf, []
+    for cut in sorted(found):  # a later cut pays only if it sends less
+        if costs[found[cut]].bytes < shortest:
+            shortest = costs[found[cut]].bytes
+            result.append(found[cut].option)
+    return result
 
 
 def measure(
@@ -105,7 +130,7 @@ def measure(
     team: Team,
     rates: Sequence[float],
     frames: int,
-    statics: Sequence[Way],
+    statics: Sequence[Option],
     static_frames: int,
     seed: int,
 ) -> list[Cell]:
@@ -113,25 +138,23 @@ def measure(
     Measure every policy at every rate.
 
     :param rates: Mbit/s.
-    :param statics: fixed ways that the planner's choice is held against too.
+    :param statics: fixed options that the planner's choice is held against too.
     :param seed: of the order of the policies.
     """
     chance, cells = Random(seed), []
     for rate in track(rates, 'rates', console=report.console, transient=True):
         team.network.limit(ASKER, round(rate * MBIT))
         chosen = [(name, command, frames) for name, command in policies(rate).items()]
-        for way in statics:
-            fixed = {'choose': 'fixed', 'packing': way.packing, 'option': str(way.option)}
-            chosen.append((str(way.option), fixed, static_frames))
+        for option in statics:
+            fixed = {'choose': 'fixed', 'option': str(option)}
+            chosen.append((str(option), fixed, static_frames))
         for name, command, count in chance.sample(chosen, len(chosen)):
             cells.append(run_cell(team, name, command, rate, count))
     team.network.limit(ASKER, None)
     return cells
 
 
-def show(
-    report: Report, cells: Sequence[Cell], rows: Mapping[Way, Row], energy: EnergyModel
-) -> None:
+def show(report: Report, cells: Sequence[Cell], costs: Costs, energy: EnergyModel) -> None:
     """Print a table of all rates and policies, and one of the planner's regret; keep both."""
     table, figures = [], []
     names = list(policies(1.0))
@@ -140,17 +163,17 @@ def show(
         key=lambda cell: (cell.rate, names.index(cell.policy)),
     )
     for cell in shown:
-        found = _figures(cell, rows, energy)
+        found = _figures(cell, costs, energy)
         figures.append(found)
         table.append([f'{cell.rate:g}', cell.policy, cell.usual(), *list(found.values())[3:]])
     columns = ('Mbit/s', 'policy', 'mostly', 'median ms', 'p95 ms', 'B sent', 'B on wire')
     title = 'two robots in network namespaces (DDS), the asking one at 1/8 of the speed'
     report.table('rates', title, (*columns, 'top-1 %', 'mJ', 'late'), table, figures)
     report.note(f'energy: {energy.source}. Top-1: of the ways taken, on all pictures.')
-    _show_regret(report, cells, rows)
+    _show_regret(report, cells, costs)
 
 
-def _figures(cell: Cell, rows: Mapping[Way, Row], energy: EnergyModel) -> dict[str, Any]:
+def _figures(cell: Cell, costs: Costs, energy: EnergyModel) -> dict[str, Any]:
     found = spread(cell.milliseconds)
     joule = [
         line['busy_s'] * energy.cpu_w + line['bytes'] * energy.radio_j_per_byte
@@ -164,20 +187,20 @@ def _figures(cell: Cell, rows: Mapping[Way, Row], energy: EnergyModel) -> dict[s
         'p95_ms': found['p95'],
         'bytes': statistics.fmean(line['bytes'] for line in cell.lines),
         'wire': cell.wire,
-        'top1': 100 * cell.accuracy(rows),
+        'top1': 100 * cell.accuracy(costs),
         'mj': 1e3 * statistics.median(joule),
         'late': sum(line['attempts'] > 1 for line in cell.lines),
     }
 
 
-def _show_regret(report: Report, cells: Sequence[Cell], rows: Mapping[Way, Row]) -> None:
+def _show_regret(report: Report, cells: Sequence[Cell], costs: Costs) -> None:
     """Hold our planner against the best measured at each rate, fixed ways included."""
-    floor = rows[Way(WHOLE, LOCAL)].accuracy - 0.01
+    least = floor(costs, MAX_LOSS)
     table, figures = [], []
     for rate in sorted({cell.rate for cell in cells}):
         here = {cell.policy: cell for cell in cells if cell.rate == rate}
         ours = here.pop(OURS)
-        good = [cell for cell in here.values() if cell.accuracy(rows) >= floor]
+        good = [cell for cell in here.values() if cell.accuracy(costs) >= least]
         others = [cell for cell in good if cell.policy in policies(rate)]
         best, rival = (min(group, key=lambda cell: cell.median) for group in (good, others))
         found = {

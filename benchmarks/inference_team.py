@@ -3,7 +3,7 @@ Robots that infer together: one process each in a network namespace, with real D
 
 ::
 
-    with Team(('robot1', 'robot2'), settings) as team:
+    with Team({'robot1': 8.0, 'robot2': 1.0}, common) as team:
         team.network.limit('robot1', 5_000_000)
         for answer in team.ask('robot1', {'do': 'run', ...}):
             ...
@@ -14,7 +14,7 @@ standard input, and answer in the same way on standard output, ended by ``{"done
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 import json
 from pathlib import Path
 from queue import Empty, Queue
@@ -41,14 +41,15 @@ class Team:
     """
     See the module.
 
-    :param robots: names; the first is who asks, in the benchmarks.
-    :param settings: of each robot, as JSON; see ``inference_robot.Settings``.
+    :param robots: how many times slower than this computer each is; the first one asks.
+    :param common: the other settings, see ``inference_robot.Settings``.
     :raises OSError: if there can be no such network; ``namespaces.missing`` says why.
     """
 
-    def __init__(self, robots: Sequence[str], settings: Mapping[str, Line]) -> None:
+    def __init__(self, robots: Mapping[str, float], common: Line) -> None:
         self.robots = tuple(robots)
-        self._settings = settings
+        self._slowness = robots
+        self._common = {**common, 'robots': list(robots)}
         self._domain = Domain()
         self._folder = TemporaryDirectory()
         self._env = environment(self._domain.id)
@@ -56,12 +57,13 @@ class Team:
         self._env['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'  # shared memory crosses namespaces
         self._running: dict[str, subprocess.Popen[str]] = {}
         self._lines: dict[str, Queue[Line | None]] = {}
-        self.network = Network((robots,))
+        self.network = Network((self.robots,))
 
     def __enter__(self) -> Team:
         """Start all robots and wait until they are ready."""
         try:
             self.start(*self.robots)
+            self.meet(self.robots[0])
         except BaseException:
             self.close()
             raise
@@ -82,9 +84,10 @@ class Team:
             command = self.network.command(
                 robot, [sys.executable, '-m', 'benchmarks.inference_robot']
             )
+            settings = {'name': robot, 'slowness': self._slowness[robot], **self._common}
             with self._log(robot).open('ab') as log:
                 process = subprocess.Popen(
-                    [*command, json.dumps({'name': robot, **self._settings[robot]})],
+                    [*command, json.dumps(settings)],
                     env=self._env,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -96,6 +99,17 @@ class Team:
             Thread(target=_read, args=(process, self._lines[robot]), daemon=True).start()
         for robot in robots if wait else ():
             list(self.answer(robot, START_S))
+
+    def meet(self, robot: str) -> None:
+        """
+        Wait until a robot has offers of all others.
+
+        :raises SimulationError: if one does not come.
+        """
+        others = [other for other in self.robots if other != robot]
+        for line in self.ask(robot, {'do': 'meet', 'robots': others}):
+            if line['missing']:
+                raise SimulationError(f'{robot} hears nothing of {", ".join(line["missing"])}')
 
     def kill(self, robot: str) -> None:
         """End a robot's process as a power cut would."""

@@ -15,12 +15,11 @@ from typing import Any
 
 from rich.progress import track
 
-from benchmarks.inference_bytes import OURS
 from benchmarks.inference_plots import Series
 from benchmarks.inference_rates import ASKER, Cell, MBIT, RATES
 from benchmarks.inference_team import Line, Team
+from benchmarks.inference_ways import OURS
 from benchmarks.report import Report
-from collab_robots.inference.options import LOCAL
 
 HOLD_S = 5.0  # that a rate stays
 PERIOD_S = 0.5  # of the camera
@@ -75,12 +74,13 @@ def _live(team: Team, rates: Sequence[float], command: Line) -> list[Line]:
 
 
 def statics_of(cells: Sequence[Cell]) -> dict[str, Line]:
-    """Return the fixed ways that were the best at some rate, and the robot alone."""
-    names = {str(LOCAL)}
-    for rate in {cell.rate for cell in cells}:
-        fixed = [cell for cell in cells if cell.rate == rate and len(set(cell.ways())) == 1]
-        names.add(min(fixed, key=lambda cell: cell.median).policy)
-    return {}
+    """Return the fixed ways that were the best at some rate."""
+    fixed = [cell for cell in cells if cell.command['choose'] == 'fixed']
+    best = {}
+    for rate in sorted({cell.rate for cell in cells}):
+        cell = min((cell for cell in fixed if cell.rate == rate), key=lambda cell: cell.median)
+        best[cell.policy] = cell.command
+    return best
 
 
 def show(report: Report, rates: Sequence[float], found: Mapping[str, list[Line]]) -> None:

@@ -1,0 +1,177 @@
+"""
+Collaborative inference beside what others do: time, bytes, accuracy, faults, lines of robots.
+
+Real processes in network namespaces, with DDS between them (Linux, root). The robot that asks is
+slower than this computer by a stated factor: it waits after each job as many times as long as the
+job took. ``python -m benchmarks.inference --help`` has the options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+from rich.progress import track
+import typer
+
+from benchmarks import (
+    inference_bytes,
+    inference_failure,
+    inference_pipeline,
+    inference_rates,
+    inference_runtimes,
+    inference_trace,
+)
+from benchmarks.inference_pictures import FOLDER, Labelled, load
+from benchmarks.inference_plots import chart, Series
+from benchmarks.inference_team import Line, Team
+from benchmarks.inference_ways import Cost, dump, measure, others, ours, Way
+from benchmarks.namespaces import missing
+from benchmarks.report import Report
+from collab_robots.cli.infer_common import FineClock
+from collab_robots.inference.classifier import model_path
+from collab_robots.inference.exits import Trained
+from collab_robots.inference.model import Model
+from collab_robots.inference.outfit import save_times, TIMES_FILE
+from collab_robots.inference.profile.energy import EnergyModel
+from collab_robots.inference.profile.measure import measure_sheet, measure_times
+from collab_robots.inference.profile.sheet import SHEET_FILE
+
+SLOWNESS = 8.0  # of the robot that asks
+FEW = 12  # pictures of a quick run
+MAX_LOSS = 0.1  # ways with more are not timed: nobody chooses them
+
+
+class Part(str, Enum):
+    """What to measure."""
+
+    RUNTIMES = 'runtimes'
+    BYTES = 'bytes'
+    RATES = 'rates'
+    TRACE = 'trace'
+    FAILURE = 'failure'
+    PIPELINE = 'pipeline'
+
+
+NEEDS_NETWORK = (Part.RATES, Part.TRACE, Part.FAILURE, Part.PIPELINE)
+
+
+def prepare(
+    report: Report, model: Model, pictures: Sequence[Labelled], folder: Path
+) -> dict[Way, Cost]:
+    """
+    Measure bytes and accuracy of all ways on all pictures, and times of our pieces of work.
+
+    :param folder: where the robots' processes find it.
+    """
+    trained = Trained.load(None, model)
+    exits = {early.cut: early for early in trained.exits}
+    rgbs, labels = [one.rgb for one in pictures], [one.label for one in pictures]
+    with report.console.status('our options') as status:
+        sheet = measure_sheet(
+            model,
+            exits,
+            trained.bottlenecks,
+            rgbs,
+            labels,
+            lambda done: status.update(f'our options: {done} of {len(rgbs)} pictures'),
+        )
+    shown = track(pictures, "others' options", console=report.console, transient=True)
+    costs = {**ours(sheet), **measure(model, others(model), shown)}
+    timed = [option for option in sheet.rows if sheet.loss(option) <= MAX_LOSS]
+    with report.console.status('times'):
+        times = measure_times(model, exits, trained.bottlenecks, timed, rgbs[0], FineClock())
+    (folder / SHEET_FILE).write_text(sheet.dump(), encoding='utf-8')
+    save_times(times, folder / TIMES_FILE, model.hash)
+    dump(costs, folder)
+    return costs
+
+
+def measure_links(
+    report: Report, common: Line, costs: dict[Way, Cost], quick: bool, trace: bool, seed: int
+) -> dict[str, Any]:
+    """Measure policies at fixed rates and, if wanted, under a trace; return figures to draw."""
+    rates, frames, some = ((1.0, 20.0), 8, 4) if quick else (inference_rates.RATES, 40, 12)
+    robots = {inference_rates.ASKER: SLOWNESS, inference_rates.HELPER: 1.0}
+    with Team(robots, common) as team:
+        statics = inference_rates.statics(costs)
+        cells = inference_rates.measure(report, team, rates, frames, statics, some, seed)
+        inference_rates.show(report, cells, costs, EnergyModel())
+        drawn = {'rates': inference_rates.series(cells)}
+        if trace:
+            walk = inference_trace.trace(seed, 2 if quick else 12)
+            fixed = inference_trace.statics_of(cells)
+            lived = inference_trace.measure(report, team, walk, fixed)
+            inference_trace.show(report, walk, lived)
+            drawn['trace'] = inference_trace.series(lived)
+    return drawn
+
+
+def draw(path: Path, drawn: dict[str, Series]) -> None:
+    """Write figures beside the JSON file."""
+    for name, (title, axes, logarithmic) in {
+        'bytes': ('top-1 against bytes', ('bytes of a picture', 'top-1, %'), 'x'),
+        'rates': ('median time against the rate', ('Mbit/s', 'ms'), 'xy'),
+        'trace': ('time of each frame under a changing rate', ('s', 'ms'), 'y'),
+    }.items():
+        if name in drawn:
+            chart(path.with_name(f'{path.stem}-{name}.svg'), title, axes, drawn[name], logarithmic)
+
+
+def main(
+    parts: Annotated[
+        list[Part] | None, typer.Option('--part', help='What to measure; repeatable.')
+    ] = None,
+    images: Annotated[
+        Path, typer.Option(help='Folder of pictures and their index.csv (file, class_index).')
+    ] = FOLDER,
+    seed: Annotated[int, typer.Option(min=0, help='Of orders, losses and the trace.')] = 1,
+    quick: Annotated[
+        bool, typer.Option('--quick', help='Few pictures, rates and frames: three minutes.')
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help='The JSON file; else a new one in runs/benchmarks.')
+    ] = None,
+) -> None:
+    r"""
+    Measure collaborative inference: policies at link rates, bytes, faults, lines, runtimes.
+
+    \b
+    Examples:
+      python -m benchmarks.inference --quick
+      python -m benchmarks.inference
+      python -m benchmarks.inference --part rates --part trace
+    """
+    chosen = parts or list(Part)
+    options = {'parts': [part.value for part in chosen], 'seed': seed, 'quick': quick}
+    pictures = load(images, FEW if quick else None)
+    report = Report('inference', {**options, 'pictures': len(pictures), 'slowness': SLOWNESS})
+    model, drawn = Model.load(model_path()), {}
+    if Part.RUNTIMES in chosen:
+        tensors = [model.prepare(picture.rgb) for picture in pictures[:FEW]]
+        inference_runtimes.show(report, tensors, 20 if quick else 200)
+    reason = missing()
+    if reason and (left := set(chosen) & set(NEEDS_NETWORK)):
+        report.note(f'not measured: {", ".join(sorted(left))}: {reason}')
+        chosen = [part for part in chosen if part not in NEEDS_NETWORK]
+    with TemporaryDirectory() as folder:
+        common = {'folder': folder, 'images': str(images), 'pictures': len(pictures), 'seed': seed}
+        if set(chosen) - {Part.RUNTIMES}:
+            costs = prepare(report, model, pictures, Path(folder))
+        if Part.BYTES in chosen:
+            inference_bytes.show(report, model, costs)
+            drawn['bytes'] = inference_bytes.series(costs)
+        if Part.RATES in chosen or Part.TRACE in chosen:
+            drawn |= measure_links(report, common, costs, quick, Part.TRACE in chosen, seed)
+        if Part.FAILURE in chosen:
+            inference_failure.show(report, common, 24.0 if quick else 120.0)
+        if Part.PIPELINE in chosen:
+            inference_pipeline.show(report, common, (2,) if quick else (2, 3, 4), 30)
+    draw(report.write(out), drawn)
+
+
+if __name__ == '__main__':
+    typer.run(main)
