@@ -348,9 +348,7 @@ def test_the_highest_that_enough_signed_is_chosen(there):
     what, made = choose(found, Statement, present, there.replay)
     assert what == high and set(made) == set(SIGNERS[1:])
     found = collected(there, (low, (0,)), (high, (1, 3)))
-    words = (
-        'height 20 is signed by weight 2 of 4, two thirds are needed; not by .*; they sign 2'
-    )
+    words = 'height 20 is signed by weight 2 of 4, two thirds are needed; not by .*; they sign 2'
     with pytest.raises(ChainError, match=words) as caught:
         choose(found, Statement, present, there.replay)
     assert 'robot_00' in str(caught.value) and 'robot_01' not in str(caught.value)

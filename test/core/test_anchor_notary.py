@@ -92,7 +92,7 @@ def test_nothing_is_signed_before_it_is_known_where_it_counts(tmp_path):
     team.look()
     assert [len(said) for said in team.said] == [3] * 4
     team.deployment.write_text('{')
-    with pytest.raises(ConfigError, match='anchor.json'):
+    with pytest.raises(ConfigError, match=r'anchor\.json'):
         team.look([0])
     team.close()
 
