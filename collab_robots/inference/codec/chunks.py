@@ -17,18 +17,21 @@ import struct
 import zlib
 
 import numpy as np
+import numpy.typing as npt
 
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.inference.codec.lossless import pack, unpack
-from collab_robots.inference.codec.quantise import dequantise, quantise, Tensor
+from collab_robots.inference.codec.quantise import choose_step, from_units, Tensor, to_units, widen
 
-BITS = (8, 6, 4, 3, 2, 32)
+LOSSLESS = 32
+BITS = (8, 6, 4, 3, 2, LOSSLESS)
 CHUNK_BYTES = 1200  # with what is around it, one datagram on Ethernet
 MAX_CHUNK_BYTES = 60_000
 MAX_SIDE = 4096
 MAX_VALUES = 1 << 24
 VERSION = 1
 _HEAD = struct.Struct('>BHHHHH')
+_STEP = struct.Struct('>H')
 _CRC = struct.Struct('>I')
 _OVERHEAD = _HEAD.size + _CRC.size
 
@@ -43,6 +46,15 @@ class Decoded:
 
     tensor: Tensor
     lost: float
+
+
+@dataclass(frozen=True)
+class _Values:
+    """What is coded: whole multiples of a step's units, or float32 as it is."""
+
+    values: npt.NDArray[np.generic]
+    bits: int
+    step: int | None
 
 
 @dataclass(frozen=True)
@@ -94,15 +106,20 @@ def encode(tensor: Tensor, bits: int, *, chunk_bytes: int = CHUNK_BYTES) -> list
     if not np.isfinite(tensor).all():
         raise RefusedError(Refusal.TENSOR, 'expected finite values')
     x = _arrange(tensor, sides)
+    if bits == LOSSLESS:
+        values = _Values(x.astype('>f4'), bits, None)
+    else:
+        step = choose_step(x, bits)
+        values = _Values(to_units(x, step), bits, step)
     limit = min(chunk_bytes, MAX_CHUNK_BYTES)
-    count = 1 if bits != 32 else -(-x.nbytes // limit)
+    count = 1 if bits != LOSSLESS else -(-x.nbytes // limit)
     while True:
         plan = _Plan.of(sides, count)
-        chunks = [_encode(x[plan.part(index)], bits, plan, index) for index in range(plan.count)]
-        largest = max(map(len, chunks))
-        if largest <= limit * 1.1 or plan.count < count or plan.count == sides[0] * sides[1]:
+        chunks = [_encode(values, plan, index) for index in range(plan.count)]
+        fits = max(map(len, chunks)) <= min(1.25 * limit, MAX_CHUNK_BYTES)
+        if fits or plan.count == sides[0] * sides[1]:
             return chunks
-        count = max(count + 1, -(-sum(map(len, chunks)) // limit))
+        count = max(plan.count + 1, -(-sum(map(len, chunks)) // limit))
 
 
 def decode(
@@ -150,19 +167,15 @@ def _arrange(tensor: Tensor, sides: tuple[int, int, int]) -> Tensor:
     return (tensor.T if tensor.ndim == 2 else tensor).reshape(sides)
 
 
-def _encode(x: Tensor, bits: int, plan: _Plan, index: int) -> bytes:
-    flat = np.ascontiguousarray(x).reshape(len(x), -1)
-    if bits == 32:
-        body = flat.astype('>f4').tobytes()
-    else:
-        levels, halves = quantise(flat, bits)
-        body = halves.astype('>u2').tobytes() + pack(levels, bits)
-    head = _HEAD.pack(VERSION << 6 | bits, *plan.sides, index, plan.count)
+def _encode(values: _Values, plan: _Plan, index: int) -> bytes:
+    part = values.values[plan.part(index)]
+    body = part.tobytes() if values.step is None else _STEP.pack(values.step) + pack(part)
+    head = _HEAD.pack(VERSION << 6 | values.bits, *plan.sides, index, plan.count)
     return head + _CRC.pack(zlib.crc32(head + body)) + body
 
 
 def _decode(chunk: bytes, bits: int, plan: _Plan, index: int) -> Tensor:
-    if not _OVERHEAD <= len(chunk) <= MAX_CHUNK_BYTES * 1.1 + _OVERHEAD:
+    if not _OVERHEAD <= len(chunk) <= MAX_CHUNK_BYTES:
         raise RefusedError(Refusal.TENSOR, f'a chunk of {len(chunk)} bytes')
     head, crc, body = chunk[: _HEAD.size], chunk[_HEAD.size : _OVERHEAD], chunk[_OVERHEAD:]
     if _CRC.unpack(crc)[0] != zlib.crc32(head + body):
@@ -171,16 +184,20 @@ def _decode(chunk: bytes, bits: int, plan: _Plan, index: int) -> Tensor:
     if _HEAD.unpack(head) != expected:
         raise RefusedError(Refusal.TENSOR, f'expected {expected}, got {_HEAD.unpack(head)}')
     shape = plan.shape(index)
-    if bits == 32:
-        if len(body) != 4 * math.prod(shape):
-            raise RefusedError(Refusal.TENSOR, f'expected {shape}, got {len(body)} bytes')
-        x = np.frombuffer(body, dtype='>f4').astype(np.float32)
-    else:
-        size = 4 * shape[0]
-        if len(body) < size:
-            raise RefusedError(Refusal.TENSOR, f'{len(body)} bytes are too short')
-        halves = np.frombuffer(body[:size], dtype='>u2').astype(np.uint16).reshape(2, -1)
-        x = dequantise(unpack(body[size:], math.prod(shape), bits).reshape(shape[0], -1), halves)
+    if bits == LOSSLESS:
+        return _plain(body, shape)
+    if len(body) < _STEP.size:
+        raise RefusedError(Refusal.TENSOR, f'{len(body)} bytes are too short')
+    step = _STEP.unpack(body[: _STEP.size])[0]
+    if not 0 < widen(step) < math.inf:
+        raise RefusedError(Refusal.TENSOR, f'a step of {widen(step)}')
+    return from_units(unpack(body[_STEP.size :], shape), step).reshape(shape)
+
+
+def _plain(body: bytes, shape: tuple[int, int, int]) -> Tensor:
+    if len(body) != 4 * math.prod(shape):
+        raise RefusedError(Refusal.TENSOR, f'expected {shape}, got {len(body)} bytes')
+    x = np.frombuffer(body, dtype='>f4').astype(np.float32).reshape(shape)
     if not np.isfinite(x).all():
         raise RefusedError(Refusal.TENSOR, 'expected finite values')
-    return x.reshape(shape)
+    return x
