@@ -21,6 +21,13 @@ ARGUMENTS = {
     'transport': ("'dds': blocks go over the radio; 'hornet': over a TIP-25 node.", 'dds'),
     'hornet_url': ('URL of that node, such as http://127.0.0.1:14265.', ''),
     'hornet_token_file': ('File with the token for that node.', ''),
+    'share': ('Name pictures together with teammates; false: each alone.', 'true'),
+    'helpers': ('Who may help, while the ledger has no leases for it; [""]: all.', '[""]'),
+    'objective': ('What counts: latency, energy, throughput.', 'latency'),
+    'deadline': ("Until when a picture's name is wanted, s; 0: none.", '0.0'),
+    'max_loss': ('Share of pictures that may be named wrong for it.', '0.01'),
+    'send_rate': ('Bytes a second that inference may send; 0: no limit.', '0.0'),
+    'profile': ("Folder with the network's profile; empty: the one that comes with it.", ''),
     'use_sim_time': ('Take the time from /clock.', 'false'),
 }
 
@@ -46,6 +53,13 @@ def generate_launch_description() -> LaunchDescription:
             ('transport', str),
             ('hornet_url', str),
             ('hornet_token_file', str),
+            ('share', bool),
+            ('helpers', list[str]),
+            ('objective', str),
+            ('deadline', float),
+            ('max_loss', float),
+            ('send_rate', float),
+            ('profile', str),
             ('use_sim_time', bool),
         )
     }

@@ -14,13 +14,15 @@ from collab_robots.core.geometry import Array, inverse, transform
 from collab_robots.core.track import Track
 from collab_robots.inference.fuser import Finding, SightingFuser
 from collab_robots.inference.pictures import Rgb
+from collab_robots.inference.proposals import MAX_PROPOSALS
 from collab_robots.inference.runtime.messages import FrameId
 from collab_robots.inference.sightings import Camera, Glimpse, glimpse, Probabilities
 
 TRACK_SAMPLES = 50
 SCANS_KEPT = 10
 MAX_SCAN_AGE = SECOND // 4
-MAX_UNNAMED = 6  # pictures; more frames wait, and of those only the newest
+WAIT_VIEWS = 6  # being named: from then on frames wait, and of those only the newest is kept
+MAX_VIEWS = WAIT_VIEWS - 1 + 2 * MAX_PROPOSALS
 
 
 @dataclass
@@ -39,11 +41,12 @@ class Lookout:
     Names come later and in any order; a frame that comes while too many are being named replaces
     the one that waits.
 
-    :param submit: takes a picture (h, w, 3) that is to be named, and returns what its answer will
-        be called; the answer comes afterwards.
+    :param submit: takes a picture (h, w, 3) that is to be named, and the frame's stamp (ns); it
+        returns what the answer will be called, which comes afterwards. At most
+        :data:`MAX_VIEWS` wait for answers.
     """
 
-    def __init__(self, submit: Callable[[Rgb], FrameId]) -> None:
+    def __init__(self, submit: Callable[[Rgb, int], FrameId]) -> None:
         self.camera: Camera | None = None
         self._submit = submit
         self._fuser = SightingFuser()
@@ -93,9 +96,14 @@ class Lookout:
             self._fuser.add(found)
         return self._fuser.news(unnamed.glimpse.stamp_ns)
 
+    def drop(self, view: FrameId) -> None:
+        """Forget the picture of a view that nobody can name."""
+        unnamed = self._unnamed.get(view)
+        for other in unnamed.wanted if unnamed is not None else ():
+            self._unnamed.pop(other, None)
+
     def _look(self) -> None:
-        views = len(self._unnamed)
-        if self._waiting is None or self.camera is None or views >= 2 * MAX_UNNAMED:
+        if self._waiting is None or self.camera is None or len(self._unnamed) >= WAIT_VIEWS:
             return
         stamp, frame = self._waiting
         robot = self._track.at(stamp)
@@ -106,7 +114,7 @@ class Lookout:
         if points is None:
             return
         for seen in glimpse(frame, points, robot, stamp, self.camera):
-            unnamed = _Unnamed(seen, tuple(map(self._submit, seen.views)))
+            unnamed = _Unnamed(seen, tuple(self._submit(view, stamp) for view in seen.views))
             self._unnamed.update(dict.fromkeys(unnamed.wanted, unnamed))
 
     def _points(self, stamp: int, robot: Array) -> Array | None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.inference.options import Option
+from collab_robots.inference.runtime.answer import Answer
 from collab_robots.inference.runtime.messages import (
     FrameId,
     Hop,
@@ -18,8 +19,10 @@ from collab_robots.inference.runtime.messages import (
     Spent,
     Work,
 )
-from collab_robots.nodes.conversions import digest_to_msg
-from collab_robots_msgs.msg import InferenceOffer, InferenceReply, TensorChunk
+from collab_robots.nodes.conversions import digest_to_msg, header
+from collab_robots_msgs.msg import InferenceOffer, InferenceReply, InferenceTrace, TensorChunk
+
+MAX_EVENTS, MAX_EVENT = 32, 200
 
 Named = TypeVar('Named', bound=Enum)
 
@@ -133,6 +136,35 @@ def offer_from_msg(msg: InferenceOffer) -> Offer:
     :raises RefusedError: if it is out of bounds.
     """
     return Offer(msg.sender, bytes(msg.model), msg.queue, msg.load, msg.whole)
+
+
+def trace_to_msg(answer: Answer, stamp_ns: int) -> InferenceTrace:
+    """
+    Return how an answer came about.
+
+    :param stamp_ns: of the picture.
+    """
+    trace = answer.trace
+    course = trace.course
+    option, route = course.probe or (None, course.route)
+    events = [
+        f'{event.helper}: {event.fault.value} {event.detail}'.rstrip() for event in trace.events
+    ]
+    return InferenceTrace(
+        header=header('camera', stamp_ns),
+        robot=answer.frame.robot,
+        seq=answer.frame.seq,
+        plan=f'{course.option}, probe {option}' if option else str(course.option),
+        planned=route[0].robot if route else '',
+        predicted=course.plan.chosen.total_s if course.plan else 0.0,
+        helper=trace.route[-1] if trace.route else '',
+        exit=trace.exit,
+        bytes=trace.sent_bytes,
+        seconds=trace.seconds,
+        attempts=trace.attempts,
+        lost=trace.lost,
+        events=[event[:MAX_EVENT] for event in events[:MAX_EVENTS]],
+    )
 
 
 def _frame(msg: TensorChunk | InferenceReply) -> FrameId:

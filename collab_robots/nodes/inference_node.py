@@ -1,0 +1,235 @@
+"""
+Inference node: camera pictures in, detections at a map position out.
+
+What hangs on the walls is named by a network that may be split between this robot and a teammate;
+teammates are helped likewise. What it is sure of is published on ``detections`` and put on the
+ledger. How each name came about is told on ``inference``. It does not track moving things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+import math
+from pathlib import Path
+import time
+from typing import Any
+
+from geometry_msgs.msg import Point, PoseStamped
+import numpy as np
+from rclpy.clock import Clock as RosClock
+from rclpy.clock import ClockType
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
+
+from collab_robots.contract.calls import maps
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.views.tasks import TaskState
+from collab_robots.core.clock import Clock
+from collab_robots.core.errors import ConfigError, Refusal, RefusedError
+from collab_robots.core.geometry import pose
+from collab_robots.inference.classifier import load_labels
+from collab_robots.inference.fuser import Finding
+from collab_robots.inference.lookout import Lookout, MAX_VIEWS, probabilities_of
+from collab_robots.inference.outfit import Outfit
+from collab_robots.inference.pictures import Rgb
+from collab_robots.inference.planner import ENERGY, LATENCY, Planner, THROUGHPUT
+from collab_robots.inference.runtime.answer import Answer
+from collab_robots.inference.runtime.course import chooser
+from collab_robots.inference.runtime.messages import FrameId
+from collab_robots.inference.sightings import Camera
+from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes.border import Border
+from collab_robots.nodes.infer_server import InferServer, MAX_GOALS, Take
+from collab_robots.nodes.inference_conversions import trace_to_msg
+from collab_robots.nodes.inference_port import InferencePort, PortSettings
+from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
+from collab_robots.nodes.spin import run
+from collab_robots_msgs.action import Infer
+from collab_robots_msgs.msg import Call, Detection, InferenceTrace, TaskStatusArray
+
+SERVE_S = 0.02  # between two looks at the action
+OBJECTIVES = {'latency': LATENCY, 'energy': ENERGY, 'throughput': THROUGHPUT}
+PARAMETERS = {
+    **ROBOT,
+    'camera_pose': Parameter([0.17, 0.0, 0.0], 'Camera on the robot: x (m), y (m), yaw (rad).'),
+    'share': Parameter(True, 'Whether it asks teammates to compute for it, and helps them.'),
+    'helpers': Parameter(
+        [''],
+        'Who may help while the contract has no leases of tasks of the kind infer; empty: all.',
+    ),
+    'objective': Parameter('latency', f'What counts: {", ".join(OBJECTIVES)}.'),
+    'max_loss': Parameter(
+        0.01, 'Share of pictures more than by the whole network that may be named wrong.', 0.0, 1.0
+    ),
+    'deadline': Parameter(0.0, 'Until when a name is wanted, s; 0: none.', 0.0, 60.0),
+    'slow': Parameter(
+        1.0, 'How many times slower than this computer the network is to run.', 1.0, 1000.0
+    ),
+    'send_rate': Parameter(
+        0.0,
+        'Bytes a second that inference may send at most, so that the ledger always gets through; '
+        '0: no limit.',
+        0.0,
+        1e9,
+    ),
+    'profile': Parameter(
+        '', "Folder with the model's sheet.json and times.json; empty: those that come with it."
+    ),
+}
+
+
+class SteadyClock(Clock):
+    """Time that never jumps, since some start."""
+
+    def now_ns(self) -> int:
+        """Return the time, ns."""
+        return time.monotonic_ns()
+
+
+class InferenceNode(Node):
+    """See the module; options are those of ``rclpy.node.Node``."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('inference', **options)
+        values = declare(self, PARAMETERS)
+        required(values, 'name')
+        if len(values['camera_pose']) != 3:
+            raise ConfigError("parameter 'camera_pose': expected [x, y, yaw]")
+        if values['objective'] not in OBJECTIVES:
+            raise ConfigError(f"parameter 'objective': expected one of {', '.join(OBJECTIVES)}")
+        self._name: str = values['name']
+        self._mount = pose(*values['camera_pose'])
+        self._labels = load_labels()
+        self._helpers = frozenset(filter(None, values['helpers']))
+        self._leases: frozenset[str] = frozenset()  # who has one of the contract's, if any has
+
+        self._detections = self.create_publisher(Detection, topics.DETECTIONS, qos.STATUS)
+        self._traces = self.create_publisher(InferenceTrace, topics.INFERENCE, qos.STATUS)
+        self._calls = self.create_publisher(Call, topics.CALL, qos.STATUS)
+        border = Border(self)
+        self.port = self._take_part(values, border)
+        self._lookout = Lookout(self._submit_view)
+        self._server = InferServer(self, self._submit_goal)
+        steady = RosClock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(SERVE_S, self._server.poll, clock=steady)
+        for kind, topic, callback, profile in (
+            (Image, topics.IMAGE, self._on_image, qos.SENSOR),
+            (CameraInfo, topics.CAMERA_INFO, self._on_camera_info, qos.SENSOR),
+            (LaserScan, topics.SCAN, self._on_scan, qos.SENSOR),
+            (PoseStamped, topics.POSE, self._on_pose, qos.STATUS),
+            (TaskStatusArray, topics.TASKS, self._on_tasks, qos.LATCHED),
+        ):
+            self.create_subscription(kind, topic, border.guard(callback), profile)
+
+    def _take_part(self, values: dict[str, Any], border: Border) -> InferencePort:
+        profile = Path(values['profile']) if values['profile'] else None
+        outfit = Outfit.load(SteadyClock(), profile, values['slow'])
+        objective = replace(
+            OBJECTIVES[values['objective']],
+            max_loss=values['max_loss'],
+            deadline_s=values['deadline'] or math.inf,
+        )
+        settings = PortSettings(
+            self._name,
+            values['share'],
+            values['slow'],
+            values['send_rate'],
+            MAX_VIEWS + MAX_GOALS,
+        )
+        choose = chooser(Planner(), outfit.sheet, outfit.engine.last, objective)
+        return InferencePort(self, border, settings, outfit.engine, choose, self._may_help)
+
+    def _may_help(self, robot: str) -> bool:
+        allowed = self._leases or self._helpers
+        return not allowed or robot in allowed
+
+    def _on_tasks(self, message: TaskStatusArray) -> None:
+        self._leases = frozenset(
+            task.holder
+            for task in message.tasks
+            if task.kind == Kind.INFER and task.state == TaskState.HELD and task.accepted
+        )
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        focal, centre = message.k[0], message.k[2]
+        if not (np.isfinite(focal) and np.isfinite(centre) and focal > 1.0):
+            raise RefusedError(Refusal.MALFORMED, f'a camera with focal length {focal} pixels')
+        self._lookout.camera = Camera(float(focal), float(centre), self._mount)
+
+    def _on_scan(self, message: LaserScan) -> None:
+        scan = conversions.scan_from_msg(message)
+        self._lookout.add_scan(scan.stamp_ns, scan.points())
+
+    def _on_pose(self, message: PoseStamped) -> None:
+        stamp = conversions.stamp_from_msg(message.header.stamp)
+        self._lookout.add_pose(stamp, conversions.pose_from_msg(message))
+
+    def _on_image(self, message: Image) -> None:
+        stamp = conversions.stamp_from_msg(message.header.stamp)
+        self._lookout.add_frame(stamp, conversions.image_from_msg(message))
+
+    def _submit_view(self, view: Rgb, stamp_ns: int) -> FrameId:
+        return self.port.submit(view, partial(self._on_view, stamp_ns))
+
+    def _on_view(self, stamp_ns: int, answer: Answer) -> None:
+        self._traces.publish(trace_to_msg(answer, stamp_ns))
+        if answer.logits is None:
+            self._lookout.drop(answer.frame)
+            return
+        named = probabilities_of(answer.logits[0])
+        for finding in self._lookout.add_answer(answer.frame, named):
+            self._report(finding)
+
+    def _submit_goal(self, picture: Rgb, top: int, take: Take) -> str:
+        stamp = self.get_clock().now().nanoseconds
+        self.port.submit(picture, partial(self._on_goal, stamp, top, take))
+        return self.port.planned
+
+    def _on_goal(self, stamp_ns: int, top: int, take: Take, answer: Answer) -> None:
+        trace = trace_to_msg(answer, stamp_ns)
+        self._traces.publish(trace)
+        result = Infer.Result(trace=trace)
+        if answer.logits is None:
+            result.reason = answer.refusal.reason.value if answer.refusal else answer.outcome.value
+        else:
+            named = probabilities_of(answer.logits[0])
+            best = np.argsort(-named, kind='stable')[:top]
+            result.class_ids = best.tolist()
+            result.labels = [self._labels[class_id] for class_id in best]
+            result.probabilities = named[best].tolist()
+        take(result)
+
+    def _report(self, finding: Finding) -> None:
+        x, y = map(float, finding.position)
+        self._detections.publish(
+            Detection(
+                header=conversions.header('map', finding.stamp_ns),
+                robot=self._name,
+                class_id=finding.class_id,
+                label=self._labels[finding.class_id],
+                confidence=finding.confidence,
+                position=Point(x=x, y=y, z=0.0),
+                thumbnail=finding.thumbnail,
+            )
+        )
+        call = maps.report_sighting(
+            finding.class_id, round(finding.confidence * 1000), round(x * 1000), round(y * 1000)
+        )
+        self._calls.publish(Call(data=call))
+
+    def destroy_node(self) -> None:
+        """Wait for what is being computed, and leave."""
+        self._server.close()
+        self.port.close()
+        super().destroy_node()
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node alone."""
+    return run(args, InferenceNode)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,212 @@
+"""A robot's place in collaborative inference: a requester and a helper on the radio's topics."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+import secrets
+import time
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from collab_robots.core.clock import SECOND
+from collab_robots.core.errors import Refusal
+from collab_robots.inference.pictures import Rgb
+from collab_robots.inference.planner import HelperState
+from collab_robots.inference.profile.times import Times
+from collab_robots.inference.runtime.answer import Answer
+from collab_robots.inference.runtime.course import Chooser, Course
+from collab_robots.inference.runtime.engine import Engine
+from collab_robots.inference.runtime.events import Event, Fault
+from collab_robots.inference.runtime.helper import Helper
+from collab_robots.inference.runtime.messages import FrameId, Reason, Reply, Work
+from collab_robots.inference.runtime.requester import Requester, RequesterSettings
+from collab_robots.inference.runtime.slow import SlowWorker
+from collab_robots.inference.runtime.worker import ThreadWorker
+from collab_robots.nodes import inference_conversions as conversions
+from collab_robots.nodes import qos, topics
+from collab_robots.nodes.border import Border
+from collab_robots_msgs.msg import InferenceOffer, InferenceReply, TensorChunk
+
+TICK_S = 0.005
+OFFER_S = 1.0
+BURST_S = 0.05  # of the send rate, that may go out at once
+# What helpers refuse because it is not what it claims to be; the rest is daily life.
+COUNTED = {
+    Reason.MALFORMED: Refusal.MALFORMED,
+    Reason.MODEL: Refusal.MODEL,
+    Reason.TENSOR: Refusal.TENSOR,
+    Reason.TOO_LARGE: Refusal.TOO_LARGE,
+}
+
+Then = Callable[[Answer], None]
+
+
+@dataclass(frozen=True)
+class PortSettings:
+    """
+    How a robot takes part.
+
+    :param name: this robot.
+    :param share: whether it asks others and helps them.
+    :param slow: how many times slower than this computer it is to be.
+    :param send_rate: bytes/s that work for others may take of the radio at most, so that the
+        ledger always gets through; 0: no limit.
+    :param frames: in progress at a time.
+    """
+
+    name: str
+    share: bool = True
+    slow: float = 1.0
+    send_rate: float = 0.0
+    frames: int = 20
+
+
+class InferencePort:
+    """
+    Has pictures named, and names them for others.
+
+    :param node: gives publishers, subscriptions and timers.
+    :param border: counts what is refused.
+    :param engine: the model.
+    :param choose: says for each picture what to do.
+    :param allowed: whether a robot may help.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        border: Border,
+        settings: PortSettings,
+        engine: Engine,
+        choose: Chooser,
+        allowed: Callable[[str], bool],
+    ) -> None:
+        self.engine = engine
+        self._settings = settings
+        self._border = border
+        self._then: dict[FrameId, Then] = {}
+        self._outgoing: deque[Work] = deque()
+        self._credit = 0.0  # bytes
+        self._paced_ns = time.monotonic_ns()
+        self._told: Counter[Reason] = Counter()
+        self.planned = ''  # for the picture that was submitted last
+
+        def chosen(own: Times, helpers: Sequence[HelperState]) -> Course:
+            course = choose(own, helpers)
+            robots = [hop.robot for hop in course.route]
+            self.planned = ' '.join([str(course.option), *robots])
+            return course
+
+        wake = node.create_guard_condition(self._tick).trigger
+        self._workers = [ThreadWorker(wake), ThreadWorker(wake)]
+        here, there = (SlowWorker(worker, settings.slow) for worker in self._workers)
+        name, share = settings.name, settings.share
+        session = secrets.randbits(64)
+        self.requester = Requester(
+            name,
+            session,
+            engine,
+            chosen,
+            here,
+            self._send,
+            self._answered,
+            lambda robot: share and allowed(robot),
+            Random(session),
+            RequesterSettings(frames=settings.frames),
+            on_event=self._note,
+        )
+        self.helper = Helper(name, [engine], there, self._send, lambda robot: share)
+        self._work = node.create_publisher(TensorChunk, topics.sent('work'), qos.RADIO)
+        self._reply = node.create_publisher(InferenceReply, topics.sent('reply'), qos.RADIO)
+        self._offer = node.create_publisher(InferenceOffer, topics.sent('offer'), qos.RADIO)
+        for kind, message, callback in (
+            ('work', TensorChunk, self._on_work),
+            ('reply', InferenceReply, self._on_reply),
+            ('offer', InferenceOffer, self._on_offer),
+        ):
+            node.create_subscription(
+                message, topics.heard(kind), border.guard(callback), qos.RADIO
+            )
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(TICK_S, self._tick, clock=steady)
+        if share:
+            node.create_timer(OFFER_S, self._announce, clock=steady)
+
+    def submit(self, rgb: Rgb, then: Then) -> FrameId:
+        """
+        Have a picture named.
+
+        :param rgb: (h, w, 3) uint8.
+        :param then: gets the answer, later.
+        :raises RefusedError: FLOOD if there are too many in progress.
+        """
+        frame = self.requester.submit(rgb, time.monotonic_ns())
+        self._then[frame] = then
+        return frame
+
+    def cancel(self, frame: FrameId) -> None:
+        """Give a picture up; its answer says so."""
+        self.requester.cancel(frame, time.monotonic_ns())
+
+    def close(self) -> None:
+        """Wait for what is being computed; what waits stays without an answer."""
+        for worker in self._workers:
+            worker.close()
+
+    def _answered(self, answer: Answer) -> None:
+        self._then.pop(answer.frame)(answer)
+
+    def _note(self, event: Event) -> None:
+        if event.fault is Fault.WRONG:
+            self._border.refuse(Refusal.TENSOR, f'{event.helper} is wrong: {event.detail}')
+
+    def _on_work(self, message: TensorChunk) -> None:
+        if list(message.route[:1]) == [self._settings.name]:
+            self.helper.on_work(conversions.work_from_msg(message), time.monotonic_ns())
+
+    def _on_reply(self, message: InferenceReply) -> None:
+        if message.target == self._settings.name:
+            reply, now = conversions.reply_from_msg(message), time.monotonic_ns()
+            own = reply.frame.robot == self._settings.name
+            (self.requester if own else self.helper).on_reply(reply, now)
+
+    def _on_offer(self, message: InferenceOffer) -> None:
+        if message.sender != self._settings.name:
+            self.requester.on_offer(conversions.offer_from_msg(message), time.monotonic_ns())
+
+    def _announce(self) -> None:
+        for offer in self.helper.offers():
+            self._offer.publish(conversions.offer_to_msg(offer))
+
+    def _tick(self) -> None:
+        now = time.monotonic_ns()
+        self.requester.tick(now)
+        self.helper.tick(now)
+        for reason, refusal in COUNTED.items():
+            for _ in range(self.helper.refused[reason] - self._told[reason]):
+                self._border.refuse(refusal, f"a teammate's work: {reason.value}")
+        self._told = self.helper.refused.copy()
+        self._send_due(now)
+
+    def _send(self, message: Work | Reply) -> None:
+        if isinstance(message, Reply):
+            self._reply.publish(conversions.reply_to_msg(message))
+        elif self._settings.send_rate:
+            self._outgoing.append(message)
+            self._send_due(time.monotonic_ns())
+        else:
+            self._work.publish(conversions.work_to_msg(message))
+
+    def _send_due(self, now: int) -> None:
+        """Send as much work as its rate lets pass."""
+        rate = self._settings.send_rate
+        credit = self._credit + rate * (now - self._paced_ns) / SECOND
+        self._credit, self._paced_ns = min(credit, rate * BURST_S), now
+        while self._outgoing and self._credit > 0:
+            work = self._outgoing.popleft()
+            self._credit -= len(work.data)
+            self._work.publish(conversions.work_to_msg(work))

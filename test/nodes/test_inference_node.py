@@ -1,0 +1,227 @@
+"""Inference nodes on real topics: who names what, with whom, and what is refused on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import os
+from pathlib import Path
+import signal
+import subprocess
+from typing import Any
+
+from action_msgs.msg import GoalStatus
+from harness import Harness, running
+from inference_team import CUT, JPEG, SPLIT, write_profile
+import numpy as np
+from PIL import Image as Picture
+import pytest
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+import skimage
+
+from collab_robots.explorer.processes import node_command
+from collab_robots.inference.runtime.messages import FrameId, Hop, Work
+from collab_robots.nodes import qos, topics
+from collab_robots.nodes.inference_conversions import work_to_msg
+from collab_robots.nodes.inference_node import InferenceNode
+from collab_robots_msgs.action import Infer
+from collab_robots_msgs.msg import InferenceReply, InferenceTrace, Refused, TensorChunk
+
+DOMAIN = 43
+CAT = Path(skimage.__file__).parent / 'data' / 'chelsea.png'
+CATS = {'tabby', 'tiger cat', 'Egyptian cat'}
+
+
+@pytest.fixture
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')  # as in runs: survives kill -9
+    write_profile(tmp_path)
+    with running(tmp_path, domain=DOMAIN) as harness:
+        yield harness
+
+
+class Asker:
+    """A client of robot1's action."""
+
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
+        self._node = harness.probe
+        self._executor = SingleThreadedExecutor()
+        own = Node('asker')
+        self._executor.add_node(own)
+        self._own = own
+        self.client = ActionClient(own, Infer, f'/robot1/{topics.INFER}')
+        self.states: list[str] = []
+
+    def ask(self, image: Image) -> tuple[int, Infer.Result]:
+        """Return the goal's status and result."""
+        self._until(self.client.server_is_ready)
+        goal = Infer.Goal(image=image, top=3)
+        sent = self.client.send_goal_async(
+            goal, feedback_callback=lambda m: self.states.append(m.feedback.state)
+        )
+        self._until(sent.done)
+        assert sent.result().accepted
+        result = sent.result().get_result_async()
+        self._until(result.done)
+        return result.result().status, result.result().result
+
+    def _until(self, condition: Any) -> None:
+        def look() -> bool:
+            for _ in range(3):
+                self._executor.spin_once(timeout_sec=0.0)
+            return condition()
+
+        self._harness.wait(look, 0.01)
+
+    def close(self) -> None:
+        self.client.destroy()
+        self._executor.shutdown()
+        self._own.destroy_node()
+
+
+@pytest.fixture
+def asker(harness: Harness) -> Iterator[Asker]:
+    asker = Asker(harness)
+    yield asker
+    asker.close()
+
+
+class Helper:
+    """robot2 in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        values = {'name': 'robot2', 'profile': str(folder)}
+        remappings = topics.direct_remappings()
+        command = node_command('inference_node', values, '/robot2', remappings)
+        environment = {**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN), 'OMP_NUM_THREADS': '1'}
+        self.process = subprocess.Popen(command, env=environment)
+
+    def end(self, number: int) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+def cat(encoding: str = 'rgb8') -> Image:
+    with Picture.open(CAT) as file:
+        rgb = np.asarray(file.convert('RGB'))
+    height, width = rgb.shape[:2]
+    data = rgb.tobytes()
+    return Image(height=height, width=width, step=3 * width, encoding=encoding, data=data)
+
+
+def robot1(harness: Harness, **values: Any) -> InferenceNode:
+    options = harness.options('robot1', profile=str(harness.folder), **values)
+    return harness.add(InferenceNode(**options))
+
+
+def test_a_picture_is_named_alone(harness: Harness, asker: Asker) -> None:
+    robot1(harness)
+    status, result = asker.ask(cat())
+    assert status == GoalStatus.STATUS_SUCCEEDED
+    assert len(result.labels) == 3 and result.labels[0] in CATS
+    assert result.probabilities[0] == max(result.probabilities) <= 1.0
+    assert (result.trace.plan, result.trace.helper, result.trace.bytes) == ('local', '', 0)
+    assert asker.states == ['local']
+
+
+def test_what_is_no_picture_is_refused(harness: Harness, asker: Asker) -> None:
+    robot1(harness)
+    for image in (Image(encoding='rgb8'), cat('jpeg')):
+        status, result = asker.ask(image)
+        assert (status, result.reason) == (GoalStatus.STATUS_ABORTED, 'image')
+
+
+def test_a_slow_robot_is_helped_by_another_process(harness: Harness, asker: Asker) -> None:
+    node = robot1(harness, slow=20.0)
+    traces = harness.listen(InferenceTrace, f'/robot1/{topics.INFERENCE}')
+    helper = Helper(harness.folder)
+    try:
+        harness.wait(lambda: node.port.requester.roster.get('robot2'))
+        status, result = asker.ask(cat())  # the link is not known yet: it is tried out
+        assert status == GoalStatus.STATUS_SUCCEEDED and result.labels[0] in CATS
+        assert result.trace.plan.startswith('local, probe ') and result.trace.planned == 'robot2'
+        status, result = asker.ask(cat())
+        assert status == GoalStatus.STATUS_SUCCEEDED and result.labels[0] in CATS
+        trace = result.trace
+        assert (trace.planned, trace.helper, trace.attempts) == ('robot2', 'robot2', 1)
+        assert trace.plan in (str(SPLIT), str(JPEG)) and 0 < trace.bytes < 60_000
+        harness.wait(lambda: len(traces) == 2)
+        assert traces[1] == trace
+
+        # Its power fails: the next pictures are named all the same, and the failure is told.
+        helper.end(signal.SIGKILL)
+        status, result = asker.ask(cat())
+        assert status == GoalStatus.STATUS_SUCCEEDED and result.labels[0] in CATS
+        assert result.trace.helper == '' and result.trace.planned == 'robot2'
+        assert list(result.trace.events) == ['robot2: timeout']
+    finally:
+        if helper.process.poll() is None:
+            assert helper.end(signal.SIGINT) == 0
+
+
+def test_who_does_not_share_is_asked_nothing_and_asks_nobody(
+    harness: Harness, asker: Asker
+) -> None:
+    node = robot1(harness, slow=20.0, share=False)
+    other = harness.add(InferenceNode(**harness.options('robot2', profile=str(harness.folder))))
+    harness.wait(lambda: other.port.helper.offers())
+    heard = harness.listen(TensorChunk, '/fleet/work', qos.RADIO)
+    status, result = asker.ask(cat())
+    assert (status, result.trace.plan) == (GoalStatus.STATUS_SUCCEEDED, 'local')
+    assert not heard and other.port.requester.roster.get('robot1') is None
+    assert node.port.helper.frames == 0
+
+
+def work(model: bytes, **changed: Any) -> Work:
+    values = {
+        'frame': FrameId('robot2', 1, 0),
+        'attempt': 0,
+        'sender': 'robot2',
+        'model': model,
+        'option': SPLIT,
+        'route': (Hop('robot1', 33, 8),),
+        'budget_ns': 10**9,
+        'done': (),
+        'lost': 0.0,
+        'chunk': 0,
+        'chunks': 1,
+        'size': 100,
+        'data': bytes(100),
+    }
+    return Work(**{**values, **changed})
+
+
+def test_garbage_is_refused_and_counted(harness: Harness) -> None:
+    node = robot1(harness)
+    model = node.port.engine.model.hash
+    refused = harness.listen(Refused, f'/robot1/{topics.REFUSED}')
+    replies = harness.listen(InferenceReply, '/fleet/reply', qos.RADIO)
+    sender = harness.probe.create_publisher(TensorChunk, '/fleet/work', qos.RADIO)
+    harness.matched(sender)
+
+    def said(message: TensorChunk, reason: str) -> None:
+        count = len(refused)
+        sender.publish(message)
+        harness.wait(lambda: len(refused) > count)
+        assert refused[-1].reason == reason
+
+    said(work_to_msg(work(model)), 'tensor')  # no code at all
+    harness.wait(lambda: replies)
+    assert (replies[-1].kind, replies[-1].reason) == ('refused', 'tensor')
+    assert replies[-1].target == 'robot2'
+    said(work_to_msg(work(bytes(32), attempt=1)), 'model')
+    too_large = work_to_msg(work(model, attempt=2, size=2**24))
+    said(too_large, 'too_large')
+    other_version = work_to_msg(work(model, attempt=3))
+    other_version.version = 9
+    said(other_version, 'message_version')
+    half = work_to_msg(work(model, attempt=4))
+    half.route_end = []
+    said(half, 'malformed')
+    behind = work_to_msg(work(model, attempt=5))
+    behind.route_end = [CUT]
+    said(behind, 'malformed')
