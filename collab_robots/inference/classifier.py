@@ -53,8 +53,9 @@ class Classifier:
     """
 
     def __init__(self, path: Path | None = None, threads: int = 1) -> None:
+        path = path or model_path()
         try:
-            model = Model.load(path or model_path(), threads)
+            model = Model.load(path, threads)
         except ConfigError as error:
             raise ConfigError(f'{error}; make it with: {EXPORT_COMMAND}') from None
         shapes = model.cuts[0].shape, model.cuts[-1].shape

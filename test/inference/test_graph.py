@@ -1,5 +1,8 @@
 """Real networks are cut where everything flows through one tensor, and answer the same."""
 
+import subprocess
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
@@ -17,6 +20,8 @@ from collab_robots.inference.graph.trace import trace
 from collab_robots.inference.graph.zoo import ZOO
 from collab_robots.inference.model import Model, Preparation, save
 
+# Tracing ResNet-18 takes a while where other things run, too.
+pytestmark = pytest.mark.timeout(240)
 PREPARATION = Preparation(mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4))
 # As a share of the largest logit; measured: at most 7e-7.
 TOLERANCE = 1e-5
@@ -194,16 +199,10 @@ def test_a_small_model_with_its_own_files(tmp_path):
     np.testing.assert_allclose(y, model.stage(0, 2).run(x), rtol=1e-5, atol=1e-6)
 
 
-def test_other_weights_and_other_preparation_are_other_models():
-    other = Small()
-    other.first.bias.data[0] += 1e-6
-    protos = [
-        trace(Small(), (16, 20), PREPARATION),
-        trace(other, (16, 20), PREPARATION),
-        trace(Small(), (16, 20), Preparation(mean=(0, 0, 0), std=(1, 1, 1))),
-        trace(Small(), (20, 16), PREPARATION),
-    ]
-    assert len({Model(proto).hash for proto in protos}) == 4
+def test_robots_run_models_without_torch():
+    code = 'import sys, collab_robots.inference.classifier as c; print("torch" in sys.modules, c)'
+    done = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith('False')
 
 
 def graph_of(nodes: list[tuple[str, list[str], list[str]]]) -> onnx.GraphProto:

@@ -35,6 +35,7 @@ def trace(network: Any, size: tuple[int, int], preparation: Preparation) -> onnx
     :param network: a module that takes (1, 3, height, width) float32 and returns one tensor.
     :param size: height and width.
     :raises ConfigError: if it cannot be traced or cut, or ONNX Runtime answers differently.
+    :raises RefusedError: if its answer is not finite.
     """
     import torch
 
