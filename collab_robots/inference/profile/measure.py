@@ -1,0 +1,218 @@
+"""Measure a model on this robot: bytes and accuracy of its options, times of its pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import takewhile
+
+import numpy as np
+import numpy.typing as npt
+
+from collab_robots.core.clock import Clock, SECOND
+from collab_robots.core.errors import ConfigError
+from collab_robots.inference.model import Model, Tensor
+from collab_robots.inference.options import BITS, Kind, LOCAL, NO_EXIT, Option
+from collab_robots.inference.pictures import Rgb
+from collab_robots.inference.profile.sheet import QUANTILE, Row, Sheet
+from collab_robots.inference.profile.times import (
+    Do,
+    MIN_SECONDS,
+    payload,
+    PREPARE,
+    stage,
+    Step,
+    Times,
+)
+from collab_robots.inference.runtime.course import ANSWER_BITS
+from collab_robots.inference.runtime.engine import Bottleneck, EarlyExit, Engine
+from collab_robots.inference.runtime.messages import Hop
+
+QUALITIES = (30, 50, 75, 90)  # of pictures
+CODED = tuple(bits for bits in BITS if bits <= 8)
+TRIED = 4  # pictures that tell which codes are smaller than a picture at all
+REPEATS = 5  # of each piece, of which the median counts
+
+
+@dataclass
+class _Tally:
+    """What came of one option, picture after picture."""
+
+    sizes: list[int] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+
+
+def measure_sheet(
+    model: Model,
+    exits: Mapping[int, EarlyExit],
+    bottlenecks: Mapping[int, Bottleneck],
+    pictures: Sequence[Rgb],
+    labels: Sequence[int] | None = None,
+    told: Callable[[int], object] = lambda done: None,
+) -> Sheet:
+    """
+    Find what each option sends and how often it is right, by doing it with every picture.
+
+    Codes that are no smaller than the largest JPEG of the first pictures are left out.
+
+    :param exits: by cut; each is tried before every option that sends from its cut or later.
+    :param bottlenecks: by cut.
+    :param pictures: (h, w, 3) uint8 each.
+    :param labels: the right class of each; without, the whole model's answers count as right.
+    :param told: called with the number of pictures done.
+    :raises ConfigError: if there are no pictures, or not as many labels.
+    :raises RefusedError: if one is no picture.
+    """
+    if not pictures or (labels is not None and len(labels) != len(pictures)):
+        raise ConfigError(f'{len(pictures)} pictures, {len(labels or ())} labels')
+    engine = Engine(model, Times({}), exits, bottlenecks)
+    tallies = {option: _Tally() for option in _options(engine, bottlenecks, pictures[:TRIED])}
+    sure: dict[int, list[bool]] = {cut: [] for cut in exits}
+    guesses: dict[int, list[int]] = {cut: [] for cut in exits}
+    for done, rgb in enumerate(pictures, start=1):
+        tensors = _tensors(engine, rgb)
+        for cut, early in exits.items():
+            logits, confidence = early.answer(tensors[cut])
+            sure[cut].append(confidence >= early.threshold)
+            guesses[cut].append(int(logits.argmax()))
+        for option, tally in tallies.items():
+            chunks = _chunks(engine, rgb, tensors, option)
+            logits = _answer(engine, option, chunks) if option.remote else tensors[-1]
+            tally.sizes.append(sum(map(len, chunks)))
+            tally.answers.append(int(logits.argmax()))
+        told(done)
+    whole = np.array(tallies[LOCAL].answers)
+    right = whole if labels is None else np.asarray(labels)
+    rows = {}
+    for option, tally in tallies.items():
+        sizes, answers = np.array(tally.sizes), np.array(tally.answers)
+        rows[option] = _row(sizes, answers, right, whole)
+        for cut in exits:
+            end = option.cut if option.remote else engine.last
+            answered = np.array(sure[cut])
+            if cut <= end and not answered.all():
+                asked = Option(option.kind, option.cut, option.bits, option.bottleneck, exit=cut)
+                mixed = np.where(answered, guesses[cut], answers)
+                rows[asked] = _row(sizes[~answered], mixed, right, whole)
+    return Sheet(model.hash, engine.last, len(pictures), labels is not None, rows)
+
+
+def measure_times(
+    model: Model,
+    exits: Mapping[int, EarlyExit],
+    bottlenecks: Mapping[int, Bottleneck],
+    options: Iterable[Option],
+    rgb: Rgb,
+    clock: Clock,
+    repeats: int = REPEATS,
+) -> Times:
+    """
+    Find what each piece of some options takes here: the median of some runs.
+
+    :param options: those of a sheet.
+    :param rgb: a picture as the camera gives them.
+    :param clock: a fine one.
+    """
+    engine = Engine(model, Times({}), exits, bottlenecks)
+    tensors = _tensors(engine, rgb)
+    base: dict[Step, float] = {}
+    for step, known, work in _pieces(engine, exits, options, rgb, tensors):
+        seconds = []
+        for _ in range(repeats + 1):
+            begun = clock.now_ns()
+            work()
+            seconds.append((clock.now_ns() - begun) / SECOND)
+        # The first run warms up.
+        alone = float(np.median(seconds[1:])) - sum(base[part] for part in known)
+        base[step] = max(alone, MIN_SECONDS)
+    return Times(base)
+
+
+def _pieces(
+    engine: Engine,
+    exits: Mapping[int, EarlyExit],
+    options: Iterable[Option],
+    rgb: Rgb,
+    tensors: Sequence[Tensor],
+) -> Iterator[tuple[Step, tuple[Step, ...], Callable[[], object]]]:
+    """Yield every piece of work, what else is done with it, and what does it."""
+    model, last = engine.model, engine.last
+    yield PREPARE, (), partial(model.prepare, rgb)
+    for cut in range(1, last + 1):
+        yield stage(0, cut), (), partial(model.stage(0, cut).run, tensors[0])
+        if cut < last:
+            yield stage(cut, last), (), partial(model.stage(cut, last).run, tensors[cut])
+    for cut, early in exits.items():
+        yield Step(Do.EXIT, end=cut), (), partial(early.answer, tensors[cut])
+    hop = Hop('helper', last, ANSWER_BITS)
+    for option in sorted({payload(option) for option in options if option.remote}):
+        yield Step(Do.ENCODE, what=option), (), partial(_chunks, engine, rgb, tensors, option)
+        share = partial(engine.share, option, _chunks(engine, rgb, tensors, option), hop)
+        yield Step(Do.DECODE, what=option), (stage(option.cut, last),), share
+
+
+def _options(
+    engine: Engine, bottlenecks: Mapping[int, Bottleneck], pictures: Sequence[Rgb]
+) -> Iterator[Option]:
+    """Yield the options without exits, and of the splits those smaller than the largest JPEG."""
+    tensors = [_tensors(engine, rgb) for rgb in pictures]
+
+    def size(option: Option) -> int:
+        pairs = zip(pictures, tensors, strict=True)
+        return sum(len(chunk) for pair in pairs for chunk in _chunks(engine, *pair, option))
+
+    yield LOCAL
+    yield Option(Kind.RAW)
+    jpegs = [Option(Kind.JPEG, quality=quality) for quality in QUALITIES]
+    yield from jpegs
+    limit = max(map(size, jpegs))
+    for cut in range(1, engine.last):
+        for bottleneck in (False, True)[: 1 + (cut in bottlenecks)]:
+            splits = (Option(Kind.SPLIT, cut, bits, bottleneck) for bits in sorted(CODED))
+            yield from takewhile(lambda option: size(option) < limit, splits)
+
+
+def _tensors(engine: Engine, rgb: Rgb) -> list[Tensor]:
+    """Return what is at each cut."""
+    found = [engine.model.prepare(rgb)]
+    for cut in range(engine.last):
+        found.append(engine.model.stage(cut, cut + 1).run(found[-1]))
+    return found
+
+
+def _chunks(
+    engine: Engine, rgb: Rgb, tensors: Sequence[Tensor], option: Option
+) -> tuple[bytes, ...]:
+    """Return what an option sends."""
+    if not option.remote:
+        return ()
+    cut = option.cut
+    return engine.advance(rgb, cut, tensors[cut], cut, option, NO_EXIT).chunks
+
+
+def _answer(engine: Engine, option: Option, chunks: Sequence[bytes]) -> Tensor:
+    """Return what a helper answers."""
+    return engine.follow(option, chunks, (Hop('helper', engine.last, ANSWER_BITS),))
+
+
+def _row(
+    sizes: npt.NDArray[np.int_],
+    answers: npt.NDArray[np.int_],
+    right: npt.NDArray[np.int_],
+    whole: npt.NDArray[np.int_],
+) -> Row:
+    """
+    Return an option's row.
+
+    :param sizes: bytes of each picture that is sent.
+    :param answers: of all pictures.
+    """
+    mean, high = float(sizes.mean()), float(np.quantile(sizes, QUANTILE))
+    return Row(
+        bytes_mean=round(mean, 1),
+        bytes_high=round(max(mean, high), 1),
+        accuracy=round(float((answers == right).mean()), 5),
+        agreement=round(float((answers == whole).mean()), 5),
+        exit_share=round(1.0 - len(sizes) / len(answers), 5),
+    )
