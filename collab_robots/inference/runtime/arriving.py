@@ -7,7 +7,7 @@ from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.inference.options import Kind
 from collab_robots.inference.runtime.messages import MAX_MISSING, Work
 
-FIRST_GAP = SECOND // 10  # ns of silence after a first chunk until the others are missed
+FIRST_GAP = SECOND // 20  # ns of silence after a first chunk until the others are missed
 LEAST_GAP = SECOND // 100  # ns: what is out of order is not lost
 ROUNDS = 4  # times that what is missing is asked for
 MAX_FILL = 0.5  # share of a tensor that may be missing

@@ -16,10 +16,12 @@ from collab_robots.inference.runtime.engine import Engine, handed_on, Tensor
 from collab_robots.inference.runtime.events import Event, Fault
 from collab_robots.inference.runtime.messages import FrameId, Hop, Reply, ReplyKind, Work
 from collab_robots.inference.runtime.roster import Known, Roster
-from collab_robots.inference.runtime.sending import cut_up, Sending
+from collab_robots.inference.runtime.sending import cut_up, QUESTION_GAP, Sending
 
 FORGOTTEN_LINK = LinkEstimate(1e6)  # to who is not in the roster any more
 MAX_LATE = 16
+MOST_LOSS = 0.9
+GRACE_S = 0.25  # that who shows signs of life gets beside its patience: losses take time
 LEAST_WIRE_S, MOST_WIRE_S = 1e-4, 600.0  # a link learns from
 
 
@@ -43,8 +45,10 @@ class _Attempt:
     route: tuple[Hop, ...]
     sending: Sending
     expected: float
+    again: float  # s that who has it, or is sent more of it, gets until it is asked again
     began: int
-    alive: int = 0  # hops that showed that they have it
+    alive: int = 0  # hops that showed that they are there
+    slow: bool = False  # whether nothing was lost when it was asked how it goes
     asked: int = 0  # chunks that were asked for
 
 
@@ -133,12 +137,14 @@ class Away:
             route,
             self.chunks,
         )
-        expected = self._expected(route, now)
+        wire, work = self._expected(route, now)
+        expected = wire + work
         first = self._roster.get(route[0].robot)
         wait = first.timeouts.seconds(expected) if first else expected
-        until = now + round(self._patience * wait * SECOND)
+        until = now + round((self._patience * wait + GRACE_S) * SECOND)
         sending = Sending(works, self._send, now, until, now + round(wait * SECOND))
-        self._attempt = _Attempt(self.attempts, tuple(route), sending, expected, now)
+        again = work + (2 * first.link.estimate(now).delay_s if first else 0.0)
+        self._attempt = _Attempt(self.attempts, tuple(route), sending, expected, again, now)
         self.attempts += 1
         self._asked.update(hop.robot for hop in route)
         for known in self._hops(route):
@@ -154,7 +160,7 @@ class Away:
         for known in self._roster.ready(now):
             if known.name not in self._asked:
                 route = (Hop(known.name, self._engine.last, ANSWER_BITS),)
-                found.append((self._expected(route, now), route))
+                found.append((sum(self._expected(route, now)), route))
         if not found:
             return None
         seconds, route = min(found, key=lambda pair: pair[0])
@@ -179,7 +185,8 @@ class Away:
         if reply.kind is ReplyKind.ANSWER:
             return self._read(attempt, reply, now) if at == len(hops) - 1 else None
         attempt.alive = max(attempt.alive, at + 1)
-        attempt.sending.heard(now + round(self._wait(attempt) * SECOND))
+        attempt.slow = attempt.slow or reply.kind is ReplyKind.RECEIVED
+        attempt.sending.heard(now + QUESTION_GAP + round(attempt.again * SECOND))
         if at == 0:
             attempt.asked += len(reply.missing)
             attempt.sending.repeat(reply.missing, now)
@@ -188,11 +195,12 @@ class Away:
     def tick(self, now: int) -> Event | None:
         """Ask again; return the timeout if nobody is there or time is over."""
         attempt = self._attempt
-        if attempt is None:
+        if attempt is None or not attempt.sending.is_due(now):
             return None
         first = self._roster.get(attempt.sending.target)
         link = first.link.estimate(now) if first else FORGOTTEN_LINK
-        if not attempt.sending.is_dead(now, link):
+        loss = max(link.loss, min(attempt.asked / len(attempt.sending), MOST_LOSS))
+        if not attempt.sending.is_dead(now, loss, 2 * link.delay_s):
             return None
         # Of several hops, the first that did not show that it has the frame.
         hop = attempt.route[min(attempt.alive, len(attempt.route) - 1)]
@@ -229,7 +237,8 @@ class Away:
         took = (now - attempt.began) / SECOND
         if first is None:
             return
-        first.timeouts.add(attempt.expected, took)
+        if attempt.slow or not attempt.sending.repeated:  # else it tells what was lost (Karn)
+            first.timeouts.add(attempt.expected, took)
         chunks = len(attempt.sending)
         first.link.lost(chunks, min(attempt.asked, chunks))
         there = sum(spent.queued_ns + spent.compute_ns for spent in reply.done) / SECOND
@@ -247,24 +256,22 @@ class Away:
                 known.queued(spent.queued_ns / SECOND, now)
             option = handed_on(hop)
 
-    def _expected(self, route: Sequence[Hop], now: int) -> float:
-        """Return in how many s there should be an answer; links between helpers are unknown."""
-        option, seconds = self.option, 0.0
+    def _expected(self, route: Sequence[Hop], now: int) -> tuple[float, float]:
+        """
+        Return how long an answer should be on links and at robots, s.
+
+        Links between helpers are not known here: they are taken to be like the first.
+        """
+        option, work = self.option, 0.0
         first = self._roster.get(route[0].robot)
         link = first.link.estimate(now) if first else FORGOTTEN_LINK
         for hop in route:
             known = self._roster.get(hop.robot)
             steps = self._engine.share_steps(option, hop)
-            queue_s, times = (known.queue_s(now), known.times) if known else (0.0, None)
-            seconds += float(link.seconds(self._size)) + queue_s
-            seconds += self._engine.expected(steps, times)
+            work += self._engine.expected(steps, known.times if known else None)
+            work += known.queue_s(now) if known else 0.0
             option = handed_on(hop)
-        return seconds
-
-    def _wait(self, attempt: _Attempt) -> float:
-        """Return how long to wait for who showed a sign of life, s."""
-        first = self._roster.get(attempt.route[0].robot)
-        return first.timeouts.seconds(attempt.expected) if first else attempt.expected
+        return len(route) * float(link.seconds(self._size)), work
 
     def _fail(self, event: Event) -> Event:
         known = self._roster.get(event.helper)

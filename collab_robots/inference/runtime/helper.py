@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
-from collab_robots.inference.profile.link import LinkEstimate
 from collab_robots.inference.runtime.arriving import Arriving
 from collab_robots.inference.runtime.engine import Engine, handed_on, Share
 from collab_robots.inference.runtime.messages import (
@@ -26,7 +25,7 @@ from collab_robots.inference.runtime.worker import Job, Worker
 
 Send = Callable[[Work | Reply], None]
 FORWARD_GAP = SECOND // 10  # ns after which the next hop is asked whether it got a frame
-UNKNOWN_LINK = LinkEstimate(1e6, delay_s=0.01, loss=0.3)  # to the next hop, for asking
+NEXT_LOSS, NEXT_DELAY_S = 0.3, 0.02  # of the link to the next hop: nobody measures it
 _REASONS = {
     Refusal.MODEL: Reason.MODEL,
     Refusal.TOO_LARGE: Reason.TOO_LARGE,
@@ -147,7 +146,7 @@ class Helper:
             elif arrived.is_quiet(now):
                 self._ask_missing(arrived, now)
         for name, sending in list(self._handed_on.items()):
-            if sending.is_dead(now, UNKNOWN_LINK):
+            if sending.is_due(now) and sending.is_dead(now, NEXT_LOSS, NEXT_DELAY_S):
                 del self._handed_on[name]
         self._note_load(now)
         self._start(now)

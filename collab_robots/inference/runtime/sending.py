@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from collab_robots.core.clock import SECOND
 from collab_robots.inference.options import Option
-from collab_robots.inference.profile.link import LinkEstimate
 from collab_robots.inference.runtime.messages import FrameId, Hop, Spent, Work
 
 AGAIN = 4  # times that each chunk is sent again, on average, at most: who asks may be hostile
 
 SILENT = 0.02  # probability that one who is there stays silent
 MAX_QUESTIONS = 6
+LEAST_LOSS = 0.05  # what was not lost until now may be
 QUESTION_GAP = SECOND // 50  # ns between two, beyond what the link takes
 
 
@@ -103,22 +103,23 @@ class Sending:
         """Take note that the receiver is there; ``ask_at``: when to ask it again, ns."""
         self._asked, self._ask_at = 0, ask_at
 
-    def is_dead(self, now: int, link: LinkEstimate) -> bool:
-        """
-        Ask how it goes if it is time to.
+    def is_due(self, now: int) -> bool:
+        """Tell whether it is time to ask, or to give up."""
+        return now >= min(self._ask_at, self.until)
 
-        :param link: to the receiver.
+    def is_dead(self, now: int, loss: float, delay_s: float) -> bool:
+        """
+        Ask how it goes, once it is time to.
+
+        :param loss: share of the messages that do not arrive.
+        :param delay_s: of a question and its reply.
         :returns: whether there was no reply to so many questions that nobody is there, or the
             time is over.
         """
-        if now >= self.until:
-            return True
-        if now < self._ask_at:
-            return False
-        if self._asked >= questions(link.loss):
+        if now >= self.until or self._asked >= questions(loss):
             return True
         self._asked += 1
-        self._ask_at = now + QUESTION_GAP + round(2 * link.delay_s * SECOND)
+        self._ask_at = now + QUESTION_GAP + round(delay_s * SECOND)
         self.repeat((0,), now)
         return False
 
@@ -133,7 +134,7 @@ def questions(loss: float) -> int:
 
     :param loss: share of messages that do not arrive.
     """
-    count, silence = 1, 1.0 - (1.0 - loss) ** 2
+    count, silence = 1, 1.0 - (1.0 - max(loss, LEAST_LOSS)) ** 2
     while silence**count > SILENT and count < MAX_QUESTIONS:
         count += 1
     return count

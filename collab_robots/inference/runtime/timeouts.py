@@ -6,7 +6,7 @@ FIRST_FACTOR = 3.0  # of the expected time, while nothing was measured
 LEAST = 0.02  # s between the expected time and the timeout: the scheduler's noise
 MOST = 30.0  # s
 BACKOFF = 2.0
-MAX_BACKOFF = 16.0
+MAX_BACKOFF = 4.0
 
 
 class Timeouts:
