@@ -38,27 +38,35 @@ class Outfit:
     sheet: Sheet
 
     @classmethod
-    def load(cls, clock: Clock, profile: Path | None = None, slow: float = 1.0) -> Outfit:
+    def load(
+        cls,
+        clock: Clock,
+        profile: Path | None = None,
+        slow: float = 1.0,
+        path: Path | None = None,
+    ) -> Outfit:
         """
-        Load EfficientNet-Lite0 and what is known of it; measure its times where none are kept.
+        Load a model and what is known of it; measure its times where none are kept.
 
         :param clock: a fine one, to measure times with.
         :param profile: folder with ``sheet.json`` and ``times.json``; None: the sheet that comes
             with the package, and times beside the model.
         :param slow: how many times slower than this computer the robot is to be.
+        :param path: of the model; None: EfficientNet-Lite0.
         :raises ConfigError: if something is missing or does not belong to the model.
         """
-        model = Model.load(model_path())
+        path = path or model_path()
+        model = Model.load(path)
         exits: dict[int, EarlyExit] = {}
         bottlenecks: dict[int, Bottleneck] = {}
         sheet = Sheet.load((profile or TRAINED) / SHEET_FILE, model.hash)
-        kept = (profile or model_path().parent) / TIMES_FILE
+        kept = (profile or path.parent) / TIMES_FILE
         times = load_times(kept, model.hash)
         if times is None:
             options = [option for option in sheet.rows if sheet.loss(option) <= MEASURED_LOSS]
             picture = np.random.default_rng(0).integers(0, 256, FRAME, dtype=np.uint8)
             # by a model of its own: it keeps all stages in memory
-            measured = Model.load(model_path())
+            measured = Model.load(path)
             times = measure_times(measured, exits, bottlenecks, options, picture, clock)
             save_times(times, kept, model.hash)
         here = Times({step: slow * seconds for step, seconds in times.items()})
