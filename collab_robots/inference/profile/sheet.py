@@ -131,8 +131,11 @@ class Sheet:
             if file_.model != model.hex():
                 raise ConfigError(f'{path}: of model {file_.model[:12]}, not {model.hex()[:12]}')
             rows = {Option.parse(name): row for name, row in file_.rows.items()}
-            return cls(model, file_.last, file_.pictures, file_.labelled, rows)
         except OSError as error:
             raise ConfigError(f'{path}: cannot be read: {error.strerror}') from None
         except (ValueError, RecursionError, RefusedError) as error:
             raise ConfigError(f'{path}: no sheet: {error}') from None
+        try:
+            return cls(model, file_.last, file_.pictures, file_.labelled, rows)
+        except ConfigError as error:
+            raise ConfigError(f'{path}: {error}') from None
