@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -12,7 +12,6 @@ import time
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal
 from collab_robots.inference.pictures import Rgb
 from collab_robots.inference.planner import HelperState
@@ -22,18 +21,16 @@ from collab_robots.inference.runtime.course import Chooser, Course
 from collab_robots.inference.runtime.engine import Engine
 from collab_robots.inference.runtime.events import Event, Fault
 from collab_robots.inference.runtime.helper import Helper
-from collab_robots.inference.runtime.messages import FrameId, Reason, Reply, Work
+from collab_robots.inference.runtime.messages import FrameId, Reason
+from collab_robots.inference.runtime.peer import Message, Peer
 from collab_robots.inference.runtime.requester import Requester, RequesterSettings
 from collab_robots.inference.runtime.slow import SlowWorker
 from collab_robots.inference.runtime.worker import ThreadWorker
-from collab_robots.nodes import inference_conversions as conversions
-from collab_robots.nodes import qos, topics
 from collab_robots.nodes.border import Border
-from collab_robots_msgs.msg import InferenceOffer, InferenceReply, TensorChunk
+from collab_robots.nodes.inference_radio import InferenceRadio
 
 TICK_S = 0.005
 OFFER_S = 1.0
-BURST_S = 0.05  # of the send rate, that may go out at once
 # What helpers refuse because it is not what it claims to be; the rest is daily life.
 COUNTED = {
     Reason.MALFORMED: Refusal.MALFORMED,
@@ -69,7 +66,7 @@ class InferencePort:
     """
     Has pictures named, and names them for others.
 
-    :param node: gives publishers, subscriptions and timers.
+    :param node: gives topics and timers; on an executor or the poller.
     :param border: counts what is refused.
     :param engine: the model.
     :param choose: says for each picture what to do.
@@ -86,12 +83,8 @@ class InferencePort:
         allowed: Callable[[str], bool],
     ) -> None:
         self.engine = engine
-        self._settings = settings
         self._border = border
         self._then: dict[FrameId, Then] = {}
-        self._outgoing: deque[Work] = deque()
-        self._credit = 0.0  # bytes
-        self._paced_ns = time.monotonic_ns()
         self._told: Counter[Reason] = Counter()
         self.planned = ''  # for the picture that was submitted last
 
@@ -101,10 +94,11 @@ class InferencePort:
             self.planned = ' '.join([str(course.option), *robots])
             return course
 
+        name, share = settings.name, settings.share
+        self._radio = InferenceRadio(node, border, name, self._receive, settings.send_rate)
         wake = node.create_guard_condition(self._tick).trigger
         self._workers = [ThreadWorker(wake), ThreadWorker(wake)]
         here, there = (SlowWorker(worker, settings.slow) for worker in self._workers)
-        name, share = settings.name, settings.share
         session = secrets.randbits(64)
         self.requester = Requester(
             name,
@@ -112,25 +106,15 @@ class InferencePort:
             engine,
             chosen,
             here,
-            self._send,
-            self._answered,
+            self._radio.send,
+            lambda answer: self._then.pop(answer.frame)(answer),
             lambda robot: share and allowed(robot),
             Random(session),
             RequesterSettings(frames=settings.frames),
             on_event=self._note,
         )
-        self.helper = Helper(name, [engine], there, self._send, lambda robot: share)
-        self._work = node.create_publisher(TensorChunk, topics.sent('work'), qos.RADIO)
-        self._reply = node.create_publisher(InferenceReply, topics.sent('reply'), qos.RADIO)
-        self._offer = node.create_publisher(InferenceOffer, topics.sent('offer'), qos.RADIO)
-        for kind, message, callback in (
-            ('work', TensorChunk, self._on_work),
-            ('reply', InferenceReply, self._on_reply),
-            ('offer', InferenceOffer, self._on_offer),
-        ):
-            node.create_subscription(
-                message, topics.heard(kind), border.guard(callback), qos.RADIO
-            )
+        self.helper = Helper(name, [engine], there, self._radio.send, lambda robot: share)
+        self._peer = Peer(name, self.requester, self.helper)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(TICK_S, self._tick, clock=steady)
         if share:
@@ -157,56 +141,22 @@ class InferencePort:
         for worker in self._workers:
             worker.close()
 
-    def _answered(self, answer: Answer) -> None:
-        self._then.pop(answer.frame)(answer)
-
-    def _note(self, event: Event) -> None:
-        if event.fault is Fault.WRONG:
-            self._border.refuse(Refusal.TENSOR, f'{event.helper} is wrong: {event.detail}')
-
-    def _on_work(self, message: TensorChunk) -> None:
-        if list(message.route[:1]) == [self._settings.name]:
-            self.helper.on_work(conversions.work_from_msg(message), time.monotonic_ns())
-
-    def _on_reply(self, message: InferenceReply) -> None:
-        if message.target == self._settings.name:
-            reply, now = conversions.reply_from_msg(message), time.monotonic_ns()
-            own = reply.frame.robot == self._settings.name
-            (self.requester if own else self.helper).on_reply(reply, now)
-
-    def _on_offer(self, message: InferenceOffer) -> None:
-        if message.sender != self._settings.name:
-            self.requester.on_offer(conversions.offer_from_msg(message), time.monotonic_ns())
+    def _receive(self, message: Message) -> None:
+        self._peer.receive(message, time.monotonic_ns())
 
     def _announce(self) -> None:
-        for offer in self.helper.offers():
-            self._offer.publish(conversions.offer_to_msg(offer))
+        for offer in self._peer.offers():
+            self._radio.send(offer)
 
     def _tick(self) -> None:
         now = time.monotonic_ns()
-        self.requester.tick(now)
-        self.helper.tick(now)
+        self._peer.tick(now)
+        self._radio.send_due(now)
         for reason, refusal in COUNTED.items():
             for _ in range(self.helper.refused[reason] - self._told[reason]):
                 self._border.refuse(refusal, f"a teammate's work: {reason.value}")
         self._told = self.helper.refused.copy()
-        self._send_due(now)
 
-    def _send(self, message: Work | Reply) -> None:
-        if isinstance(message, Reply):
-            self._reply.publish(conversions.reply_to_msg(message))
-        elif self._settings.send_rate:
-            self._outgoing.append(message)
-            self._send_due(time.monotonic_ns())
-        else:
-            self._work.publish(conversions.work_to_msg(message))
-
-    def _send_due(self, now: int) -> None:
-        """Send as much work as its rate lets pass."""
-        rate = self._settings.send_rate
-        credit = self._credit + rate * (now - self._paced_ns) / SECOND
-        self._credit, self._paced_ns = min(credit, rate * BURST_S), now
-        while self._outgoing and self._credit > 0:
-            work = self._outgoing.popleft()
-            self._credit -= len(work.data)
-            self._work.publish(conversions.work_to_msg(work))
+    def _note(self, event: Event) -> None:
+        if event.fault is Fault.WRONG:
+            self._border.refuse(Refusal.TENSOR, f'{event.helper} is wrong: {event.detail}')

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 import signal
 import subprocess
+import time
 from typing import Any
 
 from action_msgs.msg import GoalStatus
@@ -21,13 +22,26 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 import skimage
 
+from collab_robots.contract.calls.common import Kind
+from collab_robots.core.clock import SECOND
+from collab_robots.core.errors import ConfigError
 from collab_robots.explorer.processes import node_command
-from collab_robots.inference.runtime.messages import FrameId, Hop, Work
+from collab_robots.inference.runtime.messages import FrameId, Hop, Reply, ReplyKind, Work
 from collab_robots.nodes import qos, topics
+from collab_robots.nodes.border import Border
 from collab_robots.nodes.inference_conversions import work_to_msg
 from collab_robots.nodes.inference_node import InferenceNode
+from collab_robots.nodes.inference_radio import InferenceRadio
 from collab_robots_msgs.action import Infer
-from collab_robots_msgs.msg import InferenceReply, InferenceTrace, Refused, TensorChunk
+from collab_robots_msgs.msg import (
+    InferenceOffer,
+    InferenceReply,
+    InferenceTrace,
+    Refused,
+    TaskStatus,
+    TaskStatusArray,
+    TensorChunk,
+)
 
 DOMAIN = 43
 CAT = Path(skimage.__file__).parent / 'data' / 'chelsea.png'
@@ -114,7 +128,7 @@ def cat(encoding: str = 'rgb8') -> Image:
 
 
 def robot1(harness: Harness, **values: Any) -> InferenceNode:
-    options = harness.options('robot1', profile=str(harness.folder), **values)
+    options = harness.options('robot1', **{'profile': str(harness.folder), **values})
     return harness.add(InferenceNode(**options))
 
 
@@ -169,11 +183,49 @@ def test_who_does_not_share_is_asked_nothing_and_asks_nobody(
     node = robot1(harness, slow=20.0, share=False)
     other = harness.add(InferenceNode(**harness.options('robot2', profile=str(harness.folder))))
     harness.wait(lambda: other.port.helper.offers())
-    heard = harness.listen(TensorChunk, '/fleet/work', qos.RADIO)
+    heard = harness.listen(TensorChunk, '/fleet/work/robot1', qos.RADIO)
     status, result = asker.ask(cat())
     assert (status, result.trace.plan) == (GoalStatus.STATUS_SUCCEEDED, 'local')
     assert not heard and other.port.requester.roster.get('robot1') is None
     assert node.port.helper.frames == 0
+
+
+def test_who_has_a_lease_helps_and_else_whom_the_configuration_names(harness: Harness) -> None:
+    node = robot1(harness, helpers=['robot3'])
+    harness.add(InferenceNode(**harness.options('robot2', profile=str(harness.folder))))
+    tasks = harness.probe.create_publisher(TaskStatusArray, f'/robot1/{topics.TASKS}', qos.LATCHED)
+    offers = harness.listen(InferenceOffer, '/fleet/offer', qos.RADIO)
+
+    def helpers() -> list[str]:
+        return [known.name for known in node.port.requester.roster.ready(time.monotonic_ns())]
+
+    def lease(robot: str) -> None:
+        held = TaskStatus(kind=Kind.INFER, state=TaskStatus.HELD, holder=robot, accepted=True)
+        tasks.publish(TaskStatusArray(tasks=[held]))
+
+    harness.wait(lambda: any(offer.sender == 'robot2' for offer in offers))
+    assert helpers() == []
+    lease('robot2')
+    harness.wait(lambda: helpers() == ['robot2'])
+    lease('robot3')
+    harness.wait(lambda: helpers() == [])
+
+
+@pytest.mark.parametrize(
+    ('values', 'words'),
+    [
+        ({'objective': 'glory'}, 'expected one of latency, energy, throughput'),
+        ({'camera_pose': [1.0]}, r'expected \[x, y, yaw\]'),
+        ({'slow': 0.5}, 'How many times slower'),
+        ({'profile': 'nowhere'}, 'sheet.json: cannot be read'),
+        ({'name': ''}, "'name' is not set"),
+    ],
+)
+def test_wrong_parameters_are_refused_in_words(
+    harness: Harness, values: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        robot1(harness, **{'profile': str(harness.folder), **values})
 
 
 def work(model: bytes, **changed: Any) -> Work:
@@ -199,8 +251,8 @@ def test_garbage_is_refused_and_counted(harness: Harness) -> None:
     node = robot1(harness)
     model = node.port.engine.model.hash
     refused = harness.listen(Refused, f'/robot1/{topics.REFUSED}')
-    replies = harness.listen(InferenceReply, '/fleet/reply', qos.RADIO)
-    sender = harness.probe.create_publisher(TensorChunk, '/fleet/work', qos.RADIO)
+    replies = harness.listen(InferenceReply, '/fleet/reply/robot2', qos.RADIO)
+    sender = harness.probe.create_publisher(TensorChunk, '/fleet/work/robot1', qos.RADIO)
     harness.matched(sender)
 
     def said(message: TensorChunk, reason: str) -> None:
@@ -219,9 +271,29 @@ def test_garbage_is_refused_and_counted(harness: Harness) -> None:
     other_version = work_to_msg(work(model, attempt=3))
     other_version.version = 9
     said(other_version, 'message_version')
+    nobody = work_to_msg(work(model, attempt=3, sender='no topic'))
+    said(nobody, 'malformed')
     half = work_to_msg(work(model, attempt=4))
     half.route_end = []
     said(half, 'malformed')
     behind = work_to_msg(work(model, attempt=5))
     behind.route_end = [CUT]
     said(behind, 'malformed')
+
+
+def test_work_waits_for_its_turn_and_replies_do_not(harness: Harness) -> None:
+    node = harness.add(Node('robot3'))
+    radio = InferenceRadio(node, Border(node), 'robot3', lambda message: None, send_rate=1.0)
+    heard = harness.listen(TensorChunk, f'/{topics.sent("work")}', qos.RADIO)
+    replies = harness.listen(InferenceReply, f'/{topics.sent("reply")}', qos.RADIO)
+    for topic in ('work', 'reply'):
+        harness.wait(lambda topic=topic: node.count_subscribers(f'/{topics.sent(topic)}'))
+    for attempt in range(3):
+        radio.send(work(bytes(32), attempt=attempt, route=(Hop('robot2', 33, 8),)))
+    received = Reply(FrameId('robot2', 1, 0), 0, 'robot3', 'robot2', ReplyKind.RECEIVED)
+    for _ in range(3):
+        radio.send(received)
+    harness.wait(lambda: radio.send_due(time.monotonic_ns()) or (heard and len(replies) == 3))
+    radio.send_due(time.monotonic_ns())  # the next 100 bytes are due in 100 s
+    harness.wait(lambda: harness.now_ns > SECOND // 2)
+    assert [message.attempt for message in heard] == [0]

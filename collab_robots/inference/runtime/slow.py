@@ -9,7 +9,10 @@ from collab_robots.inference.runtime.worker import Done, Job, Worker
 
 class SlowWorker:
     """
-    Lets each job take so many times as long.
+    Lets each job take so many times as long as it computes.
+
+    What counts is the thread's time on the processor: that others use it too is not multiplied.
+    It is all of the job's, as a model with one thread computes in the worker's own.
 
     :param worker: computes.
     :param factor: 1 or more.
@@ -23,11 +26,12 @@ class SlowWorker:
         """Take a job; its submitter bounds how many there are."""
 
         def run() -> object:
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.thread_time()
             try:
                 return job.run()
             finally:
-                time.sleep((self._factor - 1.0) * (time.perf_counter() - began))
+                wanted = self._factor * (time.thread_time() - used)
+                time.sleep(max(0.0, wanted - (time.perf_counter() - began)))
 
         self._worker.submit(job._replace(run=run))
 
