@@ -21,12 +21,22 @@ import numpy.typing as npt
 
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.inference.codec.lossless import pack, unpack
-from collab_robots.inference.codec.quantise import choose_step, from_units, Tensor, to_units, widen
+from collab_robots.inference.codec.quantise import (
+    choose_step,
+    dequantise,
+    Levels,
+    quantise,
+    Tensor,
+    widen,
+)
 
 LOSSLESS = 32
 BITS = (8, 6, 4, 3, 2, LOSSLESS)
+_CODES = {bits: code for code, bits in enumerate(BITS)}
 CHUNK_BYTES = 1200  # with what is around it, one datagram on Ethernet
 MAX_CHUNK_BYTES = 60_000
+SLACK = 1.25  # a chunk may be so much larger than asked for
+MAX_CHUNKS = 2048  # or up to twice as many
 MAX_SIDE = 4096
 MAX_VALUES = 1 << 24
 VERSION = 1
@@ -49,15 +59,6 @@ class Decoded:
 
 
 @dataclass(frozen=True)
-class _Values:
-    """What is coded: whole multiples of a step's units, or float32 as it is."""
-
-    values: npt.NDArray[np.generic]
-    bits: int
-    step: int | None
-
-
-@dataclass(frozen=True)
 class _Plan:
     """Which chunk holds what of a (channels, rows, columns) tensor."""
 
@@ -66,10 +67,21 @@ class _Plan:
     rows: int  # groups of rows
 
     @classmethod
-    def of(cls, sides: tuple[int, int, int], count: int) -> _Plan:
-        """Plan for at least so many chunks, if there is as much to hold."""
-        channels = min(count, sides[0])
-        return cls(sides, channels, min(math.ceil(count / channels), sides[1]))
+    def of_lines(cls, sides: tuple[int, int, int], lines: int) -> _Plan:
+        """Plan for chunks of at most so many rows of channels."""
+        channels, rows, _ = sides
+        if lines >= rows:
+            return cls(sides, math.ceil(channels / (lines // rows)), 1)
+        return cls(sides, channels, math.ceil(rows / lines))
+
+    @classmethod
+    def of_count(cls, sides: tuple[int, int, int], count: int) -> _Plan:
+        """Return the plan with so many chunks."""
+        channels = max(1, min(count, sides[0]))
+        rows = count // channels
+        if not 1 <= rows <= sides[1] or channels * rows != count:
+            raise RefusedError(Refusal.TENSOR, f'{count} chunks of {sides} cannot be')
+        return cls(sides, channels, rows)
 
     @property
     def count(self) -> int:
@@ -106,20 +118,18 @@ def encode(tensor: Tensor, bits: int, *, chunk_bytes: int = CHUNK_BYTES) -> list
     if not np.isfinite(tensor).all():
         raise RefusedError(Refusal.TENSOR, 'expected finite values')
     x = _arrange(tensor, sides)
-    if bits == LOSSLESS:
-        values = _Values(x.astype('>f4'), bits, None)
-    else:
-        step = choose_step(x, bits)
-        values = _Values(to_units(x, step), bits, step)
-    limit = min(chunk_bytes, MAX_CHUNK_BYTES)
-    count = 1 if bits != LOSSLESS else -(-x.nbytes // limit)
+    step = None if bits == LOSSLESS else choose_step(x, bits)
+    values = x.astype('>f4') if step is None else quantise(x, step)
+    limit = max(1, min(chunk_bytes, MAX_CHUNK_BYTES))
+    least = math.ceil(sides[0] * sides[1] / MAX_CHUNKS)
+    lines = sides[0] * sides[1] if step is not None else max(limit // (4 * sides[2]), least)
     while True:
-        plan = _Plan.of(sides, count)
-        chunks = [_encode(values, plan, index) for index in range(plan.count)]
-        fits = max(map(len, chunks)) <= min(1.25 * limit, MAX_CHUNK_BYTES)
-        if fits or plan.count == sides[0] * sides[1]:
+        plan = _Plan.of_lines(sides, lines)
+        chunks = [_close(values, step, bits, plan, index) for index in range(plan.count)]
+        largest = max(map(len, chunks))
+        if lines == least or largest <= min(SLACK * limit, MAX_CHUNK_BYTES):
             return chunks
-        count = max(plan.count + 1, -(-sum(map(len, chunks)) // limit))
+        lines = max(least, min(lines - 1, lines * limit // largest))
 
 
 def decode(
@@ -135,15 +145,13 @@ def decode(
     :raises RefusedError: if a chunk is malformed, or of another tensor.
     """
     sides = _sides(shape, bits)
-    plan = _Plan.of(sides, max(1, len(chunks)))
-    if plan.count != len(chunks):
-        raise RefusedError(Refusal.TENSOR, f'{len(chunks)} chunks of {shape} cannot be')
+    plan = _Plan.of_count(sides, len(chunks))
     x = np.empty(sides, dtype=np.float32)
     x[:] = np.reshape(np.asarray(fill, dtype=np.float32), (-1, 1, 1))
     lost = x.size
     for index, chunk in enumerate(chunks):
         if chunk is not None:
-            found = _decode(chunk, bits, plan, index)
+            found = _open(chunk, bits, plan, index)
             x[plan.part(index)] = found
             lost -= found.size
     back = x if len(shape) == 3 else x.reshape(sides[:2]).T
@@ -167,20 +175,25 @@ def _arrange(tensor: Tensor, sides: tuple[int, int, int]) -> Tensor:
     return (tensor.T if tensor.ndim == 2 else tensor).reshape(sides)
 
 
-def _encode(values: _Values, plan: _Plan, index: int) -> bytes:
-    part = values.values[plan.part(index)]
-    body = part.tobytes() if values.step is None else _STEP.pack(values.step) + pack(part)
-    head = _HEAD.pack(VERSION << 6 | values.bits, *plan.sides, index, plan.count)
+def _close(
+    values: npt.NDArray[np.float32] | Levels, step: int | None, bits: int, plan: _Plan, index: int
+) -> bytes:
+    part = values[plan.part(index)]
+    if step is None:
+        body = part.tobytes()
+    else:
+        body = _STEP.pack(step) + pack(part.reshape(len(part), -1).astype(np.int32, copy=False))
+    head = _HEAD.pack(VERSION << 4 | _CODES[bits], *plan.sides, index, plan.count)
     return head + _CRC.pack(zlib.crc32(head + body)) + body
 
 
-def _decode(chunk: bytes, bits: int, plan: _Plan, index: int) -> Tensor:
+def _open(chunk: bytes, bits: int, plan: _Plan, index: int) -> Tensor:
     if not _OVERHEAD <= len(chunk) <= MAX_CHUNK_BYTES:
         raise RefusedError(Refusal.TENSOR, f'a chunk of {len(chunk)} bytes')
     head, crc, body = chunk[: _HEAD.size], chunk[_HEAD.size : _OVERHEAD], chunk[_OVERHEAD:]
     if _CRC.unpack(crc)[0] != zlib.crc32(head + body):
         raise RefusedError(Refusal.TENSOR, 'wrong checksum')
-    expected = (VERSION << 6 | bits, *plan.sides, index, plan.count)
+    expected = (VERSION << 4 | _CODES[bits], *plan.sides, index, plan.count)
     if _HEAD.unpack(head) != expected:
         raise RefusedError(Refusal.TENSOR, f'expected {expected}, got {_HEAD.unpack(head)}')
     shape = plan.shape(index)
@@ -191,7 +204,8 @@ def _decode(chunk: bytes, bits: int, plan: _Plan, index: int) -> Tensor:
     step = _STEP.unpack(body[: _STEP.size])[0]
     if not 0 < widen(step) < math.inf:
         raise RefusedError(Refusal.TENSOR, f'a step of {widen(step)}')
-    return from_units(unpack(body[_STEP.size :], shape), step).reshape(shape)
+    levels = unpack(body[_STEP.size :], shape[0], shape[1] * shape[2])
+    return dequantise(levels, step).reshape(shape)
 
 
 def _plain(body: bytes, shape: tuple[int, int, int]) -> Tensor:

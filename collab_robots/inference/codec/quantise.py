@@ -1,8 +1,8 @@
 """
-One step for all channels of a tensor, its offsets predicted and not sent.
+Affine quantisation: one step for a whole tensor, one offset per channel, a whole number of steps.
 
-Between batch-normalised layers the channels spread alike; a step for each, as DynO's ISQuant has
-it, gains nothing there, and its ranges cost more than the values at few bits.
+Layers that are normalised spread their channels alike. A step for each channel, as DynO's
+(https://arxiv.org/abs/2104.09949), is no better then, and at few bits it costs as much as values.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from collab_robots.inference.codec.model import UNIT, Whole
-
 Tensor = npt.NDArray[np.float32]
+Levels = npt.NDArray[np.int32]
 FINEST = 1 << 15  # steps between 0 and the farthest value, at most
 _LEAST = 2.0**-126  # the least normal float32
 _MOST = float(np.finfo(np.float32).max)
@@ -25,10 +24,12 @@ def choose_step(x: Tensor, bits: int) -> int:
     :param x: (channels, …).
     :returns: the upper half of a float32.
     """
-    flat = x.reshape(len(x), -1).astype(np.float64)
-    spans = flat.max(axis=1) - flat.min(axis=1)
-    step = max(spans.mean() / ((1 << bits) - 1), np.abs(flat).max() / FINEST, _LEAST)
-    return int(np.ceil(np.float32(step).view(np.uint32) / (1 << 16)))
+    flat = x.reshape(len(x), -1)
+    low, high = flat.min(axis=1).astype(np.float64), flat.max(axis=1).astype(np.float64)
+    span = float((high - low).mean())
+    far = float(max(high.max(), -low.min()))
+    step = np.float32(max(span / ((1 << bits) - 1), far / FINEST, _LEAST))
+    return int(-(-int(step.view(np.uint32)) >> 16))
 
 
 def widen(step: int) -> float:
@@ -36,11 +37,11 @@ def widen(step: int) -> float:
     return float(np.uint32(step << 16).view(np.float32))
 
 
-def to_units(x: Tensor, step: int) -> Whole:
-    """Return the values as multiples of step / :data:`UNIT`."""
-    return np.rint(x.astype(np.float64) * (UNIT / widen(step))).astype(np.int64)
+def quantise(x: Tensor, step: int) -> Levels:
+    """Return the nearest multiples of the step."""
+    return np.asarray(np.rint(x * np.float64(1 / widen(step))), dtype=np.int32)
 
 
-def from_units(units: Whole, step: int) -> Tensor:
-    """Return the values that the units stand for."""
-    return np.clip(units * (widen(step) / UNIT), -_MOST, _MOST).astype(np.float32)
+def dequantise(levels: Levels, step: int) -> Tensor:
+    """Return the values that the levels stand for."""
+    return np.clip(levels * widen(step), -_MOST, _MOST).astype(np.float32)
