@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
@@ -20,7 +21,21 @@ MAX_GOALS = 8
 DEFAULT_TOP = 5
 
 Take = Callable[[Infer.Result], None]
-Submit = Callable[[Rgb, int, Take], str]
+
+
+class Submitted(NamedTuple):
+    """
+    A picture that is being named.
+
+    :param plan: in words.
+    :param cancel: gives it up; its result comes at once.
+    """
+
+    plan: str
+    cancel: Callable[[], None]
+
+
+Submit = Callable[[Rgb, int, Take], Submitted]
 
 
 class InferServer:
@@ -29,12 +44,12 @@ class InferServer:
 
     :param parent: gives the namespace.
     :param submit: takes a picture, how many classes are wanted, and who takes the result; it
-        returns what is planned, in words, and raises RefusedError for what is no picture.
+        raises RefusedError if there are too many.
     """
 
     def __init__(self, parent: Node, submit: Submit) -> None:
         self._submit = submit
-        self._goals = 0
+        self._cancel: dict[bytes, Callable[[], None]] = {}  # by goal
         self._node = Node(
             topics.INFER,
             context=parent.context,
@@ -51,7 +66,7 @@ class InferServer:
             topics.INFER,
             self._execute,
             goal_callback=self._accept,
-            cancel_callback=lambda _: CancelResponse.ACCEPT,
+            cancel_callback=self._give_up,
         )
 
     def poll(self) -> None:
@@ -65,24 +80,33 @@ class InferServer:
         self._node.destroy_node()
 
     def _accept(self, _goal: Infer.Goal) -> GoalResponse:
-        return GoalResponse.ACCEPT if self._goals < MAX_GOALS else GoalResponse.REJECT
+        return GoalResponse.ACCEPT if len(self._cancel) < MAX_GOALS else GoalResponse.REJECT
+
+    def _give_up(self, goal: ServerGoalHandle) -> CancelResponse:
+        cancel = self._cancel.get(bytes(goal.goal_id.uuid))
+        if cancel is None:
+            return CancelResponse.REJECT  # it has its result
+        cancel()
+        return CancelResponse.ACCEPT
 
     async def _execute(self, goal: ServerGoalHandle) -> Infer.Result:
-        request = goal.request
+        request, key = goal.request, bytes(goal.goal_id.uuid)
         answer = Future(executor=self._executor)
-        self._goals += 1
         try:
             picture = image_from_msg(request.image)
-            plan = self._submit(picture, request.top or DEFAULT_TOP, answer.set_result)
-            goal.publish_feedback(Infer.Feedback(state=plan))
+            submitted = self._submit(picture, request.top or DEFAULT_TOP, answer.set_result)
+            self._cancel[key] = submitted.cancel
+            goal.publish_feedback(Infer.Feedback(state=submitted.plan))
             result: Infer.Result = await answer
         except RefusedError as error:
             goal.abort()
             return Infer.Result(reason=error.reason.value)
         finally:
-            self._goals -= 1
+            self._cancel.pop(key, None)
         if goal.is_cancel_requested:
             goal.canceled()
+        elif result.reason:
+            goal.abort()
         else:
             goal.succeed()
         return result

@@ -41,7 +41,7 @@ from collab_robots.inference.runtime.messages import FrameId
 from collab_robots.inference.sightings import Camera
 from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
-from collab_robots.nodes.infer_server import InferServer, MAX_GOALS, Take
+from collab_robots.nodes.infer_server import InferServer, MAX_GOALS, Submitted, Take
 from collab_robots.nodes.inference_conversions import trace_to_msg
 from collab_robots.nodes.inference_port import InferencePort, PortSettings
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
@@ -182,10 +182,10 @@ class InferenceNode(Node):
         for finding in self._lookout.add_answer(answer.frame, named):
             self._report(finding)
 
-    def _submit_goal(self, picture: Rgb, top: int, take: Take) -> str:
+    def _submit_goal(self, picture: Rgb, top: int, take: Take) -> Submitted:
         stamp = self.get_clock().now().nanoseconds
-        self.port.submit(picture, partial(self._on_goal, stamp, top, take))
-        return self.port.planned
+        frame = self.port.submit(picture, partial(self._on_goal, stamp, top, take))
+        return Submitted(self.port.planned, partial(self.port.cancel, frame))
 
     def _on_goal(self, stamp_ns: int, top: int, take: Take, answer: Answer) -> None:
         trace = trace_to_msg(answer, stamp_ns)

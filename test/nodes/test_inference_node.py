@@ -70,8 +70,8 @@ class Asker:
         self.client = ActionClient(own, Infer, f'/robot1/{topics.INFER}')
         self.states: list[str] = []
 
-    def ask(self, image: Image) -> tuple[int, Infer.Result]:
-        """Return the goal's status and result."""
+    def ask(self, image: Image, give_up: bool = False) -> tuple[int, Infer.Result]:
+        """Return the goal's status and result, having given it up if so told."""
         self._until(self.client.server_is_ready)
         goal = Infer.Goal(image=image, top=3)
         sent = self.client.send_goal_async(
@@ -79,6 +79,9 @@ class Asker:
         )
         self._until(sent.done)
         assert sent.result().accepted
+        if give_up:
+            cancelled = sent.result().cancel_goal_async()
+            self._until(cancelled.done)
         result = sent.result().get_result_async()
         self._until(result.done)
         return result.result().status, result.result().result
@@ -147,6 +150,13 @@ def test_what_is_no_picture_is_refused(harness: Harness, asker: Asker) -> None:
     for image in (Image(encoding='rgb8'), cat('jpeg')):
         status, result = asker.ask(image)
         assert (status, result.reason) == (GoalStatus.STATUS_ABORTED, 'image')
+
+
+def test_a_goal_that_is_given_up_ends_at_once(harness: Harness, asker: Asker) -> None:
+    node = robot1(harness, slow=60.0)  # more than half a second a picture
+    status, result = asker.ask(cat(), give_up=True)
+    assert (status, result.reason) == (GoalStatus.STATUS_CANCELED, 'cancelled')
+    assert node.port.requester.in_progress == 0
 
 
 def test_a_slow_robot_is_helped_by_another_process(harness: Harness, asker: Asker) -> None:
