@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 
 PACKAGE = 'collab_robots'
 DATA = ('config', 'contracts/build', 'launch', 'worlds')
-NODES = ('ledger_node', 'mapper_node', 'robot', 'sim_node', 'task_node', 'vision_node')
+NODES = ('inference_node', 'ledger_node', 'mapper_node', 'robot', 'sim_node', 'task_node')
 
 data_files = [
     ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),

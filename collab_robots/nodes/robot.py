@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from collab_robots.nodes.inference_node import InferenceNode
 from collab_robots.nodes.ledger_node import LedgerNode
 from collab_robots.nodes.mapper_node import MapperNode
 from collab_robots.nodes.spin import run
 from collab_robots.nodes.task_node import TaskNode
-from collab_robots.nodes.vision_node import VisionNode
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run all nodes of a robot; the parameters of all of them may be given."""
-    return run(args, LedgerNode, MapperNode, TaskNode, VisionNode)
+    return run(args, LedgerNode, MapperNode, TaskNode, InferenceNode)
 
 
 if __name__ == '__main__':
