@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import combinations
 import math
 from pathlib import Path
@@ -27,11 +27,10 @@ from benchmarks.verdict_maps import (
 from collab_robots.contract.calls.maps import LEAST_KNOWN
 from collab_robots.mapping import sketch as sketches
 from collab_robots.mapping.layer import RESOLUTION, TILE, TILE_SIDE, TileIndex
-from collab_robots.mapping.sketch import SIDE, Sketch, sketch
+from collab_robots.mapping.sketch import differing, Sketch, sketch, TOLERATED, windows
 
 HONEST_APART = 0.2  # m: maps that are no farther apart should not conflict
 BOUNDS = (0.1, HONEST_APART, 0.3, 0.5, 1.0)  # m
-TOLERATED = 6  # cells: Sketches.TOLERATED
 TOLERATED_SHARE = 1 / 14  # of the cells that both know
 LEAST_SHARED = 60 / 144  # of a window that both must know, for a share of that
 WALLS = {  # length and thickness, m
@@ -47,17 +46,11 @@ WALLS = {  # length and thickness, m
 Pair = tuple[Sketch, Sketch]
 
 
-def differing(a: Sketch, b: Sketch, size: int = 12) -> int:
-    """Return the most cells that differ in any window of ``size``² cells, at steps of 4."""
-    cells = (a.free & b.occupied) | (a.occupied & b.free)
-    return max((cells & window).bit_count() for window in _windows(size))
-
-
 def share(a: Sketch, b: Sketch, size: int = 12) -> float:
     """Return the largest share of the cells known to both that differs in any window."""
     cells = (a.free & b.occupied) | (a.occupied & b.free)
     known = (a.free | a.occupied) & (b.free | b.occupied)
-    counts = ((cells & at, known & at) for at in _windows(size))
+    counts = ((cells & at, known & at) for at in windows(size))
     return max(
         (
             one.bit_count() / both.bit_count()
@@ -66,13 +59,6 @@ def share(a: Sketch, b: Sketch, size: int = 12) -> float:
         ),
         default=0.0,
     )
-
-
-@cache
-def _windows(size: int) -> tuple[int, ...]:
-    window = sum(((1 << size) - 1) << SIDE * row for row in range(size))
-    starts = range(0, SIDE - size + 1, 4)
-    return tuple(window << SIDE * row + column for row in starts for column in starts)
 
 
 @dataclass(frozen=True)

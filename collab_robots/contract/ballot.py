@@ -12,7 +12,14 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-from collab_robots.contract.calls.fleet import Change, change_id, MAX_VOTES
+from collab_robots.contract.calls.fleet import (
+    Change,
+    change_id,
+    ChangeKind,
+    MAX_VOTES,
+    vote,
+    withdraw,
+)
 from collab_robots.contract.views.roster import PendingChange, Roster
 from collab_robots.contract.wishes import Wish
 
@@ -35,7 +42,7 @@ class Ballot:
         self._wish = wish
         self._answers: dict[str, Answer] = {}
         self._agreeing: frozenset[str] = frozenset()
-        self._asked: set[tuple[str, bytes]] = set()
+        self._asked: set[tuple[str, bytes]] = set()  # with the call
         self._before: Roster | None = None
         self.roster: Roster | None = None
         """The newest that can be believed."""
@@ -78,16 +85,16 @@ class Ballot:
         """Tell whether robots with 2/3 of the present weight answered: they can decide things."""
         return self.roster is not None and self.roster.weigh(self._answers) >= self.roster.needed
 
-    def to_ask(self) -> list[str]:
-        """Return the robots whose vote is missing and was not asked for yet."""
+    def calls(self) -> list[tuple[str, bytes]]:
+        """Return who is to make which call, of those that are missing and were not asked for."""
         if self.roster is None or self.change is None:
             return []
-        key = change_id(self.change)
+        key, call = change_id(self.change), vote(self.change)
         return [
-            robot.name
+            (robot.name, call)
             for robot in self.roster.active
             if robot.name in self._agreeing
-            and (robot.name, key) not in self._asked
+            and (robot.name, call) not in self._asked
             and not any(
                 item.id == key and robot.name in item.voters
                 for item in self._answers[robot.name].pending
@@ -99,10 +106,9 @@ class Ballot:
         """Who was asked."""
         return tuple(sorted({robot for robot, _ in self._asked}))
 
-    def note_asked(self, robot: str) -> None:
-        """Take note that a robot was asked for its vote."""
-        if self.change is not None:
-            self._asked.add((robot, change_id(self.change)))
+    def note_asked(self, robot: str, call: bytes) -> None:
+        """Take note that a robot was asked to make a call."""
+        self._asked.add((robot, call))
 
     @property
     def pending(self) -> Sequence[PendingChange]:
@@ -157,14 +163,54 @@ class Ballot:
 
     def _without_vote(self) -> list[str]:
         assert self.change is not None
-        key = change_id(self.change)
-        return sorted(name for name, of in self._asked if of == key and name not in self.voters)
+        call = vote(self.change)
+        return sorted(name for name, of in self._asked if of == call and name not in self.voters)
 
     def _why_not(self, name: str) -> str:
         open_votes = [item for item in self._answers[name].pending if name in item.voters]
         if len(open_votes) >= MAX_VOTES:
             return f'{name} was asked, but it votes for {MAX_VOTES} other changes already'
         return f'{name} was asked, and its vote is not there'
+
+
+class Recall(Ballot):
+    """
+    Votes about one robot that a person wants to be taken back, by all who gave them.
+
+    :param name: of the robot; also one that votes are to let in.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(lambda roster: None)
+        self._name = name
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether no robot that is believed knows of such a vote, and enough are."""
+        return super().is_done and not self._open()
+
+    def calls(self) -> list[tuple[str, bytes]]:
+        """See :meth:`Ballot.calls`."""
+        calls = ((name, withdraw(item.id)) for item in self._open() for name in item.voters)
+        return [call for call in calls if call[0] in self._agreeing and call not in self._asked]
+
+    def explain(self) -> list[str]:
+        """Say in words how it stands and what is missing."""
+        if self.roster is None or self.is_done:
+            return super().explain()
+        told = [item.explain() for item in self._open()]
+        told += [f'did not answer: {", ".join(self.silent)}'] if self.silent else []
+        return told
+
+    def _open(self) -> list[PendingChange]:
+        """Return the votes, as the robot says that knows of most."""
+        return [item for item in self.pending if self._is_about(item.change)]
+
+    def _is_about(self, change: Change) -> bool:
+        assert self.roster is not None
+        if change.kind == ChangeKind.JOIN:
+            return change.name.rstrip(b'\0') == self._name.encode()
+        return self.roster.robots[change.robot].name == self._name
 
 
 def _epoch(roster: Roster | None) -> int | None:

@@ -51,6 +51,7 @@ class Refusal(str, Enum):
     FUTURE = 'future'
     FLOOD = 'flood'
     DIGEST = 'digest'
+    SKETCH = 'sketch'
     SCAN = 'scan'
     IMAGE = 'image'
     MODEL = 'model'

@@ -11,10 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from collab_robots.core.clock import SECOND
+from collab_robots.mapping.layers import TileKey
 from collab_robots.mapping.tile import tile_digest
-
-TileKey = tuple[str, int, int]
-"""Owner, tile column, tile row."""
 
 MAX_EARLY = 1024
 ASK_AFTER_NS = 1 * SECOND

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from collab_robots.mapping.layer import (
     TileIndex,
 )
 from collab_robots.mapping.tile import decode_tile, Levels, tile_digest
+
+TileKey = tuple[str, int, int]
+"""Owner, tile column, tile row."""
 
 MAX_OWNERS = 64
 FREE_BELOW = -0.8  # log-odds: two rays passed
@@ -42,6 +45,7 @@ class LayeredMap:
         self._versions: dict[TileIndex, int] = {}  # of the own tiles that are in it
         self._stale: set[TileIndex] = set()
         self._excluded: frozenset[str] = frozenset()
+        self._withheld: set[TileKey] = set()
         self._grid: Grid | None = None
 
     def put(self, owner: str, x: int, y: int, data: bytes, digest: bytes | None = None) -> None:
@@ -67,6 +71,22 @@ class LayeredMap:
         layer[x, y] = levels
         self._stale.add((x, y))
 
+    def tiles(self, owner: str) -> Mapping[TileIndex, Levels]:
+        """Return the tiles of a teammate's layer, those included that are withheld."""
+        return self._others.get(owner, {})
+
+    def withhold(self, key: TileKey, withheld: bool) -> bool:
+        """
+        Let a teammate's tile not count, or count again.
+
+        :returns: whether that is another state than before.
+        """
+        if (key in self._withheld) == withheld:
+            return False
+        (self._withheld.add if withheld else self._withheld.discard)(key)
+        self._stale.add(key[1:])
+        return True
+
     def owners(self) -> list[str]:
         """Return the robots that the map has layers of, this one first."""
         return [self._name, *sorted(self._others)]
@@ -86,7 +106,7 @@ class LayeredMap:
             self._versions.clear()
             self._grid = None
             self._stale.update(*self._others.values())
-        layers = [tiles for name, tiles in self._others.items() if name not in self._excluded]
+        layers = [item for item in self._others.items() if item[0] not in self._excluded]
         own = {} if self._name in self._excluded else self._own.tiles
         for index, tile in own.items():
             if self._versions.get(index) != tile.version:
@@ -95,7 +115,11 @@ class LayeredMap:
         if self._grid is not None and not self._stale:
             return self._grid
         for index in self._stale:
-            parts = [tiles[index] for tiles in layers if index in tiles]
+            parts = [
+                tiles[index]
+                for name, tiles in layers
+                if index in tiles and (name, *index) not in self._withheld
+            ]
             odds: Floats = np.zeros((TILE, TILE), np.float32)
             for part in parts:
                 odds += part

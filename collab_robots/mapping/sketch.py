@@ -2,14 +2,16 @@
 A tile in coarse cells of three values: what robots compare to find out who lies.
 
 A sketch has 16×16 cells of 0.2 m in two masks of 256 bits; bit ``16 * row + column``, row 0 the
-lowest y. What counts as a conflict of two sketches is in ``contracts/lib/Sketch.sol``; the numbers
-here and there belong together and are chosen from measurement (docs/trust.md).
+lowest y. What counts as a conflict of two sketches is in ``contracts/lib/Sketch.sol``, and here
+for whoever has no contract at hand; the numbers belong together and are chosen from measurement
+(docs/trust.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +31,9 @@ LEAST_OCCUPIED = 3  # cells of the map that make a cell occupied
 SMALL = 3  # cells; what stands free and is no longer or wider may be a teammate, and is left out
 PAD = SMALL  # cells around the tile, to tell how large a thing is
 CHANGED = 32  # cells: a sketch that differs so much from the last is submitted too
+WINDOW = 12  # cells along a side of the windows in which sketches are compared …
+STEP = 4  # … that begin so many cells apart; Sketches.WINDOW and so on
+TOLERATED = 6  # differing cells in a window
 _AROUND = np.ones((3, 3), bool)
 
 
@@ -70,6 +75,25 @@ def sketch(tiles: Mapping[TileIndex, npt.NDArray[Any]], x: int, y: int) -> Sketc
     occupied = _without_small(hit >= LEAST_OCCUPIED)
     inside = slice(PAD, PAD + SIDE)
     return Sketch(x, y, _bits(free[inside, inside]), _bits(occupied[inside, inside]))
+
+
+def differing(a: Sketch, b: Sketch, size: int = WINDOW) -> int:
+    """Return the most cells in any window that are free in one and occupied in the other."""
+    cells = (a.free & b.occupied) | (a.occupied & b.free)
+    return max((cells & window).bit_count() for window in windows(size))
+
+
+def conflict(a: Sketch, b: Sketch) -> bool:
+    """Tell whether two sketches of one region cannot both be true."""
+    return differing(a, b) > TOLERATED
+
+
+@cache
+def windows(size: int) -> tuple[int, ...]:
+    """Return the windows of a sketch as masks."""
+    window = sum(((1 << size) - 1) << SIDE * row for row in range(size))
+    starts = range(0, SIDE - size + 1, STEP)
+    return tuple(window << SIDE * row + column for row in starts for column in starts)
 
 
 def _around(tiles: Mapping[TileIndex, npt.NDArray[Any]], x: int, y: int) -> npt.NDArray[Any]:
@@ -118,8 +142,9 @@ class SketchBook:
     """
     Decide when the sketch of an own tile is worth submitting.
 
-    It is when it tells enough, has settled, and is new: the first of its tile, or different in
-    many cells from the last one submitted. The contract takes MAX_SKETCHES of a tile.
+    It is when it tells enough, has settled, and is new: the first of its tile, or in conflict with
+    the last one submitted, or different from it in many cells. The contract takes MAX_SKETCHES of
+    a tile.
 
     :param layer: the own layer, live.
     :param settle_ns: a sketch that has not changed for this long has settled: what the robot
@@ -168,7 +193,10 @@ class SketchBook:
             return False
         if page.now.known < LEAST_KNOWN or len(page.submitted) == MAX_SKETCHES:
             return False
-        return not page.submitted or _difference(page.now, page.submitted[-1]) >= CHANGED
+        if not page.submitted:
+            return True
+        last = page.submitted[-1]
+        return conflict(page.now, last) or _difference(page.now, last) >= CHANGED
 
 
 def _difference(a: Sketch, b: Sketch) -> int:

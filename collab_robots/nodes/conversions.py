@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 import math
 
 from builtin_interfaces.msg import Time
@@ -14,20 +14,23 @@ from sensor_msgs.msg import Image, LaserScan
 from std_msgs.msg import Header
 
 from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.views.maps import Masks
 from collab_robots.contract.views.tasks import Task, TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.geometry import Array, Grid, pose
 from collab_robots.mapping.exchange import Bytes
 from collab_robots.mapping.scan import Scan
+from collab_robots.mapping.sketch import Sketch
 from collab_robots.tangle.sync import Chunk, Have, Range, Request
 from collab_robots.tasks.task_view import TaskView
 from collab_robots_msgs.msg import Chunk as ChunkMsg
 from collab_robots_msgs.msg import Have as HaveMsg
 from collab_robots_msgs.msg import Request as RequestMsg
-from collab_robots_msgs.msg import TaskStatus, Tile, TileDigest, TileDigestArray
+from collab_robots_msgs.msg import TaskStatus, Tile, TileDigest, TileDigestArray, TileSketch
 
 DIGEST_BYTES = 32
+MASK_BYTES = 32
 MAX_IMAGE_BYTES = 4096 * 4096 * 3
 ENCODINGS = {'rgb8': 3, 'bgr8': 3, 'mono8': 1, 'mono16': 2}  # bytes of a pixel
 
@@ -360,14 +363,27 @@ def tile_to_msg(sender: str, tile: Bytes) -> Tile:
 
 
 def tile_digests_to_msg(
-    tiles: dict[tuple[str, int, int], bytes], convicted: Collection[str], time_ns: int
+    tiles: Mapping[tuple[str, int, int], bytes],
+    sketches: Mapping[tuple[str, int, int], Masks],
+    convicted: Collection[str],
+    time_ns: int,
 ) -> TileDigestArray:
-    """Return the ledger's word on all tiles, and whose do not count."""
+    """Return the ledger's word on all tiles, their owners' sketches, and whose do not count."""
     return TileDigestArray(
         header=header('map', time_ns),
         tiles=[
             TileDigest(owner=owner, x=x, y=y, digest=digest_to_msg(digest))
             for (owner, x, y), digest in tiles.items()
+        ],
+        sketches=[
+            TileSketch(
+                owner=owner,
+                x=x,
+                y=y,
+                free=digest_to_msg(masks.free.to_bytes(MASK_BYTES, 'little')),
+                occupied=digest_to_msg(masks.occupied.to_bytes(MASK_BYTES, 'little')),
+            )
+            for (owner, x, y), masks in sketches.items()
         ],
         convicted=sorted(convicted),
     )
@@ -376,3 +392,16 @@ def tile_digests_to_msg(
 def tile_digests_from_msg(msg: TileDigestArray) -> dict[tuple[str, int, int], bytes]:
     """Return the digest of each (owner, x, y)."""
     return {(tile.owner, tile.x, tile.y): bytes(tile.digest) for tile in msg.tiles}
+
+
+def sketches_from_msg(msg: TileDigestArray) -> dict[tuple[str, int, int], Sketch]:
+    """Return the newest sketch of each (owner, x, y)."""
+    return {
+        (said.owner, said.x, said.y): Sketch(
+            said.x,
+            said.y,
+            int.from_bytes(bytes(said.free), 'little'),
+            int.from_bytes(bytes(said.occupied), 'little'),
+        )
+        for said in msg.sketches
+    }

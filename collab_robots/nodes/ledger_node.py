@@ -125,10 +125,7 @@ class LedgerNode(Node):
         self._changed = True
         self._publish_from = 0
         self._published_tasks: list[tuple[Task, bool, str | None]] = []
-        self._published_tiles: tuple[dict[tuple[str, int, int], bytes], frozenset[str]] = (
-            {},
-            frozenset(),
-        )
+        self._published_tiles: tuple[Any, ...] = ()
         self._border = Border(self)
 
         self._blocks = self.create_publisher(Block, topics.sent('block'), qos.RADIO)
@@ -303,7 +300,7 @@ class LedgerNode(Node):
         return award is not None and self._ledger.is_accepted(award)
 
     def _publish_tiles(self, now: int) -> None:
-        said = (self._maps.tiles(), self._maps.convicted())
+        said = (self._maps.tiles(), self._maps.newest_sketches(), self._maps.convicted())
         if said != self._published_tiles:
             self._published_tiles = said
             self._tiles.publish(conversions.tile_digests_to_msg(*said, now))

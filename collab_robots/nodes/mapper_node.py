@@ -2,7 +2,8 @@
 Mapper node: scans and odometry in, the robot's pose and the team's map out.
 
 It keeps the own layer, exchanges tiles with teammates, and believes a teammate's tile only when
-the ledger vouches for its digest. It does not close loops and does not move the robot.
+the ledger vouches for its digest, and as long as it agrees with the owner's sketch there. It does
+not close loops and does not move the robot.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from collab_robots.contract.calls import maps
 from collab_robots.core.errors import ConfigError, Refusal
 from collab_robots.core.geometry import Array, pose
 from collab_robots.mapping.exchange import Bytes, TileExchange
-from collab_robots.mapping.layers import LayeredMap
+from collab_robots.mapping.layers import LayeredMap, TileKey
 from collab_robots.mapping.mapper import Mapper
 from collab_robots.mapping.resume import resume, save
+from collab_robots.mapping.witness import Witness
 from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
@@ -66,6 +68,7 @@ class MapperNode(Node):
         if any(values['false_wall']):
             self._mapper.show(FalseWall(self._mapper.layer, tuple(values['false_wall'])))
         self._map = LayeredMap(self._name, self._mapper.layer)
+        self._witness = Witness(self._map)
         self._exchange = TileExchange(self._name)
         self._border = Border(self)
         self._forged = 0
@@ -157,6 +160,7 @@ class MapperNode(Node):
         self._forged = self._exchange.forged
         self._owners = {owner for owner, _, _ in digests}
         self._convicted = frozenset(message.convicted)
+        self._tell(self._witness.learn(conversions.sketches_from_msg(message)))
 
     def _ask(self) -> None:
         wanted: dict[str, list[bytes]] = {}
@@ -176,6 +180,12 @@ class MapperNode(Node):
         for tile in tiles:
             owner, x, y = tile.key
             self._map.put(owner, x, y, tile.data)
+            self._tell(self._witness.see(tile.key))
+
+    def _tell(self, parted: list[TileKey]) -> None:
+        for owner, x, y in parted:
+            text = f'tile ({x}, {y}) of {owner} is not what it said on the ledger'
+            self._border.refuse(Refusal.SKETCH, text)
 
     def _on_request(self, message: Request) -> None:
         if message.target != self._name:

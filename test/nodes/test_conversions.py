@@ -13,6 +13,7 @@ from collab_robots.contract.calls import fleet
 from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.calls.fleet import Capability
 from collab_robots.contract.calls.tasks import NO_TERMS
+from collab_robots.contract.views.maps import Masks
 from collab_robots.contract.views.roster import (
     Obstacle,
     PendingChange,
@@ -25,6 +26,7 @@ from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import RefusedError
 from collab_robots.core.geometry import Grid, pose
 from collab_robots.core.identity import address
+from collab_robots.mapping.sketch import Sketch
 from collab_robots.nodes import conversions
 from collab_robots.nodes.roster_conversions import roster_from_msg, roster_to_msg
 from collab_robots.tangle.sync import Chunk, Have, Range, Request
@@ -188,3 +190,11 @@ def test_rosters_with_what_there_is_not_are_refused(wrong: dict[str, int]) -> No
         roster_from_msg(RosterMsg(robots=[RosterRobot(name='a')], votes=[vote]))
     with pytest.raises(RefusedError, match='roster'):
         roster_from_msg(RosterMsg(robots=[RosterRobot(standing=9)]))
+
+
+def test_what_owners_sketched_goes_both_ways() -> None:
+    said = {('robot2', -3, 4): Masks(1 << 255 | 1, 0b110), ('robot3', 0, 0): Masks(0, 1 << 16)}
+    told = conversions.tile_digests_to_msg({}, said, ['robot4'], 5)
+    assert conversions.sketches_from_msg(told) == {
+        (owner, x, y): Sketch(x, y, *masks) for (owner, x, y), masks in said.items()
+    }

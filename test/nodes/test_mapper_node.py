@@ -17,7 +17,15 @@ from collab_robots.mapping.scan import Scan
 from collab_robots.mapping.tile import tile_digest, TileCoder
 from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.mapper_node import MapperNode
-from collab_robots_msgs.msg import Call, Refused, Request, Tile, TileDigest, TileDigestArray
+from collab_robots_msgs.msg import (
+    Call,
+    Refused,
+    Request,
+    Tile,
+    TileDigest,
+    TileDigestArray,
+    TileSketch,
+)
 
 RAYS = 360
 
@@ -114,6 +122,30 @@ def test_a_tile_counts_only_if_the_ledger_vouches_for_its_bytes(harness: Harness
     assert not any(100 in grid.data for grid in maps)
     send(true)
     harness.wait(lambda: maps and 100 in maps[-1].data)
+
+
+def test_a_tile_that_is_not_what_its_owner_sketched_does_not_count(harness: Harness) -> None:
+    Robot(harness)
+    tile = tile_of_a_wall()
+    free = ((1 << 256) - 1).to_bytes(32, 'little')
+    maps = harness.listen(OccupancyGrid, f'/robot1/{topics.MAP}', qos.LATCHED)
+    refusals = harness.listen(Refused, f'/robot1/{topics.REFUSED}')
+    tiles = harness.probe.create_publisher(Tile, '/fleet/tile', qos.RADIO)
+    digests = harness.probe.create_publisher(
+        TileDigestArray, f'/robot1/{topics.TILES}', qos.LATCHED
+    )
+    harness.matched(tiles)
+    harness.matched(digests)
+    place = {'owner': 'robot2', 'x': 0, 'y': 0}
+    known = TileDigest(**place, digest=np.frombuffer(tile_digest(tile), np.uint8))
+    sketched = TileSketch(**place, free=np.frombuffer(free, np.uint8))
+    tiles.publish(Tile(version=1, sender='robot2', data=tile, **place))
+    digests.publish(TileDigestArray(tiles=[known]))
+    harness.wait(lambda: maps and 100 in maps[-1].data)  # nothing speaks against it yet
+    digests.publish(TileDigestArray(tiles=[known], sketches=[sketched]))
+    harness.wait(lambda: any(item.reason == 'sketch' for item in refusals))
+    assert 'robot2 is not what it said' in refusals[-1].text
+    harness.wait(lambda: 100 not in maps[-1].data)
 
 
 def test_own_tiles_are_served_to_who_asks(harness: Harness) -> None:

@@ -142,6 +142,12 @@ class MapsView:
         """Return the sketches of every region by (robot, x, y), oldest first; do not change it."""
         return self._kept('sketches', self._sketches)
 
+    def newest_sketches(self) -> dict[tuple[str, int, int], Masks]:
+        """Return what each robot said last of every region, by (robot, x, y); do not change it."""
+        return self._kept(
+            'newest', lambda: {key: masks[-1] for key, masks in self.sketches().items()}
+        )
+
     def convicted(self) -> frozenset[str]:
         """Return who lied about a region, by the contract's verdict: their layers do not count."""
         return self._kept('convicted', self._convicted)
