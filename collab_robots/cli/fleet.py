@@ -11,7 +11,7 @@ import typer
 
 from collab_robots.cli import fleet_change
 from collab_robots.cli.common import OK, plain_errors, UNREACHABLE
-from collab_robots.cli.fleet_change import ask, DomainOption, EXIT_CODES, JsonOption, TimeoutOption
+from collab_robots.cli.fleet_change import DomainOption, EXIT_CODES, JsonOption, put, TimeoutOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +27,7 @@ for _command, _example in (
     (fleet_change.rekey, 'rekey robot2 --fleet site7/fleet.yaml --key-folder site7/robot2_b'),
     (fleet_change.reweigh, 'reweigh robot1 3 --fleet site7/fleet.yaml'),
     (fleet_change.reinstate, 'reinstate robot3 --fleet site7/fleet.yaml'),
+    (fleet_change.withdraw, 'withdraw robot5 --fleet site7/fleet.yaml'),
 ):
     fleet_app.command(epilog=f'Example:\n\n  collab-robots fleet {_example}\n\n{EXIT_CODES}')(
         _command
@@ -84,6 +85,7 @@ def fleet_show(
 ) -> None:
     """Say who is in the fleet, who was, and what is being voted on."""
     with plain_errors():
+        from collab_robots.contract.ballot import Ballot
         from collab_robots.core.errors import ConfigError
         from collab_robots.explorer import rosters
         from collab_robots.explorer.files import find_fleet
@@ -96,7 +98,7 @@ def fleet_show(
                 for before, after in pairwise(epochs)
             }
         elif fleet is not None:
-            ballot = ask(lambda roster: None, fleet, domain, timeout)
+            ballot = put(Ballot(lambda roster: None), fleet, domain, timeout)
             if ballot.roster is None:
                 typer.echo('; '.join(ballot.explain()), err=True)
                 raise typer.Exit(UNREACHABLE)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 import re
 import shlex
-from typing import Annotated, Any, TYPE_CHECKING
+from typing import Annotated, Any, NoReturn, TYPE_CHECKING
 
 import typer
 
@@ -147,13 +147,32 @@ def reinstate(
         _change(to_reinstate(name), fleet, domain, timeout, as_json)
 
 
-def ask(wish: Wish, fleet: Path, domain: int, timeout: float) -> Ballot:
-    """
-    Put a wish to the robots that run.
+def withdraw(
+    name: NameArgument,
+    fleet: FleetOption = FLEET,
+    domain: DomainOption = 0,
+    timeout: TimeoutOption = TIMEOUT,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the robots take back all votes about one robot, also one that was to be let in."""
+    with plain_errors():
+        from collab_robots.contract.ballot import Recall
 
+        ballot = put(Recall(name), fleet, domain, timeout)
+        told = ['not all votes are taken back:', *ballot.explain()]
+        if ballot.is_done:
+            asked = ', '.join(ballot.asked)
+            told = [f'taken back by {asked}' if asked else f'there is no vote about {name}']
+        _say(ballot, told, as_json)
+
+
+def put(ballot: Ballot, fleet: Path, domain: int, timeout: float) -> Ballot:
+    """
+    Put a ballot to the robots that run.
+
+    :returns: it; it says how it stands.
     :raises ConfigError: if it cannot come true, or ROS is not here.
     """
-    from collab_robots.contract.ballot import Ballot
     from collab_robots.core.errors import ConfigError
     from collab_robots.core.fleet import Fleet
 
@@ -165,7 +184,6 @@ def ask(wish: Wish, fleet: Path, domain: int, timeout: float) -> Ballot:
             f'ROS 2 is needed to talk to robots, and {error.name} is not here: run "make setup", '
             'or source the workspace that the robots are built in'
         ) from None
-    ballot = Ballot(wish)
     with progress() as tell:
         strangers = put_to_vote(ballot, roster, domain, timeout, tell)
     for robot in sorted(strangers):
@@ -182,8 +200,16 @@ def _change(
     start: list[str] | None = None,
 ) -> None:
     """Put a change to the vote and say what came of it."""
-    ballot = ask(wish, fleet, domain, timeout)
-    told = _in_words(ballot, domain)
+    from collab_robots.contract.ballot import Ballot
+
+    ballot = put(Ballot(wish), fleet, domain, timeout)
+    _say(ballot, _in_words(ballot, domain), as_json, start)
+
+
+def _say(
+    ballot: Ballot, told: list[str], as_json: bool, start: list[str] | None = None
+) -> NoReturn:
+    """Say what came of a ballot, and exit."""
     if as_json:
         typer.echo(json.dumps({**_facts(ballot), 'words': told, 'start': start}, indent=2))
     else:

@@ -19,7 +19,6 @@ from rclpy.publisher import Publisher
 from rclpy.signals import SignalHandlerOptions
 
 from collab_robots.contract.ballot import Answer, Ballot
-from collab_robots.contract.calls.fleet import vote
 from collab_robots.core.errors import RefusedError
 from collab_robots.core.fleet import Fleet
 from collab_robots.nodes import qos, topics
@@ -132,9 +131,9 @@ def put_to_vote(ballot: Ballot, fleet: Fleet, domain: int, seconds: float, tell:
     with FleetControl(fleet, domain, ballot.take) as control:
 
         def look() -> bool:
-            for robot in ballot.to_ask():
-                if control.send(robot, vote(ballot.change)):
-                    ballot.note_asked(robot)
+            for robot, call in ballot.calls():
+                if control.send(robot, call):
+                    ballot.note_asked(robot, call)
             tell('; '.join(ballot.explain()) or 'done')
             return ballot.is_done
 

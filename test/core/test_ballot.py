@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from collab_robots.contract.ballot import Answer, Ballot
+from collab_robots.contract.ballot import Answer, Ballot, Recall
 from collab_robots.contract.calls import fleet as calls
 from collab_robots.contract.calls.fleet import Capability, change_id
 from collab_robots.contract.views.roster import (
@@ -65,15 +65,22 @@ def ballot(wish, **answers):
     return made
 
 
+def asked(vote):
+    """Return who is to be asked for a vote now."""
+    calls_ = vote.calls()
+    assert {call for _, call in calls_} <= {calls.vote(vote.change)}
+    return [name for name, _ in calls_]
+
+
 def test_every_robot_that_answers_is_asked_once():
     vote = ballot(JOIN, robot1=[FOUR])
-    assert vote.roster is None and vote.to_ask() == []
+    assert vote.roster is None and vote.calls() == []
     assert vote.explain() == ['robot1 answered: too few to believe who is in the fleet']
     vote.take('robot2', Answer(FOUR, ()))
-    assert vote.to_ask() == ['robot1', 'robot2']
-    vote.note_asked('robot1')
+    assert asked(vote) == ['robot1', 'robot2']
+    vote.note_asked('robot1', vote.calls()[0][1])
     vote.take('robot3', Answer(FOUR, (votes(JOIN, 'robot3'),)))  # an earlier try
-    assert vote.to_ask() == ['robot2']
+    assert asked(vote) == ['robot2']
     assert vote.explain() == [
         'weight 1 of 3 voted: robot3',
         'did not answer: robot4',
@@ -102,14 +109,14 @@ def test_a_fleet_that_cannot_go_on_without_the_new_robot_is_noticed():
 
 def test_what_is_so_already_needs_no_vote():
     vote = ballot(JOIN, **{name: [FIVE] for name in NAMES})
-    assert vote.is_done and not vote.is_new and vote.to_ask() == []
+    assert vote.is_done and not vote.is_new and vote.calls() == []
 
 
 def test_one_robots_word_changes_nothing():
     lie = change(FOUR, 2, name='robot4', revision=7)
     vote = ballot(to_leave('robot4'), robot2=[lie], robot1=[FOUR], robot3=[FOUR])
     assert vote.roster == FOUR and vote.change == calls.leave(3, 0)
-    assert vote.to_ask() == ['robot1', 'robot3']
+    assert asked(vote) == ['robot1', 'robot3']
     vote.take('robot2', Answer(replace(lie, epoch=9), ()))
     assert vote.roster == FOUR
 
@@ -117,20 +124,20 @@ def test_one_robots_word_changes_nothing():
 def test_robots_say_of_themselves_what_they_like():
     able = replace(FOUR, robots=(robot(0, capabilities=Capability.LIDAR), *FOUR.robots[1:]))
     vote = ballot(JOIN, robot1=[able], robot2=[FOUR])
-    assert vote.to_ask() == ['robot1', 'robot2']
+    assert asked(vote) == ['robot1', 'robot2']
 
 
 def test_the_expelled_are_not_asked_and_do_not_count():
     three = change(FOUR, 1, standing=Standing.EXPELLED, revision=1)
     vote = ballot(to_reinstate('robot2'), **{name: [three] for name in NAMES})
-    assert vote.to_ask() == ['robot1', 'robot3', 'robot4']
+    assert asked(vote) == ['robot1', 'robot3', 'robot4']
     assert three.needed == 2 and vote.change == calls.reinstate(1, 1)
 
 
 def test_reasons_are_said_in_words():
     others = [votes(to_reweigh('robot4', weight), 'robot1') for weight in range(2, 6)]
     vote = ballot(JOIN, robot1=[FOUR, *others], robot2=[FOUR])
-    vote.note_asked('robot1')
+    vote.note_asked('robot1', vote.calls()[0][1])
     assert 'robot1 was asked, but it votes for 4 other changes already' in vote.explain()
     blocked = votes(JOIN, 'robot2', obstacle=Obstacle.KEY_TAKEN)
     vote.take('robot2', Answer(FOUR, (blocked,)))
@@ -190,3 +197,32 @@ def test_values_out_of_range_are_no_wish():
     for make in (lambda: to_join('Robot', KEY, 1), lambda: to_join('robot5', b'', 1)):
         with pytest.raises(CallError):
             make()
+
+
+def test_votes_about_a_robot_are_taken_back_by_those_who_gave_them():
+    join = votes(JOIN, 'robot1', 'robot3')
+    other = votes(to_leave('robot2'), 'robot1')
+    recall = Recall('robot5')
+    for name in ('robot1', 'robot2'):
+        recall.take(name, Answer(FOUR, (join, other)))
+    assert recall.calls() == [('robot1', calls.withdraw(join.id))]  # robot3 has not answered
+    recall.note_asked(*recall.calls()[0])
+    assert recall.calls() == [] and not recall.is_done
+    assert recall.explain() == [join.explain(), 'did not answer: robot3, robot4']
+    for name in ('robot1', 'robot2', 'robot3'):
+        recall.take(name, Answer(FOUR, (other,)))
+    assert recall.is_done and recall.asked == ('robot1',)
+    leave = Recall('robot2')
+    for name in NAMES:
+        leave.take(name, Answer(FOUR, (join, other)))
+    assert leave.calls() == [('robot1', calls.withdraw(other.id))]
+    nothing = Recall('robot4')
+    for name in NAMES:
+        nothing.take(name, Answer(FOUR, (join, other)))
+    assert nothing.is_done and nothing.asked == ()
+
+
+def test_votes_are_not_taken_back_by_the_word_of_few():
+    recall = Recall('robot5')
+    recall.take('robot1', Answer(FOUR, ()))
+    assert not recall.is_done and 'too few to believe' in recall.explain()[0]
