@@ -1,22 +1,25 @@
-"""Whatever the network and the helpers do, each frame gets its one answer, and memory is bounded."""
+"""Whatever network and helpers do, each frame gets its one answer, and memory is bounded."""
 
 from collections import Counter
 from random import Random
 
 import numpy as np
 import pytest
-from runtime_team import any_course, CLASSES, engine, FAST, fixed, last, picture, Team, tiny_model
-from runtime_team import whole
+from runtime_team import (
+    CLASSES,
+    engine,
+    last,
+    picture,
+    Team,
+    tiny_model,
+    whole,
+)
 
-from collab_robots.core.clock import SECOND
 from collab_robots.inference.codec import encode
-from collab_robots.inference.options import Kind, Option
 from collab_robots.inference.runtime.answer import Outcome
 from collab_robots.inference.runtime.events import Fault
-from collab_robots.inference.runtime.helper import HelperSettings
 from collab_robots.inference.runtime.lab import Liar, lies, Weather
 from collab_robots.inference.runtime.messages import Hop, Offer
-from collab_robots.inference.runtime.requester import RequesterSettings
 
 SEEDS = 300
 FRAMES = 12

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 FIRST_FACTOR = 3.0  # of the expected time, while nothing was measured
 LEAST = 0.02  # s between the expected time and the timeout: the scheduler's noise
-MOST = 30.0  # s
+MOST = 5.0  # s; a robot does not wait longer for what it can compute itself
 BACKOFF = 2.0
 MAX_BACKOFF = 4.0
 
