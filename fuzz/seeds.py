@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 import struct
 
+import numpy as np
+
 from collab_robots.contract.calls import tasks
 from collab_robots.contract.runner import Runner
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
+from collab_robots.inference.codec import BITS, encode
 from collab_robots.tangle.block import encode_block, GENESIS
 from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.memory import MemoryNetwork
@@ -75,6 +78,9 @@ def seeds() -> dict[str, list[bytes]]:
             'nonce': '0',
         }
     ).encode()
+    activation = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    coded = encode(activation, 4)[0]
+    cut = encode(activation, 8, chunk_bytes=50)
     heights = bytes([4]) + struct.pack('>4I', 1, 2, 3, 4)
     return {
         'block': [*records, foreign],
@@ -92,6 +98,12 @@ def seeds() -> dict[str, list[bytes]]:
             + struct.pack('>I', 3)
             + b'\2'
             + struct.pack('>2I', 0, 1)
+        ],
+        'tensor': [
+            bytes([BITS.index(4), 2, 3, 4, 1]) + coded[15:],
+            bytes([BITS.index(4), 2, 3, 4, 0, 0, len(coded)]) + coded,
+            bytes([BITS.index(8), 2, 3, 4, 0, len(cut) - 1, 0])
+            + b''.join(bytes([len(chunk)]) + chunk for chunk in cut[1:]),
         ],
         'chunk': [
             b'\1'

@@ -11,10 +11,14 @@ from collections.abc import Callable
 import json
 from pathlib import Path
 from typing import Any
+import zlib
+
+import numpy as np
 
 from collab_robots.contract.state import decode_state, encode_state
 from collab_robots.core.clock import ManualClock, SECOND
 from collab_robots.core.errors import RefusedError
+from collab_robots.inference.codec import BITS, decode, encode
 from collab_robots.tangle.block import block_id, decode_block, encode_block
 from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.memory import make_team
@@ -199,9 +203,40 @@ def disk(data: bytes) -> None:
     damage(FLEET, KEYS, Reader(data))
 
 
+def tensor(data: bytes) -> None:
+    """Decode a tensor's chunks: as they are, or one with a good head and a good checksum."""
+    reader = Reader(data)
+    bits = reader.pick(BITS)
+    shape = (1 + reader.below(8), 1 + reader.below(9), 1 + reader.below(9))
+    chunks: list[bytes | None]
+    if reader.below(2):
+        head = encode(np.zeros(shape, dtype=np.float32), bits)[0][:11]
+        body = reader.rest()
+        chunks = [head + zlib.crc32(head + body).to_bytes(4, 'big') + body]
+    else:
+        chunks = [reader.chunk() or None for _ in range(1 + reader.below(8))]
+    found = decode(chunks, shape, bits)
+    assert found.tensor.shape == shape and np.isfinite(found.tensor).all()
+    assert 0 <= found.lost <= 1 and (found.lost > 0) == (None in chunks)
+    again = decode(encode(found.tensor, 32), shape, 32)
+    assert again.tensor.tobytes() == found.tensor.tobytes()
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     function.__name__: function
-    for function in (block, record, have, request, chunk, proof, snapshot, rest, ledger, disk)
+    for function in (
+        block,
+        record,
+        have,
+        request,
+        chunk,
+        proof,
+        snapshot,
+        rest,
+        tensor,
+        ledger,
+        disk,
+    )
 }
 
 
