@@ -15,12 +15,13 @@ from random import Random
 from typing import Protocol
 
 from collab_robots.core.clock import SECOND
-from collab_robots.inference.runtime.messages import Offer, Reply, ReplyKind, Work
+from collab_robots.inference.runtime.messages import MAX_MISSING, Offer, Reply, ReplyKind, Work
 from collab_robots.inference.runtime.peer import Message
 from collab_robots.inference.runtime.worker import attempt, Done, Job
 
 TICK = SECOND // 200  # ns
 OFFER_EVERY = SECOND  # ns
+HEADER_BYTES = 200  # of a message, beside its data
 
 
 class LabWorker:
@@ -153,9 +154,6 @@ class Lab:
             heapq.heappush(self._flying, (arrives, self._count, target, message))
 
 
-HEADER_BYTES = 200
-
-
 class Liar:
     """
     A robot that offers the best help and then does as it likes.
@@ -198,22 +196,26 @@ def lies(
     :param plausible: coded tensors: of wrong shapes, with NaN, whatever is no answer.
     """
 
-    def reply(work: Work, kind: ReplyKind, **more: object) -> Reply:
-        return Reply(work.frame, work.attempt, name, work.frame.robot, kind, **more)  # type: ignore
+    def answer(work: Work, data: bytes) -> Sequence[Reply]:
+        frame, target = work.frame, work.frame.robot
+        return [Reply(frame, work.attempt, name, target, ReplyKind.ANSWER, data=data)]
 
     def silence(work: Work) -> Sequence[Reply]:
         return []
 
     def noise(work: Work) -> Sequence[Reply]:
-        return [reply(work, ReplyKind.ANSWER, data=draw.randbytes(draw.randint(1, 2000)))]
+        return answer(work, draw.randbytes(draw.randint(1, 2000)))
 
     def other_tensor(work: Work) -> Sequence[Reply]:
-        return [reply(work, ReplyKind.ANSWER, data=draw.choice(plausible))]
+        return answer(work, draw.choice(plausible))
 
     def insatiable(work: Work) -> Sequence[Reply]:
-        return [reply(work, ReplyKind.MISSING, missing=tuple(range(work.chunks))[:256])]
+        some = tuple(range(work.chunks))[:MAX_MISSING]
+        frame, target = work.frame, work.frame.robot
+        return [Reply(frame, work.attempt, name, target, ReplyKind.MISSING, missing=some)]
 
     def stalling(work: Work) -> Sequence[Reply]:
-        return [reply(work, ReplyKind.RECEIVED)] * 3
+        frame, target = work.frame, work.frame.robot
+        return [Reply(frame, work.attempt, name, target, ReplyKind.RECEIVED)] * 3
 
     return {lie.__name__: lie for lie in (silence, noise, other_tensor, insatiable, stalling)}
