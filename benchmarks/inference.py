@@ -31,7 +31,7 @@ from benchmarks.inference_team import Line, Team
 from benchmarks.inference_ways import Cost, dump, measure, others, ours, Way
 from benchmarks.namespaces import missing
 from benchmarks.report import Report
-from collab_robots.cli.infer_common import FineClock
+from collab_robots.core.clock import SteadyClock
 from collab_robots.inference.classifier import model_path
 from collab_robots.inference.exits import Trained
 from collab_robots.inference.model import Model
@@ -83,7 +83,7 @@ def prepare(
     costs = {**ours(sheet), **measure(model, others(model), shown)}
     timed = [option for option in sheet.rows if sheet.loss(option) <= MAX_LOSS]
     with report.console.status('times'):
-        times = measure_times(model, exits, trained.bottlenecks, timed, rgbs[0], FineClock())
+        times = measure_times(model, exits, trained.bottlenecks, timed, rgbs[0], SteadyClock())
     (folder / SHEET_FILE).write_text(sheet.dump(), encoding='utf-8')
     save_times(times, folder / TIMES_FILE, model.hash)
     dump(costs, folder)

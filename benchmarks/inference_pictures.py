@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from collab_robots.inference.album import labelled
 from collab_robots.inference.pictures import read_picture, Rgb
-from collab_robots.inference.training.pictures import labelled
 
 FOLDER = Path('../shared/data/imagenet_samples')
 

@@ -20,7 +20,7 @@ from rich.progress import track
 from benchmarks.inference_bytes import MAX_LOSS
 from benchmarks.inference_plots import Series
 from benchmarks.inference_team import Line, Team
-from benchmarks.inference_ways import Costs, DSC, DYNO, FLOAT, floor, OURS, Way
+from benchmarks.inference_ways import Costs, DSC, DYNO, FLOAT, floor, JPEG, OURS, Way
 from benchmarks.report import Report, spread
 from collab_robots.inference.options import Kind, LOCAL, NO_EXIT, Option
 from collab_robots.inference.profile.energy import EnergyModel
@@ -29,7 +29,7 @@ MBIT = 1_000_000
 RATES = (0.5, 1, 2, 5, 10, 20, 50, 100)  # Mbit/s
 ASKER, HELPER = 'robot1', 'robot2'
 WARM_UP = 6  # frames of each cell that do not count: links and caches
-MAX_REGRET = 1.05
+QUEUE = '5s'  # at the limit: a raw picture, sent at once, is slow but not lost
 STATICS = (
     ('local', LOCAL),
     ('JPEG 75', Option(Kind.JPEG, quality=75)),
@@ -115,7 +115,8 @@ def statics(costs: Costs) -> list[Option]:
     least = floor(costs, MAX_LOSS)
     found: dict[int, Way] = {}
     for way, cost in sorted(costs.items(), key=lambda item: item[1].bytes):
-        if way.packing == OURS and cost.top1 >= least and way.option.exit == NO_EXIT:
+        sent = way.packing in (OURS, JPEG) and way.option.exit == NO_EXIT
+        if sent and cost.top1 >= least:
             found.setdefault(way.option.cut, way)
     shortest, result = math.inf, []
     for cut in sorted(found):  # a later cut pays only if it sends less
@@ -143,7 +144,7 @@ def measure(
     """
     chance, cells = Random(seed), []
     for rate in track(rates, 'rates', console=report.console, transient=True):
-        team.network.limit(ASKER, round(rate * MBIT))
+        team.network.limit(ASKER, round(rate * MBIT), QUEUE)
         chosen = [(name, command, frames) for name, command in policies(rate).items()]
         for option in statics:
             fixed = {'choose': 'fixed', 'option': str(option)}

@@ -16,7 +16,7 @@ from typing import Any
 from rich.progress import track
 
 from benchmarks.inference_plots import Series
-from benchmarks.inference_rates import ASKER, Cell, MBIT, RATES
+from benchmarks.inference_rates import ASKER, Cell, MBIT, QUEUE, RATES
 from benchmarks.inference_team import Line, Team
 from benchmarks.inference_ways import OURS
 from benchmarks.report import Report
@@ -60,15 +60,15 @@ def _live(team: Team, rates: Sequence[float], command: Line) -> list[Line]:
     """Change the rate whenever the robot says that the time has come."""
     lines: list[Line] = []
     frames = round(len(rates) * HOLD_S / PERIOD_S)
-    team.network.limit(ASKER, round(rates[0] * MBIT))
+    team.network.limit(ASKER, round(rates[0] * MBIT), QUEUE)
     list(team.ask(ASKER, {'do': 'run', 'frames': 4, **command, 'rate': rates[0] * MBIT}))
     run = {'do': 'run', 'frames': frames, 'period': PERIOD_S, 'hold': HOLD_S, **command}
     for line in team.ask(ASKER, {**run, 'rate': rates[0] * MBIT}):
-        if 'hold' not in line:
+        if 'frame' in line:
             lines.append(line)
-        elif line['hold'] < len(rates):
+        elif line.get('hold', len(rates)) < len(rates):
             rate = rates[line['hold']] * MBIT
-            team.network.limit(ASKER, round(rate))
+            team.network.limit(ASKER, round(rate), QUEUE)
             team.tell(ASKER, {'do': 'rate', 'rate': rate})
     return lines
 

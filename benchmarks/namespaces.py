@@ -78,11 +78,12 @@ class Network:
         """Put a robot's cable back."""
         self._ip(self._switch, f'link set {self._robots[robot][1]} up')
 
-    def limit(self, robot: str, rate: int | None) -> None:
+    def limit(self, robot: str, rate: int | None, queue: str = QUEUE) -> None:
         """
         Limit what a robot can send and receive.
 
         :param rate: bit/s each way; None takes the limit away.
+        :param queue: how long a packet may wait; those that would wait longer are dropped.
         """
         holder, port = self._robots[robot]
         for where, link in ((holder, 'eth0'), (self._switch, port)):
@@ -90,7 +91,7 @@ class Network:
             if rate is None:
                 command += ['del', 'dev', link, 'root']
             else:
-                shape = ['tbf', 'rate', f'{rate}bit', 'burst', BURST, 'latency', QUEUE]
+                shape = ['tbf', 'rate', f'{rate}bit', 'burst', BURST, 'latency', queue]
                 command += ['replace', 'dev', link, 'root', *shape]
             _run(command)
 
