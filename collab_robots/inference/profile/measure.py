@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 
@@ -35,12 +35,21 @@ TRIED = 4  # pictures that tell which codes are smaller than a picture at all
 REPEATS = 5  # of each piece, of which the median counts
 
 
-@dataclass
-class _Tally:
-    """What came of one option, picture after picture."""
+@dataclass(frozen=True)
+class _Tried:
+    """
+    What came of options and exits: a list each, picture after picture.
 
-    sizes: list[int] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
+    :param sizes: bytes sent, by option.
+    :param answers: classes, by option.
+    :param sure: whether an exit answers, by cut.
+    :param guesses: an exit's class, by cut.
+    """
+
+    sizes: dict[Option, list[int]]
+    answers: dict[Option, list[int]]
+    sure: dict[int, list[bool]]
+    guesses: dict[int, list[int]]
 
 
 def measure_sheet(
@@ -67,34 +76,10 @@ def measure_sheet(
     if not pictures or (labels is not None and len(labels) != len(pictures)):
         raise ConfigError(f'{len(pictures)} pictures, {len(labels or ())} labels')
     engine = Engine(model, Times({}), exits, bottlenecks)
-    tallies = {option: _Tally() for option in _options(engine, bottlenecks, pictures[:TRIED])}
-    sure: dict[int, list[bool]] = {cut: [] for cut in exits}
-    guesses: dict[int, list[int]] = {cut: [] for cut in exits}
-    for done, rgb in enumerate(pictures, start=1):
-        tensors = _tensors(engine, rgb)
-        for cut, early in exits.items():
-            logits, confidence = early.answer(tensors[cut])
-            sure[cut].append(confidence >= early.threshold)
-            guesses[cut].append(int(logits.argmax()))
-        for option, tally in tallies.items():
-            chunks = _chunks(engine, rgb, tensors, option)
-            logits = _answer(engine, option, chunks) if option.remote else tensors[-1]
-            tally.sizes.append(sum(map(len, chunks)))
-            tally.answers.append(int(logits.argmax()))
-        told(done)
-    whole = np.array(tallies[LOCAL].answers)
-    right = whole if labels is None else np.asarray(labels)
-    rows = {}
-    for option, tally in tallies.items():
-        sizes, answers = np.array(tally.sizes), np.array(tally.answers)
-        rows[option] = _row(sizes, answers, right, whole)
-        for cut in exits:
-            end = option.cut if option.remote else engine.last
-            answered = np.array(sure[cut])
-            if cut <= end and not answered.all():
-                asked = Option(option.kind, option.cut, option.bits, option.bottleneck, exit=cut)
-                mixed = np.where(answered, guesses[cut], answers)
-                rows[asked] = _row(sizes[~answered], mixed, right, whole)
+    options = list(_options(engine, bottlenecks, pictures[:TRIED]))
+    tried = _try(engine, options, exits, pictures, told)
+    right = tried.answers[LOCAL] if labels is None else labels
+    rows = _rows(tried, right, engine.last)
     return Sheet(model.hash, engine.last, len(pictures), labels is not None, rows)
 
 
@@ -194,6 +179,51 @@ def _chunks(
 def _answer(engine: Engine, option: Option, chunks: Sequence[bytes]) -> Tensor:
     """Return what a helper answers."""
     return engine.follow(option, chunks, (Hop('helper', engine.last, ANSWER_BITS),))
+
+
+def _try(
+    engine: Engine,
+    options: Sequence[Option],
+    exits: Mapping[int, EarlyExit],
+    pictures: Sequence[Rgb],
+    told: Callable[[int], object],
+) -> _Tried:
+    """Do each picture with each option, and ask each exit."""
+    tried = _Tried(
+        sizes={option: [] for option in options},
+        answers={option: [] for option in options},
+        sure={cut: [] for cut in exits},
+        guesses={cut: [] for cut in exits},
+    )
+    for done, rgb in enumerate(pictures, start=1):
+        tensors = _tensors(engine, rgb)
+        for cut, early in exits.items():
+            logits, confidence = early.answer(tensors[cut])
+            tried.sure[cut].append(confidence >= early.threshold)
+            tried.guesses[cut].append(int(logits.argmax()))
+        for option in options:
+            chunks = _chunks(engine, rgb, tensors, option)
+            logits = _answer(engine, option, chunks) if option.remote else tensors[-1]
+            tried.sizes[option].append(sum(map(len, chunks)))
+            tried.answers[option].append(int(logits.argmax()))
+        told(done)
+    return tried
+
+
+def _rows(tried: _Tried, right: Sequence[int], last: int) -> dict[Option, Row]:
+    """Return the rows of the options, and of those with each exit asked before."""
+    labels, whole = np.array(right), np.array(tried.answers[LOCAL])
+    rows = {}
+    for option, found in tried.answers.items():
+        sizes, answers = np.array(tried.sizes[option]), np.array(found)
+        rows[option] = _row(sizes, answers, labels, whole)
+        for cut, flags in tried.sure.items():
+            sure, end = np.array(flags), option.cut if option.remote else last
+            if cut <= end and not sure.all():
+                asked = Option(option.kind, option.cut, option.bits, option.bottleneck, exit=cut)
+                mixed = np.where(sure, tried.guesses[cut], answers)
+                rows[asked] = _row(sizes[~sure], mixed, labels, whole)
+    return rows
 
 
 def _row(
