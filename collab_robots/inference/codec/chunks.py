@@ -33,9 +33,10 @@ from collab_robots.inference.codec.quantise import (
 LOSSLESS = 32
 BITS = (8, 6, 4, 3, 2, LOSSLESS)
 _CODES = {bits: code for code, bits in enumerate(BITS)}
-CHUNK_BYTES = 1200  # with what is around it, one datagram on Ethernet
+CHUNK_BYTES = 4000  # three packets on Ethernet; smaller ones cost more bytes: benchmarks/codec.py
 MAX_CHUNK_BYTES = 60_000
 SLACK = 1.25  # a chunk may be so much larger than asked for
+USUAL_GAIN = 0.7  # bits fewer per value than asked for: how large a chunk may begin
 MAX_CHUNKS = 2048  # or up to twice as many
 MAX_SIDE = 4096
 MAX_VALUES = 1 << 24
@@ -121,15 +122,22 @@ def encode(tensor: Tensor, bits: int, *, chunk_bytes: int = CHUNK_BYTES) -> list
     step = None if bits == LOSSLESS else choose_step(x, bits)
     values = x.astype('>f4') if step is None else quantise(x, step)
     limit = max(1, min(chunk_bytes, MAX_CHUNK_BYTES))
-    least = math.ceil(sides[0] * sides[1] / MAX_CHUNKS)
-    lines = sides[0] * sides[1] if step is not None else max(limit // (4 * sides[2]), least)
+    total, least = sides[0] * sides[1], math.ceil(sides[0] * sides[1] / MAX_CHUNKS)
+    guess = bits - (USUAL_GAIN if step is not None else 0)
+    lines = int(limit * 8 / (guess * sides[2]))
+    grow = True
     while True:
+        lines = min(max(lines, least), total)
         plan = _Plan.of_lines(sides, lines)
         chunks = [_close(values, step, bits, plan, index) for index in range(plan.count)]
         largest = max(map(len, chunks))
-        if lines == least or largest <= min(SLACK * limit, MAX_CHUNK_BYTES):
+        if largest > min(SLACK * limit, MAX_CHUNK_BYTES) and lines > least:
+            lines = min(lines - 1, lines * limit // largest)
+        elif grow and 2 * largest < limit and lines < total:
+            lines = lines * limit // largest
+        else:
             return chunks
-        lines = max(least, min(lines - 1, lines * limit // largest))
+        grow = False
 
 
 def decode(
