@@ -337,6 +337,11 @@ def export_model() -> None:
     progress.run(PYTHON, '-m', 'collab_robots.inference.export')
 
 
+def time_model() -> None:
+    """Measure what each piece of the model takes here: robots plan with it from their start."""
+    progress.run(VENV / 'bin' / 'collab-robots', 'infer', 'plan', 'efficientnet_lite0')
+
+
 def plan(ros: str) -> list[Step]:
     """Return all steps in their order."""
     version = '.'.join(str(part) for part in sys.version_info[:2])
@@ -357,6 +362,7 @@ def plan(ros: str) -> list[Step]:
         ),
         Step('project', 'This project', install_project, project),
         Step('model', 'Vision model', export_model, model),
+        Step('times', 'Times of the model', time_model, [inference / 'outfit.py']),
     ]
 
 
