@@ -16,6 +16,7 @@ from collab_robots.cli.common import BAD_INPUT, FAILED, INTERRUPTED, OK
 from collab_robots.cli.contract import contract_app
 from collab_robots.cli.demo import demo_app
 from collab_robots.cli.fleet import fleet_app
+from collab_robots.cli.infer import infer_app
 from collab_robots.cli.ledger import ledger_app
 from collab_robots.cli.ledger_sim import EPILOG, simulate
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(demo_app)
 app.add_typer(contract_app, name='contract')
 app.add_typer(fleet_app, name='fleet')
+app.add_typer(infer_app, name='infer')
 app.add_typer(ledger_app, name='ledger')
 ledger_app.command('sim', epilog=EPILOG)(simulate)
 

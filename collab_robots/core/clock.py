@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 SECOND = 1_000_000_000  # ns
@@ -13,6 +14,14 @@ class Clock(Protocol):
     def now_ns(self) -> int:
         """Return the time in ns since an epoch that all robots of a fleet share."""
         ...
+
+
+class SteadyClock:
+    """Time that never jumps, since some moment of this process: to measure what work takes."""
+
+    def now_ns(self) -> int:
+        """Return the time, ns."""
+        return time.perf_counter_ns()
 
 
 class ManualClock:

@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import partial
 import math
 from pathlib import Path
-import time
 from typing import Any
 
 from geometry_msgs.msg import Point, PoseStamped
@@ -26,7 +25,7 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from collab_robots.contract.calls import maps
 from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.views.tasks import TaskState
-from collab_robots.core.clock import Clock
+from collab_robots.core.clock import SteadyClock
 from collab_robots.core.errors import ConfigError, Refusal, RefusedError
 from collab_robots.core.geometry import pose
 from collab_robots.inference.classifier import load_labels
@@ -78,14 +77,6 @@ PARAMETERS = {
         '', "Folder with the model's sheet.json and times.json; empty: those that come with it."
     ),
 }
-
-
-class SteadyClock(Clock):
-    """Time that never jumps, since some start."""
-
-    def now_ns(self) -> int:
-        """Return the time, ns."""
-        return time.monotonic_ns()
 
 
 class InferenceNode(Node):
