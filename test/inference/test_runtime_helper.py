@@ -190,7 +190,9 @@ def test_the_first_chunk_again_asks_how_it_goes():
 def test_memory_for_others_is_bounded():
     bench = Bench(arriving=5, arriving_each=2, arriving_bytes=3000, age_ns=SECOND)
     for robot in 'defgh':
+        of_others = bench.helper.frames
         for seq in range(4):
+            assert bench.helper.frames <= of_others + 2
             bench.give(works(seq=seq, robot=robot)[0])
             assert bench.helper.frames <= 5
             assert bench.helper.held_bytes <= 3000

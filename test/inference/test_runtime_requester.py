@@ -316,6 +316,34 @@ def test_a_probe_measures_the_link_of_who_computes_alone():
         assert routes == ({('b',): 6} if weather.rate_bps > 1e6 else {(): 6})
 
 
+def test_a_probe_that_fails_is_left_at_that():
+    team = Team()
+    liar(team, lambda work: [reply(work, ReplyKind.REFUSED, reason=Reason.BUSY)])
+    team.requester._choose = lambda own, helpers: Course(
+        Option(Kind.LOCAL), probe=(SPLIT, route(SPLIT, ['liar']))
+    )
+    team.submit()
+    team.run(1.0)
+    (answer,) = team.answers
+    assert answer.trace.attempts == 1 and answer.trace.route == ()
+    assert faults(answer) == [('liar', Fault.REFUSED)]
+
+
+def test_who_was_to_show_that_it_works_gets_another_chance_if_nobody_waited():
+    team = Team(choose=fixed(SPLIT, 'b'), helpers=('b',))
+    team.run(1.1)
+    breaker = team.requester.roster.get('b').breaker
+    breaker.failed(Fault.REFUSED, team.lab.now)
+    team.run(1.0)
+    frame = team.submit()
+    team.run(0.035)
+    assert breaker.state is State.HALF_OPEN
+    team.requester.cancel(frame, team.lab.now)
+    team.submit()
+    team.run(1.0)
+    assert team.answers[-1].trace.route == ('b',) and breaker.state is State.CLOSED
+
+
 class Sure:
     """An exit at a cut that is always, or never, sure."""
 
