@@ -48,14 +48,14 @@ def show(report: Report, common: Line, seconds: float) -> None:
         killed = _kill(team, seconds)
     median = statistics.median(_times(calm))
     rows: list[list[Any]] = []
-    figures = {}
+    figures: dict[str, Any] = {}
     for name, lines, wanted in (
         ('undisturbed', calm, len(calm)),
         (f'a helper killed every {KILL_S:g} s', killed, round(seconds / PERIOD_S)),
         (f'{LOSS:.0%} of all messages lost', lossy, len(lossy)),
     ):
         found = _row(lines, wanted, median)
-        figures[name] = found
+        figures[name] = {**found, 'frames': list(lines)}
         rows.append([name, *found.values()])
     columns = ('', 'frames', 'lost', 'median ms', 'p99 ms', 'p99/median', 'again', 'filled')
     title = f'1 + 3 robots, 5 frames/s, {RATE:g} Mbit/s; p99 against the undisturbed median'

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 SIZE = (7.0, 4.2)  # inches
 OURS = 'ours'
+STYLE = {'svg.fonttype': 'none', 'svg.hashsalt': 'inference'}  # text stays text; equal files
 Series = Mapping[str, Sequence[tuple[float, float]]]
 
 
@@ -48,4 +50,5 @@ def chart(
     plot.grid(alpha=0.3, which='both')
     plot.legend(fontsize='small')
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={'Date': None})
+    with rc_context(STYLE):
+        figure.savefig(path, metadata={'Date': None})
