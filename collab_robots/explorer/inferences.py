@@ -51,10 +51,10 @@ def plan_rows(timeline: Timeline) -> list[dict[str, Any]]:
 
 def time_chart(timeline: Timeline, end: float) -> str:
     """Return how long each robot's pictures took, over time."""
-    lines = [
-        Line(robot, f'r{index}', [(a.t, 1000 * a.seconds) for a in timeline.answers_of(robot)])
-        for index, robot in enumerate(timeline.robots)
-    ]
+    lines = []
+    for index, robot in enumerate(timeline.robots):
+        points = sorted((answer.t, 1000 * answer.seconds) for answer in timeline.answers_of(robot))
+        lines.append(Line(robot, f'r{index}', points))
     return line_chart('time until the answer', lines, end, timeline.split, ' ms')
 
 

@@ -21,6 +21,7 @@ from collab_robots.nodes.border import Border
 from collab_robots_msgs.msg import InferenceOffer, InferenceReply, TensorChunk
 
 BURST_S = 0.05  # of the send rate, that may go out at once
+MAX_WAITING = 1024  # chunks for their turn; then the oldest is lost, as on the air
 MAX_RECEIVERS = 64  # with a topic of their own at a time
 
 
@@ -50,7 +51,7 @@ class InferenceRadio:
         self._name = name
         self._receive = receive
         self._rate = send_rate
-        self._outgoing: deque[Work] = deque()
+        self._outgoing: deque[Work] = deque(maxlen=MAX_WAITING)
         self._credit = 0.0  # bytes
         self._paced_ns = time.monotonic_ns()
         self._publishers: dict[str, Any] = {}
