@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ from collab_robots.inference.runtime.engine import Bottleneck, EarlyExit, Engine
 from collab_robots.inference.runtime.messages import Hop
 
 QUALITIES = (30, 50, 75, 90)  # of pictures
+USUAL = 75  # a code that is no smaller than this picture's is not worth trying
 CODED = tuple(bits for bits in BITS if bits <= 8)
 TRIED = 4  # pictures that tell which codes are smaller than a picture at all
 REPEATS = 5  # of each piece, of which the median counts
@@ -63,7 +65,8 @@ def measure_sheet(
     """
     Find what each option sends and how often it is right, by doing it with every picture.
 
-    Codes that are no smaller than the largest JPEG of the first pictures are left out.
+    Codes that are no smaller than a usual JPEG of the first pictures are left out, but for the
+    finest ones where the network is narrow.
 
     :param exits: by cut; each is tried before every option that sends from its cut or later.
     :param bottlenecks: by cut.
@@ -140,7 +143,12 @@ def _pieces(
 def _options(
     engine: Engine, bottlenecks: Mapping[int, Bottleneck], pictures: Sequence[Rgb]
 ) -> Iterator[Option]:
-    """Yield the options without exits, and of the splits those smaller than the largest JPEG."""
+    """
+    Yield the options without exits that are worth trying.
+
+    Of the splits these are the ones smaller than a usual JPEG and, for lines of robots that share
+    much rate, the finest ones where the tensor has no more values than at any cut before.
+    """
     tensors = [_tensors(engine, rgb) for rgb in pictures]
 
     def size(option: Option) -> int:
@@ -149,13 +157,19 @@ def _options(
 
     yield LOCAL
     yield Option(Kind.RAW)
-    jpegs = [Option(Kind.JPEG, quality=quality) for quality in QUALITIES]
-    yield from jpegs
-    limit = max(map(size, jpegs))
+    yield from (Option(Kind.JPEG, quality=quality) for quality in QUALITIES)
+    limit = size(Option(Kind.JPEG, quality=USUAL))
+    least = math.prod(engine.model.cuts[0].shape)
     for cut in range(1, engine.last):
         for bottleneck in (False, True)[: 1 + (cut in bottlenecks)]:
             splits = (Option(Kind.SPLIT, cut, bits, bottleneck) for bits in sorted(CODED))
-            yield from takewhile(lambda option: size(option) < limit, splits)
+            small = list(takewhile(lambda option: size(option) < limit, splits))
+            yield from small
+            values = math.prod(engine.model.cuts[cut].shape)
+            fine = Option(Kind.SPLIT, cut, max(CODED))
+            if not bottleneck and values <= least:
+                least = values
+                yield from () if fine in small else (fine,)
 
 
 def _tensors(engine: Engine, rgb: Rgb) -> list[Tensor]:
