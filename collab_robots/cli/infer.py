@@ -23,7 +23,7 @@ for _command, _examples in (
         (
             'profile my_net.onnx pictures/',
             'profile efficientnet_lite0 imagenet_samples/ --labels imagenet_samples/index.csv '
-            '--out sheet.json',
+            '--out my_profile',
         ),
     ),
     (

@@ -72,10 +72,18 @@ def load_outfit(name: str, profile: Path | None, slow: float) -> Outfit:
     :raises ConfigError: if something is missing or does not belong to the model.
     """
     from collab_robots.core.clock import SteadyClock
+    from collab_robots.core.errors import ConfigError
     from collab_robots.inference.outfit import Outfit
+    from collab_robots.inference.profile.sheet import SHEET_FILE
 
+    folder, file = profile_folder(name, profile), model_file(name)
+    if file.is_file() and folder is not None and not (folder / SHEET_FILE).is_file():
+        raise ConfigError(
+            f'{folder}: no profile; make it with: collab-robots infer profile {name} PICTURES '
+            f'--out {folder}'
+        )
     with busy('Loading the model; the first time every piece of it is timed'):
-        return Outfit.load(SteadyClock(), profile_folder(name, profile), slow, model_file(name))
+        return Outfit.load(SteadyClock(), folder, slow, file)
 
 
 def read_pictures(places: list[Path]) -> list[Picture]:

@@ -48,14 +48,17 @@ def profile(
             'right if it is the whole model’s.'
         ),
     ] = None,
-    out: ProfileOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help='Folder for the figures.', show_default='MODEL.profile'),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """
     Measure a model: bytes and accuracy of every option with pictures, times of every piece.
 
-    Takes about a second a picture. Bytes and accuracy are the same on all robots; times are this
-    computer's, and robots keep them fresh while they work.
+    Bytes and accuracy are the same on all robots. Times are of this computer; robots keep theirs
+    fresh while they work. Takes a second or two a picture.
     """
     with plain_errors():
         from collab_robots.core.errors import ConfigError
@@ -121,14 +124,7 @@ def plan(
     deadline: Annotated[
         float | None, typer.Option(min=0.1, help='Until the answer must be there, ms.')
     ] = None,
-    profile_: Annotated[
-        Path | None,
-        typer.Option(
-            '--profile',
-            help='Folder with what `infer profile` measured.',
-            show_default='MODEL.profile beside the model',
-        ),
-    ] = None,
+    profile: ProfileOption = None,
     why: Annotated[
         bool, typer.Option('--why', help='Explain: what else there was, what would change it.')
     ] = False,
@@ -152,7 +148,7 @@ def plan(
         )
         from collab_robots.inference.profile.link import LinkEstimate
 
-        outfit = load_outfit(model, profile_, 1.0)
+        outfit = load_outfit(model, profile, 1.0)
         here = outfit.engine.times
         own = here.like(slow * here.whole)
         goals = {Goal.LATENCY: LATENCY, Goal.ENERGY: ENERGY, Goal.THROUGHPUT: THROUGHPUT}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 import json
 import os
+import socket
 from typing import Annotated, Any, TYPE_CHECKING
 
 import typer
 
 from collab_robots.cli.common import FAILED, interrupt_on_term, plain_errors
 from collab_robots.cli.infer_common import (
+    busy,
     ImagesArgument,
     JsonOption,
     load_outfit,
@@ -60,7 +62,8 @@ def serve(
         from collab_robots.nodes.infer_client import Client
 
         with Client(outfit, name or _name('helper'), slow) as client:
-            typer.echo(f'{client.name} serves model {outfit.engine.model.hash.hex()[:16]}')
+            digest = outfit.engine.model.hash.hex()[:12]
+            typer.echo(f'{client.name} serves model {digest}; Ctrl-C ends it')
             try:
                 client.serve()
             except KeyboardInterrupt:
@@ -83,13 +86,17 @@ def run(
     Exit codes: 0 all are named, 1 one is not, 2 wrong input.
     """
     with plain_errors():
+        interrupt_on_term()
         pictures = read_pictures(images)
         _join(helper, domain)
         outfit = load_outfit(model, profile, slow)
         from collab_robots.nodes.infer_client import Client
 
         with Client(outfit, _name('client'), slow) as client:
-            client.look_for_helpers(wait)
+            with busy('Looking for helpers'):
+                found = client.look_for_helpers(wait)
+            if not found:
+                typer.echo('nobody offers to help with this model', err=True)
             show = _print_json if as_json else _print_line
             named = [_name_one(client, picture, show) for picture in pictures]
         if not all(named):
@@ -114,6 +121,7 @@ def bench(
     with plain_errors():
         from collab_robots.cli.infer_bench import compare, tell
 
+        interrupt_on_term()
         pictures = [one.rgb for one in read_pictures(images) if one.rgb is not None]
         _join(helper, domain)
         outfit = load_outfit(model, profile, slow)
@@ -121,9 +129,20 @@ def bench(
 
 
 def _join(hosts: Sequence[str], domain: int | None) -> None:
-    """Say where DDS looks for others, before it begins to."""
+    """
+    Say where DDS looks for others, before it begins to.
+
+    :raises ConfigError: if there is no such host.
+    """
+    from collab_robots.core.errors import ConfigError
+
     if domain is not None:
         os.environ['ROS_DOMAIN_ID'] = str(domain)
+    for host in hosts:
+        try:
+            socket.getaddrinfo(host, None)
+        except (OSError, UnicodeError):
+            raise ConfigError(f'{host}: no such host') from None
     if hosts:
         known = os.environ.get('ROS_STATIC_PEERS', '')
         os.environ['ROS_STATIC_PEERS'] = ';'.join(filter(None, [known, *hosts]))

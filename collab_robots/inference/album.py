@@ -58,8 +58,8 @@ def labelled(table: Path) -> list[tuple[Path, int]]:
             ]
     except OSError as error:
         raise ConfigError(f'{table}: cannot be read: {error.strerror}') from None
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise ConfigError(f'{table}: expected file,class_index: {error!r}') from None
+    except (KeyError, TypeError, ValueError, csv.Error):
+        raise ConfigError(f'{table}: expected CSV with the columns file, class_index') from None
 
 
 def read_all(places: Sequence[Path]) -> Iterator[Picture]:
