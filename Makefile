@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test bench check format clean
+.PHONY: help setup demo test bench check contracts format clean
 
 help:
 	@echo 'make demo    set everything up and run the main job   (make demo ARGS="--robots 2 --seed 3")'
 	@echo 'make test    set everything up and run all tests      (make test ARGS="test/core -k block")'
 	@echo 'make bench   measure the ledger, alone and beside others  (make bench ARGS="--quick")'
 	@echo 'make check   lint, formatting, types, import layers'
+	@echo 'make contracts  what tests reach of contracts/*.sol, and what slither says (needs node)'
 	@echo 'make format  put sources into the form that make check wants'
 	@echo 'make setup   make .venv with libraries, messages and model; part of all the above'
 	@echo 'make clean   remove all that was made, except runs/'
@@ -33,6 +34,10 @@ check: setup
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 	$(BIN)/pydocstyle collab_robots
+
+contracts: setup
+	$(BIN)/python scripts/solidity_coverage.py
+	$(BIN)/python scripts/analyse_contracts.py
 
 format: setup
 	$(BIN)/ruff check --fix .
