@@ -153,7 +153,7 @@ def test_what_is_no_picture_is_refused(harness: Harness, asker: Asker) -> None:
 
 
 def test_a_goal_that_is_given_up_ends_at_once(harness: Harness, asker: Asker) -> None:
-    node = robot1(harness, slow=60.0)  # more than half a second a picture
+    node = robot1(harness, slow=20.0)  # more than 0.2 s a picture
     status, result = asker.ask(cat(), give_up=True)
     assert (status, result.reason) == (GoalStatus.STATUS_CANCELED, 'cancelled')
     assert node.port.requester.in_progress == 0
