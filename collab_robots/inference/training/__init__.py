@@ -1,0 +1,1 @@
+"""Trains, with torch, what robots then run without it."""
