@@ -81,7 +81,14 @@ def cost(layer_s):
 
 
 def engine(layer_s=FAST, chunk_bytes=200, exits=None):
-    return Engine(tiny_model(), times(layer_s), exits or {}, {}, chunk_bytes=chunk_bytes)
+    return Engine(
+        tiny_model(),
+        times(layer_s),
+        exits or {},
+        {},
+        chunk_bytes=chunk_bytes,
+        clear_bytes=chunk_bytes,
+    )
 
 
 def picture(seed):

@@ -329,6 +329,32 @@ def test_a_probe_that_fails_is_left_at_that():
     assert faults(answer) == [('liar', Fault.REFUSED)]
 
 
+def test_one_probe_at_a_time():
+    team = Team(helpers=('b',))
+    team.lab.weather = Weather(rate_bps=5e4)
+    team.requester._choose = lambda own, helpers: Course(
+        Option(Kind.LOCAL), probe=(SPLIT, route(SPLIT, ['b']))
+    )
+    team.run(1.1)
+    for _ in range(4):
+        team.submit()
+        team.run(0.15)
+    team.run(1.0)
+    assert [answer.trace.attempts for answer in team.answers] == [1, 0, 0, 0]
+    team.submit()
+    team.run(1.0)
+    assert team.answers[-1].trace.attempts == 1
+
+
+def test_chunks_are_large_where_none_is_lost():
+    own = engine(chunk_bytes=200)
+    own._clear_bytes = 8192
+    for option in (SPLIT, Option(Kind.JPEG, quality=90)):
+        few = own.advance(picture(0), 0, None, option.cut, option, -1, 0.0).chunks
+        many = own.advance(picture(0), 0, None, option.cut, option, -1, 0.01).chunks
+        assert len(few) == 1 < len(many)
+
+
 def test_who_was_to_show_that_it_works_gets_another_chance_if_nobody_waited():
     team = Team(choose=fixed(SPLIT, 'b'), helpers=('b',))
     team.run(1.1)

@@ -254,6 +254,7 @@ class Away:
                 steps = self._engine.share_steps(option, hop)
                 self._engine.measured(steps, spent.compute_ns / SECOND, known.times)
                 known.queued(spent.queued_ns / SECOND, now)
+                known.probed_until = 0
             option = handed_on(hop)
 
     def _expected(self, route: Sequence[Hop], now: int) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from collab_robots.inference.options import Option
@@ -38,15 +39,25 @@ Chooser = Callable[[Times, Sequence[HelperState]], Course]
 """Called for each frame: with what this robot's work takes, and who may be asked."""
 
 
-def chooser(planner: Planner, sheet: Sheet, last: int, objective: Objective = LATENCY) -> Chooser:
+def chooser(
+    planner: Planner,
+    sheet: Sheet,
+    last: int,
+    objective: Objective = LATENCY,
+    waiting: Callable[[], int] = lambda: 0,
+) -> Chooser:
     """
     Return what asks a planner.
 
     :param last: the model's last cut.
+    :param waiting: tells how many frames are in progress. Each waits for what is busiest with the
+        one that is planned, so its time counts that often more.
     """
 
     def choose(own: Times, helpers: Sequence[HelperState]) -> Course:
-        return follow(planner.plan(own, sheet, helpers, objective), last)
+        period = objective.period + objective.latency * waiting()
+        crowded = replace(objective, period=period)
+        return follow(planner.plan(own, sheet, helpers, crowded), last)
 
     return choose
 

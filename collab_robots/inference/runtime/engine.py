@@ -29,6 +29,9 @@ from collab_robots.inference.runtime.messages import Hop, MAX_DATA
 Tensor = npt.NDArray[np.float32]
 # A bottleneck's code is about a thousand bytes: in small chunks, or the loss of one loses all.
 BOTTLENECK_CHUNK_BYTES = 256
+# Around each chunk go 360 bytes: where hardly one is lost, few large ones are better.
+CLEAR_CHUNK_BYTES = 8192
+CLEAR_LOSS = 0.002
 AUDIT_LEVELS = 8.0  # by how many levels of its code an honest answer may be off
 
 
@@ -110,7 +113,8 @@ class Engine:
     :param exits: early exits, by cut.
     :param bottlenecks: learned codes, by cut.
     :param coder: tensors to bytes.
-    :param chunk_bytes: about how large a chunk is.
+    :param chunk_bytes: about how large a chunk is where some are lost.
+    :param clear_bytes: and where hardly one is.
     """
 
     def __init__(
@@ -121,6 +125,7 @@ class Engine:
         bottlenecks: Mapping[int, Bottleneck],
         coder: Codec = codec,
         chunk_bytes: int = codec.CHUNK_BYTES,
+        clear_bytes: int = CLEAR_CHUNK_BYTES,
     ) -> None:
         self.model = model
         self.times = times
@@ -130,11 +135,19 @@ class Engine:
         self._bottlenecks = bottlenecks
         self._coder = coder
         self._chunk_bytes = chunk_bytes
+        self._clear_bytes = clear_bytes
         _, height, width = model.cuts[0].shape
         self._size = height, width
 
     def advance(
-        self, rgb: Rgb, cut: int, tensor: Tensor | None, end: int, option: Option | None, ask: int
+        self,
+        rgb: Rgb,
+        cut: int,
+        tensor: Tensor | None,
+        end: int,
+        option: Option | None,
+        ask: int,
+        loss: float = 0.0,
     ) -> Computed:
         """
         Compute a frame of one's own from one cut to another.
@@ -145,6 +158,7 @@ class Engine:
         :param end: how far to go; may be where it is.
         :param option: what to send from there; None: nothing.
         :param ask: the exit that is asked if it is on the way.
+        :param loss: share of the chunks that do not arrive there.
         :raises RefusedError: if the picture is none, or drives the network out of range.
         """
         steps: list[Step] = []
@@ -164,7 +178,7 @@ class Engine:
                     return Computed(cut, tensor, guess, ask, (), tuple(steps))
         chunks: tuple[bytes, ...] = ()
         if option is not None:
-            chunks = self._pack(option, rgb, tensor)
+            chunks = self._pack(option, rgb, tensor, loss)
             steps.append(Step(Do.ENCODE, what=payload(option)))
         logits = tensor if cut == self.last else None
         return Computed(cut, tensor, logits, NO_EXIT, chunks, tuple(steps))
@@ -222,13 +236,15 @@ class Engine:
         if steps and all(step in times for step in steps):
             times.add(steps, min(max(seconds, MIN_SECONDS), MAX_SECONDS))
 
-    def _pack(self, option: Option, rgb: Rgb, tensor: Tensor | None) -> tuple[bytes, ...]:
+    def _pack(
+        self, option: Option, rgb: Rgb, tensor: Tensor | None, loss: float
+    ) -> tuple[bytes, ...]:
+        small = BOTTLENECK_CHUNK_BYTES if option.bottleneck else self._chunk_bytes
+        size = self._clear_bytes if loss <= CLEAR_LOSS else small
         if option.kind is not Kind.SPLIT:
             data = encode_picture(rgb, option, self._size)
-            step = self._chunk_bytes
-            return tuple(data[at : at + step] for at in range(0, len(data), step))
+            return tuple(data[at : at + size] for at in range(0, len(data), size))
         assert tensor is not None  # a split lies behind the input
-        size = BOTTLENECK_CHUNK_BYTES if option.bottleneck else self._chunk_bytes
         code = self._bottleneck(option).encode(tensor) if option.bottleneck else tensor
         return tuple(self._coder.encode(code[0], option.bits, chunk_bytes=size))
 

@@ -32,6 +32,8 @@ from collab_robots.inference.runtime.roster import Roster
 from collab_robots.inference.runtime.worker import Done, Job, Worker
 
 MAX_NOTE = 4096  # bytes
+PROBE_PATIENCE = 4.0  # nobody waits for a probe: the slower the link, the more it tells
+PROBE_WAIT = 5 * SECOND  # ns; who has not answered a probe gets no other for so long
 NO_PICTURE = np.zeros((0, 0, 3), dtype=np.uint8)  # of a frame that is past its first cut
 
 
@@ -146,7 +148,9 @@ class Requester:
             )
         until = None if max_age_ns is None else now + max_age_ns
         identity = self._next_id()
-        self._begin(_Frame(identity, identity, note, rgb, now, until, self._course(now), 0, None))
+        self._begin(
+            _Frame(identity, identity, note, rgb, now, until, self._course(now), 0, None), now
+        )
         return identity
 
     def resume(self, now: int) -> list[FrameId]:
@@ -160,7 +164,9 @@ class Requester:
             rgb = NO_PICTURE if cut else array.astype(np.uint8)
             tensor = array.astype(np.float32) if cut else None
             course = self._course(now)
-            self._begin(_Frame(self._next_id(), name, note, rgb, now, None, course, cut, tensor))
+            self._begin(
+                _Frame(self._next_id(), name, note, rgb, now, None, course, cut, tensor), now
+            )
         return [progress.frame for progress in left]
 
     def cancel(self, frame: FrameId, now: int) -> bool:
@@ -218,28 +224,42 @@ class Requester:
         ready = self.roster.ready(now)
         return self._choose(self._engine.times, [known.state(now) for known in ready])
 
-    def _begin(self, frame: _Frame) -> None:
+    def _begin(self, frame: _Frame, now: int) -> None:
         course = frame.course
-        sends = (course.option, course.route) if course.route else course.probe
+        sends = (course.option, course.route) if course.route else self._probe(course, now)
         if sends is not None and (not frame.cut or sends[0].cut >= frame.cut):
             frame.sends = payload(sends[0]), sends[1]
         self._frames[frame.id] = frame
         self._keep(frame)
-        self._compute(frame)
+        self._compute(frame, now)
 
-    def _compute(self, frame: _Frame) -> None:
+    def _probe(self, course: Course, now: int) -> tuple[Option, tuple[Hop, ...]] | None:
+        """Return what is sent as well, unless such a question is on its way already."""
+        known = self.roster.get(course.probe[1][0].robot) if course.probe else None
+        if known is None or now < known.probed_until:
+            return None
+        known.probed_until = now + PROBE_WAIT
+        return course.probe
+
+    def _loss(self, route: tuple[Hop, ...], now: int) -> float:
+        """Return which share of the chunks does not arrive at the first of a route."""
+        known = self.roster.get(route[0].robot)
+        return known.link.estimate(now).loss if known else 0.0
+
+    def _compute(self, frame: _Frame, now: int) -> None:
         """Go on with a frame here: to where it is sent from, kept on the disk, or its end."""
         end = frame.sends[0].cut if frame.sends else self._engine.last
         if self._checkpoints is not None:
             end = min([end, *(cut for cut in self._settings.pauses if cut > frame.cut)])
         option = frame.sends[0] if frame.sends and frame.sends[0].cut == end else None
+        loss = self._loss(frame.sends[1], now) if frame.sends else 0.0
         rgb, cut, tensor, ask = frame.rgb, frame.cut, frame.tensor, frame.course.option.exit
 
         def run() -> Computed | None:
             # Who answered it meanwhile saves the work.
             if not frame.is_open:
                 return None
-            return self._engine.advance(rgb, cut, tensor, end, option, ask)
+            return self._engine.advance(rgb, cut, tensor, end, option, ask, loss)
 
         frame.is_computing = True
         self._worker.submit(Job(frame.id, cut, end, run))
@@ -270,9 +290,10 @@ class Requester:
             frame.cut, frame.tensor = computed.cut, computed.tensor
             self._keep(frame)
         if not computed.chunks or frame.sends is None:
-            self._compute(frame)
+            self._compute(frame, now)
             return
         (option, route), frame.sends = frame.sends, None
+        patience = self._settings.patience * (1.0 if frame.course.route else PROBE_PATIENCE)
         frame.away = Away(
             frame.id,
             option,
@@ -282,14 +303,14 @@ class Requester:
             self.roster,
             self._lateness,
             self._send,
-            self._settings.patience,
+            patience,
         )
         try:
             frame.away.start(route, now)
         except RefusedError:  # larger than messages carry
             frame.away = None
         if frame.away is None or not frame.course.route:
-            self._compute(frame)
+            self._compute(frame, now)
 
     def _on_fault(self, frame: _Frame, event: Event, now: int) -> None:
         """Ask another helper, or compute the rest here, whichever is done sooner."""
@@ -304,7 +325,7 @@ class Requester:
             if seconds < self._rest_seconds(frame):
                 away.start(route, now)
                 return
-        self._compute(frame)
+        self._compute(frame, now)
 
     def _rest_seconds(self, frame: _Frame) -> float:
         """Return how long the rest of a frame takes here, s."""

@@ -36,6 +36,7 @@ class Known:
         self.breaker = Breaker()
         self.heard = 0
         self.measured = 0
+        self.probed_until = 0
         self._queue_s = 0.0
 
     def offered(self, offer: Offer, engine: Engine, now: int) -> None:
