@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import math
 import os
 from pathlib import Path
 import signal
@@ -11,6 +12,7 @@ import time
 from typing import Any
 
 from action_msgs.msg import GoalStatus
+from geometry_msgs.msg import PoseStamped
 from harness import Harness, running
 from inference_team import CUT, JPEG, SPLIT, write_profile
 import numpy as np
@@ -19,7 +21,7 @@ import pytest
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
 import skimage
 
 from collab_robots.contract.calls.common import Kind
@@ -27,13 +29,15 @@ from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError
 from collab_robots.explorer.processes import node_command
 from collab_robots.inference.runtime.messages import FrameId, Hop, Reply, ReplyKind, Work
-from collab_robots.nodes import qos, topics
+from collab_robots.nodes import conversions, qos, topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.inference_conversions import work_to_msg
 from collab_robots.nodes.inference_node import InferenceNode
 from collab_robots.nodes.inference_radio import InferenceRadio
 from collab_robots_msgs.action import Infer
 from collab_robots_msgs.msg import (
+    Call,
+    Detection,
     InferenceOffer,
     InferenceReply,
     InferenceTrace,
@@ -143,6 +147,62 @@ def test_a_picture_is_named_alone(harness: Harness, asker: Asker) -> None:
     assert result.probabilities[0] == max(result.probabilities) <= 1.0
     assert (result.trace.plan, result.trace.helper, result.trace.bytes) == ('local', '', 0)
     assert asker.states == ['local']
+
+
+class Base:
+    """Of a robot that stands 2.5 m before a wall with a cat on it."""
+
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
+        kinds = {
+            topics.POSE: (PoseStamped, qos.STATUS),
+            topics.SCAN: (LaserScan, qos.SENSOR),
+            topics.CAMERA_INFO: (CameraInfo, qos.SENSOR),
+            topics.IMAGE: (Image, qos.SENSOR),
+        }
+        self._publishers = {
+            topic: harness.probe.create_publisher(kind, f'/robot1/{topic}', profile)
+            for topic, (kind, profile) in kinds.items()
+        }
+        for publisher in self._publishers.values():
+            harness.matched(publisher)
+
+    def look(self) -> None:
+        """Publish what it sees now."""
+        now = self._harness.now_ns
+        angles = np.radians(np.arange(-180.0, 180.0))
+        ahead = np.where(np.abs(angles) < 1.2, 2.5 / np.cos(angles), np.inf)
+        scan = LaserScan(header=conversions.header('base_scan', now), ranges=ahead)
+        scan.angle_min, scan.angle_increment = -math.pi, math.radians(1.0)
+        scan.range_min, scan.range_max = 0.1, 12.0
+        frame = Picture.new('RGB', (320, 240), (190, 192, 188))
+        with Picture.open(CAT) as file:
+            frame.paste(file.convert('RGB').resize((150, 100)), (85, 70))
+        image = Image(height=240, width=320, step=960, encoding='rgb8', data=frame.tobytes())
+        image.header = scan.header
+        here = conversions.pose_to_msg(np.zeros(3), 'map', now)
+        info = CameraInfo(k=[234.0, 0.0, 160.0, 0.0, 234.0, 120.0, 0.0, 0.0, 1.0])
+        for topic, message in (
+            (topics.CAMERA_INFO, info),
+            (topics.SCAN, scan),
+            (topics.POSE, here),
+            (topics.IMAGE, image),
+        ):
+            self._publishers[topic].publish(message)
+
+
+def test_what_hangs_on_the_wall_is_told(harness: Harness) -> None:
+    robot1(harness)
+    base = Base(harness)
+    detections = harness.listen(Detection, f'/robot1/{topics.DETECTIONS}')
+    calls = harness.listen(Call, f'/robot1/{topics.CALL}')
+    traces = harness.listen(InferenceTrace, f'/robot1/{topics.INFERENCE}')
+    harness.wait(lambda: base.look() or (detections and calls))
+    found = detections[0]
+    assert found.label in CATS and found.robot == 'robot1' and len(found.thumbnail) > 0
+    assert math.hypot(found.position.x - 2.5, found.position.y) < 0.1
+    assert [trace.seq for trace in traces[:2]] == [0, 1]
+    assert traces[0].header.stamp == traces[1].header.stamp == found.header.stamp
 
 
 def test_what_is_no_picture_is_refused(harness: Harness, asker: Asker) -> None:
