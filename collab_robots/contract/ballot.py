@@ -15,7 +15,6 @@ from typing import NamedTuple
 from collab_robots.contract.calls.fleet import (
     Change,
     change_id,
-    ChangeKind,
     MAX_VOTES,
     vote,
     withdraw,
@@ -204,13 +203,7 @@ class Recall(Ballot):
 
     def _open(self) -> list[PendingChange]:
         """Return the votes, as the robot says that knows of most."""
-        return [item for item in self.pending if self._is_about(item.change)]
-
-    def _is_about(self, change: Change) -> bool:
-        assert self.roster is not None
-        if change.kind == ChangeKind.JOIN:
-            return change.name.rstrip(b'\0') == self._name.encode()
-        return self.roster.robots[change.robot].name == self._name
+        return [item for item in self.pending if item.robot == self._name]
 
 
 def _epoch(roster: Roster | None) -> int | None:

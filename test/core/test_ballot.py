@@ -201,7 +201,7 @@ def test_values_out_of_range_are_no_wish():
 
 def test_votes_about_a_robot_are_taken_back_by_those_who_gave_them():
     join = votes(JOIN, 'robot1', 'robot3')
-    other = votes(to_leave('robot2'), 'robot1')
+    other = replace(votes(to_leave('robot2'), 'robot1'), robot='robot2')
     recall = Recall('robot5')
     for name in ('robot1', 'robot2'):
         recall.take(name, Answer(FOUR, (join, other)))

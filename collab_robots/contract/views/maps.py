@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeVar
 
 from collab_robots.contract.artifact import CODEC, WORD
-from collab_robots.contract.deployment import Deployment, robot_names
+from collab_robots.contract.deployment import robot_names
 from collab_robots.contract.runner import Runner
+from collab_robots.contract.views.source import Source
 from collab_robots.core.clock import SECOND
 
 CONTRACT = 'Maps'
@@ -125,8 +125,7 @@ class MapsView:
     """
 
     def __init__(self, runner: Runner, final: bool = False) -> None:
-        self._runner = runner
-        self._final = final
+        self._source = Source(runner, final)
         self._decoded: dict[bytes, tuple[bytes, tuple[FactKind, Any]]] = {}  # by id; with bytes
         self._answers: tuple[int, dict[object, Any]] = (-1, {})  # of one version
 
@@ -162,7 +161,7 @@ class MapsView:
 
     def conflicting(self, a: Masks, b: Masks) -> bool:
         """Tell whether two sketches of one region cannot both be true."""
-        with self._asked() as contracts:
+        with self._source.contracts() as contracts:
             return bool(contracts.ask(CONTRACT, 'conflicting', a, b)[0])
 
     def _tiles(self) -> dict[tuple[str, int, int], bytes]:
@@ -194,7 +193,7 @@ class MapsView:
         }
 
     def _convicted(self) -> frozenset[str]:
-        with self._asked() as contracts:
+        with self._source.contracts() as contracts:
             (mask,) = contracts.ask(CONTRACT, 'convicted')
         names = self._roster().names
         return frozenset(name for index, name in enumerate(names) if mask >> index & 1)
@@ -203,7 +202,7 @@ class MapsView:
         names = self._roster().names
         index = names.index(robot)
         found = []
-        with self._asked() as contracts:
+        with self._source.contracts() as contracts:
             for region, accused in self._contested():
                 if index not in accused:
                     continue
@@ -223,7 +222,7 @@ class MapsView:
         return found
 
     def _disputes(self) -> list[Dispute]:
-        with self._asked() as contracts:
+        with self._source.contracts() as contracts:
             times = {
                 region: contracts.ask(CONTRACT, 'disputedSince', *region)[0]
                 for region, _ in self._contested()
@@ -242,9 +241,9 @@ class MapsView:
         return self._kept('roster', self._read_roster)
 
     def _read_roster(self) -> _Roster:
-        with self._asked() as contracts:
+        with self._source.contracts() as contracts:
             _, robots = contracts.ask('Fleet', 'roster')
-        names = robot_names(self._runner.fleet, robots)
+        names = robot_names(self._source.runner.fleet, robots)
         return _Roster(tuple(names), tuple(entry[3] for entry in robots))
 
     def _of(self, kind: FactKind) -> Iterator[Any]:
@@ -254,7 +253,7 @@ class MapsView:
                 yield value
 
     def _read_facts(self) -> list[tuple[FactKind, Any]]:
-        facts = self._runner.final_facts() if self._final else self._runner.facts()
+        facts = self._source.facts()
         self._decoded = {
             key: known
             if (known := self._decoded.get(key)) and known[0] is raw
@@ -265,7 +264,7 @@ class MapsView:
 
     def _kept(self, what: object, read: Callable[[], Value]) -> Value:
         """Return an answer, read at most once for each version of the state."""
-        version = self._runner.final_version if self._final else self._runner.version
+        version = self._source.version
         if self._answers[0] != version:
             self._answers = (version, {})
         answers = self._answers[1]
@@ -273,9 +272,6 @@ class MapsView:
             answers[what] = read()
         kept: Value = answers[what]
         return kept
-
-    def _asked(self) -> AbstractContextManager[Deployment]:
-        return self._runner.final() if self._final else nullcontext(self._runner.tentative())
 
 
 def _decode(raw: bytes) -> tuple[FactKind, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -12,6 +11,7 @@ from collab_robots.contract.calls.models import Failure, Part
 from collab_robots.contract.deployment import Deployment
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.views.roster import read_roster, Roster
+from collab_robots.contract.views.source import Source
 
 CONTRACT = 'Models'
 _PART = '((bytes32,uint8,uint16,bytes32),uint64,(uint64,uint32,bool)[])'
@@ -96,8 +96,7 @@ class ModelsView:
     """
 
     def __init__(self, runner: Runner, final: bool = False) -> None:
-        self._runner = runner
-        self._final = final
+        self._source = Source(runner, final)
         self._version = -1
         self._services: tuple[Service, ...] = ()
         self._failures: dict[str, dict[Failure, Failures]] = {}
@@ -113,14 +112,13 @@ class ModelsView:
         return self._failures
 
     def _look(self) -> None:
-        runner = self._runner
-        version = runner.final_version if self._final else runner.version
+        version = self._source.version
         if version == self._version:
             return
-        facts = runner.final_facts() if self._final else runner.facts()
+        facts = self._source.facts()
         known = facts.of(CONTRACT)
-        with self._contracts() as deployment:
-            roster = read_roster(deployment, runner.fleet)
+        with self._source.contracts() as deployment:
+            roster = read_roster(deployment, self._source.runner.fleet)
             (convicted,) = deployment.ask('Maps', 'convicted')
             self._services = tuple(
                 _service(deployment, roster, convicted, key, raw)
@@ -132,9 +130,6 @@ class ModelsView:
                 for robot in roster.robots
             }
         self._version = version
-
-    def _contracts(self) -> AbstractContextManager[Deployment]:
-        return self._runner.final() if self._final else nullcontext(self._runner.tentative())
 
 
 def _service(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from collab_robots.contract.calls.fleet import Capability, Change, ChangeKind
 from collab_robots.contract.deployment import Deployment, robot_names
 from collab_robots.contract.runner import Runner
+from collab_robots.contract.views.source import Source
 from collab_robots.core.fleet import Fleet
 
 _CHANGES = {
@@ -152,8 +152,7 @@ class RosterView:
     """
 
     def __init__(self, runner: Runner, final: bool = False) -> None:
-        self._runner = runner
-        self._final = final
+        self._source = Source(runner, final)
         self._version = -1
         self._roster = Roster(0, ())
         self._pending: tuple[PendingChange, ...] = ()
@@ -169,16 +168,13 @@ class RosterView:
         return self._pending
 
     def _look(self) -> None:
-        version = self._runner.final_version if self._final else self._runner.version
+        version = self._source.version
         if version == self._version:
             return
-        with self._contracts() as deployment:
-            self._roster = read_roster(deployment, self._runner.fleet)
+        with self._source.contracts() as deployment:
+            self._roster = read_roster(deployment, self._source.runner.fleet)
             self._pending = read_pending(deployment, self._roster)
         self._version = version
-
-    def _contracts(self) -> AbstractContextManager[Deployment]:
-        return self._runner.final() if self._final else nullcontext(self._runner.tentative())
 
 
 def read_roster(deployment: Deployment, fleet: Fleet) -> Roster:

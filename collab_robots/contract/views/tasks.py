@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -23,6 +22,7 @@ from collab_robots.contract.calls.tasks import (
 from collab_robots.contract.deployment import Deployment, robot_names
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.views.maps import FactKind
+from collab_robots.contract.views.source import Source
 from collab_robots.core.clock import SECOND
 
 _OPINION_WORDS = 5  # Tasks.Opinion
@@ -190,8 +190,7 @@ class TasksView:
     """
 
     def __init__(self, runner: Runner, final: bool = False) -> None:
-        self._runner = runner
-        self._final = final
+        self._source = Source(runner, final)
         functions = suite().contracts['Tasks'].functions
         self._judge, self._assign = functions['judge'], functions['assign']
         self._version = -1
@@ -218,7 +217,7 @@ class TasksView:
             or not known.since <= now < known.until
         ]
         if due or len(judged) != len(self._seen):
-            with self._contracts() as deployment:
+            with self._source.contracts() as deployment:
                 fresh = {key: self._ask(deployment, key, now) for key in due}
             self._judged = {key: fresh.get(key) or judged[key] for key in self._seen}
             tasks = [known.task for known in self._judged.values() if known.task is not None]
@@ -247,7 +246,7 @@ class TasksView:
         asked = (masks, *(self._judged[key] for key in keys))
         if asked != self._assigned[0]:
             data = self._assign.encode(keys, *masks, now_ns // SECOND)
-            with self._contracts() as deployment:
+            with self._source.contracts() as deployment:
                 (robots,) = self._assign.returned(deployment.read('Tasks', data))
             names = dict(zip(self._roster.addresses, self._roster.names, strict=True))
             given = {
@@ -256,18 +255,14 @@ class TasksView:
             self._assigned = (asked, given)
         return self._assigned[1]
 
-    def _contracts(self) -> AbstractContextManager[Deployment]:
-        return self._runner.final() if self._final else nullcontext(self._runner.tentative())
-
     def _look(self) -> None:
         """Find all tasks, and what they depend on, if the state may have changed."""
-        runner = self._runner
-        version = runner.final_version if self._final else runner.version
+        version = self._source.version
         if version == self._version:
             return
-        with self._contracts() as deployment:
+        with self._source.contracts() as deployment:
             roster = self._read_roster(deployment)
-        facts = runner.final_facts() if self._final else runner.facts()
+        facts = self._source.facts()
         tasks, maps = facts.of('Tasks'), facts.of('Maps')
         regions = [raw for raw in maps.values() if raw[WORD - 1] == FactKind.REGION]
         places = [_numbers(raw[2 * WORD : 4 * WORD]) for raw in regions]  # after kind and offset
@@ -286,7 +281,7 @@ class TasksView:
         raw = [deployment.read(contract, view.encode()) for contract, view in asked]
         if (raw[0], raw[1]) != self._roster.raw:
             _, robots = asked[0][1].returned(raw[0])
-            names = robot_names(self._runner.fleet, robots)
+            names = robot_names(self._source.runner.fleet, robots)
             addresses = [robot[0] for robot in robots]
             self._roster = _Roster((raw[0], raw[1]), names, addresses)
         return self._roster
