@@ -74,13 +74,15 @@ def infer_export(
 ) -> None:
     """Make a model that robots can cut of a torch module."""
     with plain_errors():
+        from collab_robots.core.config import parse
         from collab_robots.inference.graph.bring import make_module
         from collab_robots.inference.graph.trace import trace
         from collab_robots.inference.model import Model, Preparation, save
 
+        preparation = parse(Preparation, {'mean': mean, 'std': std}, 'preparation')
         module = make_module(source)
         with busy('Tracing'):
-            proto = trace(module, (size, size), Preparation(mean=mean, std=std))
+            proto = trace(module, (size, size), preparation)
         save(proto.SerializeToString(deterministic=True), out)
         model = Model(proto)
         typer.echo(f'{out}: {len(model.cuts)} cuts, model {model.hash.hex()}')
