@@ -12,6 +12,7 @@ import numpy as np
 from collab_robots.core.clock import Clock
 from collab_robots.core.errors import ConfigError, RefusedError
 from collab_robots.inference.classifier import model_path
+from collab_robots.inference.exits import Trained
 from collab_robots.inference.model import Model, save
 from collab_robots.inference.options import Option
 from collab_robots.inference.profile.measure import measure_times
@@ -74,8 +75,9 @@ class Outfit:
 
 
 def load_trained(model: Model) -> tuple[dict[int, EarlyExit], dict[int, Bottleneck]]:
-    """Return a model's exits and bottlenecks, by cut: none so far."""
-    return {}, {}
+    """Return a model's exits and bottlenecks, by cut; none if the package has none of it."""
+    trained = Trained.load(None, model)
+    return {early.cut: early for early in trained.exits}, dict(trained.bottlenecks)
 
 
 def _covers(times: Times, options: Iterable[Option], last: int) -> bool:

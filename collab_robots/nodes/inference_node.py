@@ -129,7 +129,13 @@ class InferenceNode(Node):
             values['send_rate'],
             MAX_VIEWS + MAX_GOALS,
         )
-        choose = chooser(Planner(), outfit.sheet, outfit.engine.last, objective)
+        choose = chooser(
+            Planner(),
+            outfit.sheet,
+            outfit.engine.last,
+            objective,
+            waiting=lambda: self.port.requester.in_progress,
+        )
         return InferencePort(self, border, settings, outfit.engine, choose, self._may_help)
 
     def _may_help(self, robot: str) -> bool:
