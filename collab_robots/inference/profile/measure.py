@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
@@ -34,6 +34,7 @@ QUALITIES = (30, 50, 75, 90)  # of pictures
 USUAL = 75  # a code that is no smaller than this picture's is not worth trying
 CODED = tuple(bits for bits in BITS if bits <= 8)
 TRIED = 4  # pictures that tell which codes are smaller than a picture at all
+BATCH = 32  # pictures at a time: a model keeps not all of its tails in memory
 REPEATS = 5  # of each piece, of which the median counts
 
 
@@ -72,7 +73,7 @@ def measure_sheet(
     :param bottlenecks: by cut.
     :param pictures: (h, w, 3) uint8 each.
     :param labels: the right class of each; without, the whole model's answers count as right.
-    :param told: called with the number of pictures done.
+    :param told: called now and then with the number of pictures done.
     :raises ConfigError: if there are no pictures, or not as many labels.
     :raises RefusedError: if one is no picture.
     """
@@ -103,7 +104,7 @@ def measure_times(
     :param clock: a fine one.
     """
     engine = Engine(model, Times({}), exits, bottlenecks)
-    tensors = _tensors(engine, rgb)
+    tensors = _tensors(engine, rgb, range(engine.last + 1))
     base: dict[Step, float] = {}
     for step, known, work in _pieces(engine, exits, options, rgb, tensors):
         seconds = []
@@ -122,7 +123,7 @@ def _pieces(
     exits: Mapping[int, EarlyExit],
     options: Iterable[Option],
     rgb: Rgb,
-    tensors: Sequence[Tensor],
+    tensors: Mapping[int, Tensor],
 ) -> Iterator[tuple[Step, tuple[Step, ...], Callable[[], object]]]:
     """Yield every piece of work, what else is done with it, and what does it."""
     model, last = engine.model, engine.last
@@ -149,7 +150,8 @@ def _options(
     Of the splits these are the ones smaller than a usual JPEG and, for lines of robots that share
     much rate, the finest ones where the tensor has no more values than at any cut before.
     """
-    tensors = [_tensors(engine, rgb) for rgb in pictures]
+    every = range(engine.last + 1)
+    tensors = [_tensors(engine, rgb, every) for rgb in pictures]
 
     def size(option: Option) -> int:
         pairs = zip(pictures, tensors, strict=True)
@@ -172,16 +174,19 @@ def _options(
                 yield from () if fine in small else (fine,)
 
 
-def _tensors(engine: Engine, rgb: Rgb) -> list[Tensor]:
-    """Return what is at each cut."""
-    found = [engine.model.prepare(rgb)]
-    for cut in range(engine.last):
-        found.append(engine.model.stage(cut, cut + 1).run(found[-1]))
+def _tensors(engine: Engine, rgb: Rgb, cuts: Container[int]) -> dict[int, Tensor]:
+    """Return what is at some cuts."""
+    tensor = engine.model.prepare(rgb)
+    found = {0: tensor}
+    for cut in range(1, engine.last + 1):
+        tensor = engine.model.stage(cut - 1, cut).run(tensor)
+        if cut in cuts:
+            found[cut] = tensor
     return found
 
 
 def _chunks(
-    engine: Engine, rgb: Rgb, tensors: Sequence[Tensor], option: Option
+    engine: Engine, rgb: Rgb, tensors: Mapping[int, Tensor], option: Option
 ) -> tuple[bytes, ...]:
     """Return what an option sends."""
     if not option.remote:
@@ -209,18 +214,22 @@ def _try(
         sure={cut: [] for cut in exits},
         guesses={cut: [] for cut in exits},
     )
-    for done, rgb in enumerate(pictures, start=1):
-        tensors = _tensors(engine, rgb)
+    cuts = {0, engine.last, *exits, *(option.cut for option in options)}
+    for start in range(0, len(pictures), BATCH):
+        batch = pictures[start : start + BATCH]
+        tensors = [_tensors(engine, rgb, cuts) for rgb in batch]
         for cut, early in exits.items():
-            logits, confidence = early.answer(tensors[cut])
-            tried.sure[cut].append(confidence >= early.threshold)
-            tried.guesses[cut].append(int(logits.argmax()))
+            for found in tensors:
+                logits, confidence = early.answer(found[cut])
+                tried.sure[cut].append(confidence >= early.threshold)
+                tried.guesses[cut].append(int(logits.argmax()))
         for option in options:
-            chunks = _chunks(engine, rgb, tensors, option)
-            logits = _answer(engine, option, chunks) if option.remote else tensors[-1]
-            tried.sizes[option].append(sum(map(len, chunks)))
-            tried.answers[option].append(int(logits.argmax()))
-        told(done)
+            for rgb, found in zip(batch, tensors, strict=True):
+                chunks = _chunks(engine, rgb, found, option)
+                logits = _answer(engine, option, chunks) if option.remote else found[engine.last]
+                tried.sizes[option].append(sum(map(len, chunks)))
+                tried.answers[option].append(int(logits.argmax()))
+        told(start + len(batch))
     return tried
 
 
