@@ -146,7 +146,9 @@ def trace_to_msg(answer: Answer, stamp_ns: int) -> InferenceTrace:
     """
     trace = answer.trace
     course = trace.course
-    option, route = course.probe or (None, course.route)
+    option, route = None, course.route
+    if course.probe is not None and not route and trace.sent_bytes:
+        option, route = course.probe
     events = [
         f'{event.helper}: {event.fault.value} {event.detail}'.rstrip() for event in trace.events
     ]

@@ -9,6 +9,9 @@ from rclpy.serialization import deserialize_message, serialize_message
 
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.inference.options import BITS, Kind, Option
+from collab_robots.inference.runtime.answer import Answer, Outcome, Trace
+from collab_robots.inference.runtime.course import Course
+from collab_robots.inference.runtime.events import Event, Fault
 from collab_robots.inference.runtime.messages import (
     FrameId,
     Hop,
@@ -191,3 +194,38 @@ def test_offers_that_cannot_be_are_refused(field: str, value: object) -> None:
     setattr(message, field, value)
     with pytest.raises(RefusedError):
         conversions.offer_from_msg(message)
+
+
+def answer(course: Course, **trace: object) -> Answer:
+    return Answer(
+        FrameId('robot1', 1, 7), b'', Outcome.ANSWERED, None, None, Trace(course, **trace)
+    )
+
+
+def test_a_trace_says_what_was_planned_and_what_came_of_it() -> None:
+    split, route = Option(Kind.SPLIT, 9, 4), (Hop('robot2', 33, 8),)
+    late = Event('robot2', Fault.TIMEOUT, '', 5)
+    refused = Event('robot3', Fault.REFUSED, 'busy', 9)
+    message = conversions.trace_to_msg(
+        answer(
+            Course(split, route), sent_bytes=900, attempts=2, seconds=0.5, events=(late, refused)
+        ),
+        3 * 10**9,
+    )
+    assert (message.robot, message.seq, message.header.stamp.sec) == ('robot1', 7, 3)
+    assert (message.plan, message.planned, message.helper) == ('split@9/4b', 'robot2', '')
+    assert (message.bytes, message.attempts, message.seconds) == (900, 2, 0.5)
+    assert message.events == ['robot2: timeout', 'robot3: refused busy']
+
+
+@pytest.mark.parametrize(
+    ('sent_bytes', 'plan', 'planned'),
+    [(900, 'local, probe jpeg75', 'robot2'), (0, 'local', '')],
+)
+def test_a_trace_tells_of_a_probe_if_there_was_one(
+    sent_bytes: int, plan: str, planned: str
+) -> None:
+    probe = Option(Kind.JPEG, quality=75), (Hop('robot2', 33, 8),)
+    course = Course(Option(Kind.LOCAL), probe=probe)
+    message = conversions.trace_to_msg(answer(course, sent_bytes=sent_bytes), 0)
+    assert (message.plan, message.planned) == (plan, planned)
