@@ -12,17 +12,13 @@ from functools import partial
 import time
 from types import TracebackType
 
-import rclpy
-from rclpy.context import Context
-from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.signals import SignalHandlerOptions
 
 from collab_robots.contract.ballot import Answer, Ballot
 from collab_robots.core.errors import RefusedError
 from collab_robots.core.fleet import Fleet
 from collab_robots.nodes import qos, topics
-from collab_robots.nodes.poller import Poller
+from collab_robots.nodes.outsider import Outsider
 from collab_robots.nodes.roster_conversions import roster_from_msg
 from collab_robots.nodes.spin import IDLE_S
 from collab_robots_msgs.msg import Call, Roster
@@ -47,19 +43,7 @@ class FleetControl:
         self._calls: dict[str, Publisher] = {}
         self.strangers: set[str] = set()
         """Robots with a name of ours that are of another fleet, or say what is malformed."""
-        self._context = Context()
-        rclpy.init(
-            context=self._context,
-            domain_id=domain,
-            signal_handler_options=SignalHandlerOptions.NO,
-        )
-        self._node = Node(
-            'fleet_control',
-            context=self._context,
-            enable_rosout=False,
-            start_parameter_services=False,
-        )
-        self._poller = Poller([self._node])
+        self._ros = Outsider('fleet_control', domain)
         for robot in fleet.founders:
             self.hear(robot.name)
 
@@ -74,16 +58,15 @@ class FleetControl:
         trace: TracebackType | None,
     ) -> None:
         """Leave the network."""
-        self._node.destroy_node()
-        rclpy.shutdown(context=self._context)
+        self._ros.close()
 
     def hear(self, robot: str) -> None:
         """Listen to a robot from now on."""
         if robot not in self._calls:
-            self._calls[robot] = self._node.create_publisher(
+            self._calls[robot] = self._ros.node.create_publisher(
                 Call, f'/{robot}/{topics.CALL}', qos.STATUS
             )
-            self._node.create_subscription(
+            self._ros.node.create_subscription(
                 Roster, f'/{robot}/{topics.ROSTER}', partial(self._on_roster, robot), qos.STATUS
             )
 
@@ -101,7 +84,7 @@ class FleetControl:
         while not condition():
             if time.monotonic() > deadline:
                 return False
-            self._poller.poll()
+            self._ros.poll()
             time.sleep(IDLE_S)
         return True
 

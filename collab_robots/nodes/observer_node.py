@@ -13,11 +13,7 @@ from typing import Any
 
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import OccupancyGrid, Odometry
-import rclpy
-from rclpy.context import Context
-from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Float64, String
 
@@ -37,7 +33,7 @@ from collab_robots.explorer.timeline import (
     Waypoint,
 )
 from collab_robots.nodes import conversions, qos, topics
-from collab_robots.nodes.poller import Poller
+from collab_robots.nodes.outsider import Outsider
 from collab_robots_msgs.msg import (
     Detection,
     InferenceTrace,
@@ -60,20 +56,9 @@ class Observer:
     def __init__(self, timeline: Timeline, cover: Callable[[Grid], float], domain: int) -> None:
         self._timeline = timeline
         self._cover = cover
-        self._context = Context()
-        rclpy.init(
-            context=self._context,
-            domain_id=domain,
-            signal_handler_options=SignalHandlerOptions.NO,
-        )
-        self._node = Node(
-            'observer',
-            context=self._context,
-            enable_rosout=False,
-            start_parameter_services=False,
-        )
+        self._ros = Outsider('observer', domain)
+        self._node = self._ros.node
         self._mission = self._node.create_publisher(String, topics.MISSION, qos.LATCHED)
-        self._poller = Poller([self._node])
         newest = qos.SENSOR
         self._watch(Clock, topics.CLOCK, newest, self._on_clock)
         self._watch(Float64, topics.REAL_TIME_FACTOR, newest, self._on_speed)
@@ -122,12 +107,11 @@ class Observer:
 
     def poll(self) -> None:
         """Take what has arrived since the last poll."""
-        self._poller.poll()
+        self._ros.poll()
 
     def close(self) -> None:
         """Leave the network."""
-        self._node.destroy_node()
-        rclpy.shutdown(context=self._context)
+        self._ros.close()
 
     def _on_clock(self, message: Clock) -> None:
         self._timeline.now = max(self._timeline.now, _seconds(message.clock))

@@ -9,6 +9,7 @@ accepted.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 import math
 
 import numpy as np
@@ -25,6 +26,7 @@ from collab_robots.tasks.drive import Driver, MAX_STUCK
 from collab_robots.tasks.frontier import frontiers
 from collab_robots.tasks.intents import Award, Complete, Intent, Release, Renew
 from collab_robots.tasks.job import Job
+from collab_robots.tasks.options import options_of, price
 from collab_robots.tasks.places import coarsen, Place, region
 from collab_robots.tasks.planner import Routes, Terrain
 from collab_robots.tasks.task_view import TaskView
@@ -35,22 +37,10 @@ ACCEPT_WITHIN = 8 * SECOND  # for an award: those who fell silent count for 5 s;
 REPLAN_EVERY = SECOND
 OUT_OF_REACH = 12 * SECOND  # a teammate may stand in the only door
 TASK_LIMIT = 90 * SECOND  # whoever needs longer gives the task back
-INSPECT_EXTRA = 10.0  # m added to the bids of inspections: exploring comes first …
-FAR = 12.0  # m; … unless it is this far away: near walls are looked at before a long drive
-SMALL_EXTRA = 3.0  # m added to the bids of the smallest places, less for larger ones …
-LARGE = 10  # … and nothing from this many planning cells on
 WORTH_WAITING = 2.0  # m; a place so much cheaper, proposed just now, is worth waiting for …
 WAIT_FOR_BETTER = 4 * SECOND  # … for so long at most
 MAX_OPEN_INSPECTIONS = 6
-MAX_LOOKED_AT = 8  # unseen walls considered at a time, nearest first
 THREAT_RANGE = 2.0  # m
-
-
-def _price(option: Option) -> float:
-    """Return what to bid, m: small frontiers and inspections can wait."""
-    small = SMALL_EXTRA * max(0.0, 1.0 - len(option.place.points) / LARGE)
-    later = INSPECT_EXTRA if option.place.kind == Kind.INSPECT else 0.0
-    return option.cost_m + small + later
 
 
 class Agent:
@@ -142,7 +132,9 @@ class Agent:
         if self._needs_routes(now_ns, terrain):
             self._routes = terrain.costs_from(pose, threats)
         assert self._routes is not None
-        options = self._options(now_ns, tasks, self._routes)
+        busy = self._job is not None and not self._ending(now_ns, self._job)
+        shuns = partial(self._bidder.shuns, now_ns)
+        options = options_of(self._places, self._routes, tasks, shuns, busy)
         intents += self._propose(now_ns, tasks, options)
         intents += self._auction(now_ns, tasks, options)
         intents += self._drive(now_ns, self._routes, transform(pose, hits))
@@ -241,41 +233,6 @@ class Agent:
             None,
         )
 
-    def _options(self, now_ns: int, tasks: Sequence[TaskView], routes: Routes) -> list[Option]:
-        """Return the places I can go to; walls only when no frontier near is left for me."""
-        result = []
-        for place in self._places:
-            if place.kind == Kind.INSPECT or self._bidder.shuns(now_ns, place.kind, place.cell):
-                continue
-            found = routes.near(place.points, place.centre)
-            if found is not None:
-                result.append(Option(place, found[1], found[0]))
-        busy = self._job is not None and not self._ending(now_ns, self._job)
-        near = [
-            option.place
-            for option in result
-            if option.place.kind == Kind.EXPLORE and option.cost_m < FAR
-        ]
-        if busy or any(self._is_open(place, tasks) for place in near):
-            return result
-        here = routes.pose[:2]
-        walls = [place for place in self._places if place.kind == Kind.INSPECT]
-        walls.sort(key=lambda place: (math.dist(place.centre, here), place.cell))
-        walls = [
-            place for place in walls if not self._bidder.shuns(now_ns, Kind.INSPECT, place.cell)
-        ]
-        for place in walls[:MAX_LOOKED_AT]:
-            view = viewpoint(place, routes)
-            if view is not None:
-                result.append(Option(place, view[2], view[0], view[1]))
-        return result
-
-    @staticmethod
-    def _is_open(place: Place, tasks: Sequence[TaskView]) -> bool:
-        """Whether somebody still has to take a place on."""
-        task = task_at(place, tasks)
-        return task is None or task.state == TaskState.OPEN
-
     def _propose(
         self, now_ns: int, tasks: Sequence[TaskView], options: Sequence[Option]
     ) -> list[Intent]:
@@ -303,7 +260,7 @@ class Agent:
             for option in options:
                 task = task_at(option.place, tasks)
                 if task is not None and task.state == TaskState.OPEN:
-                    offers.append((task, _price(option)))
+                    offers.append((task, price(option)))
         intents: list[Intent] = []
         intents += self._bidder.bid(now_ns, offers)
         intents += self._bidder.bid(now_ns, [(task, SEEN) for task in self._seen(tasks)])
@@ -344,7 +301,7 @@ class Agent:
                 bidding = self.name not in task.bids or now_ns < task.award_from_ns
                 soon = task.state == TaskState.OPEN and bidding
             if soon:
-                best = min(best, _price(option))
+                best = min(best, price(option))
         return best
 
     def _seen(self, tasks: Sequence[TaskView]) -> list[TaskView]:
