@@ -1,4 +1,4 @@
-"""A robot joins a running fleet by one command, works in it, and leaves; another was off then."""
+"""A fleet of real processes changes: robots join, leave, get keys, are convicted and come back."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from rclpy.node import Node
 
 from collab_robots.cli.common import BAD_INPUT
 from collab_robots.contract.calls import fleet as calls
+from collab_robots.contract.calls import maps
 from collab_robots.contract.calls.fleet import Capability
-from collab_robots.explorer.fleets import make_fleet
+from collab_robots.explorer.fleets import make_fleet, make_key
 from collab_robots.explorer.processes import Children, environment, node_command
 from collab_robots.nodes import qos, topics
 from collab_robots.nodes.poller import Poller
 from collab_robots.nodes.spin import IDLE_S
 from collab_robots_msgs.msg import Call, LedgerStatus
 
-DOMAINS = iter((80, 81))
+DOMAINS = iter((80, 81, 83, 84))
 NAMES = ('robot1', 'robot2', 'robot3', 'robot4')
 PATIENCE = 30.0  # s
 
@@ -69,16 +70,24 @@ class Team:
         self._children.kill(robot)
         del self.statuses[robot]
 
+    def say(self, robot: str, call: bytes) -> None:
+        """Let a robot put a call on the ledger."""
+        self._calls[robot].publish(Call(data=call))
+
+    def hears(self, robot: str) -> None:
+        """Wait until a robot hears what :meth:`say` tells it."""
+        self.wait(self._calls[robot].get_subscription_count)
+
     def speak(self, robot: str, capabilities: Capability) -> None:
         """Let a robot put a call on the ledger, until it is final on all that run."""
-        before, call = self.agreed(), Call(data=calls.set_capabilities(capabilities))
+        before = self.agreed()
         due = time.monotonic()
 
         def done() -> bool:
             nonlocal due
             if time.monotonic() >= due:  # DDS may still match it with a process that was killed
                 due += 1.0
-                self._calls[robot].publish(call)
+                self.say(robot, calls.set_capabilities(capabilities))
             return self.agreed() not in (None, before)
 
         self.wait(done)
@@ -196,6 +205,8 @@ def test_a_robot_gets_a_new_key_and_votes_wait_for_those_who_are_off(team: Team)
         'did not answer: robot3, robot4',
     ]
     team.start('robot3')
+    assert team.change('withdraw', 'robot2')['words'] == ['taken back by robot1, robot2']
+    assert team.change('show')['votes'] == []
     team.start('robot4')
     done = team.change(*rekey)
     assert done['done'] and done['epoch'] == 1
@@ -208,3 +219,38 @@ def test_a_robot_gets_a_new_key_and_votes_wait_for_those_who_are_off(team: Team)
     heights = team.statuses['robot1'].heights
     assert len(heights) == 5 and heights[4] >= 1  # a new place, and the old one is silent
     assert 'robot9 is not in the fleet' in team.refused('remove', 'robot9')
+
+
+@pytest.mark.timeout(180)
+def test_a_robot_that_was_started_before_it_was_admitted_waits_and_then_works(team: Team) -> None:
+    for robot in NAMES[:3]:
+        team.start(robot)
+    make_key(team.folder / 'robot5')
+    team.start('robot5')
+    team.wait(lambda: 'not let this robot in yet' in team.statuses['robot5'].alarm)
+    assert team.change('admit', 'robot5', '--timeout', '5', '--weight', '9')['done']
+    running = dict.fromkeys((*NAMES[:3], 'robot5'), 1)
+    team.wait(lambda: team.epochs() == running and not team.statuses['robot5'].alarm)
+    team.speak('robot5', Capability.LIDAR)
+    early = team.change('reweigh', 'robot1', '2', '--timeout', '5')
+    assert early['done'] and early['epoch'] == 2
+
+
+@pytest.mark.timeout(180)
+def test_a_convicted_robot_is_expelled_and_two_thirds_of_the_rest_reinstate_it(team: Team) -> None:
+    for robot in NAMES:
+        team.start(robot)
+    free, wall = (1 << 256) - 1, 0xFFFF << 128
+    lie, truth = maps.submit_sketch(0, 0, free ^ wall, wall), maps.submit_sketch(0, 0, free, 0)
+    for robot in NAMES[:3]:
+        team.hears(robot)
+        team.say(robot, lie if robot == 'robot1' else truth)
+    team.wait(lambda: team.epochs() == dict.fromkeys(NAMES, 1))
+    team.wait(lambda: all(list(one.convicted) == ['robot1'] for one in team.statuses.values()))
+    robots = {robot['name']: robot for robot in team.change('show')['robots']}
+    assert robots['robot1']['standing'] == 'expelled'
+    back = team.change('reinstate', 'robot1')
+    assert back['done'] and back['epoch'] == 2 and 'robot1' not in back['asked']
+    team.wait(lambda: team.epochs() == dict.fromkeys(NAMES, 2))
+    assert not any(status.convicted for status in team.statuses.values())
+    team.speak('robot1', Capability.CAMERA)
