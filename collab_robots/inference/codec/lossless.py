@@ -22,7 +22,7 @@ from collab_robots.inference.codec.quantise import Levels
 WIDTHS = (2, 4, 8)
 _BYTE = 255
 _FAR = 1 << 18  # no symbol of an encoder is so large
-Symbols = npt.NDArray[np.int64]
+Symbols = npt.NDArray[np.uint8]
 
 
 def pack(levels: Levels) -> bytes:
@@ -66,13 +66,15 @@ def unpack(data: bytes, channels: int, positions: int) -> Levels:
     symbols = _unpack_bits(plain[:size], count, width)
     above, end = _tail(plain, size, symbols == top, np.dtype(np.uint8))
     far, end = _tail(plain, end, above == _BYTE, np.dtype('>u4'))
-    if end != len(plain) or (far > _FAR).any():
+    if end != len(plain) or ((far < 0) | (far > _FAR)).any():
         raise RefusedError(Refusal.TENSOR, f'{len(plain) - end} bytes are left, or levels too far')
     above[above == _BYTE] += far
-    symbols[symbols == top] += above
-    signed = (symbols >> 1) ^ -(symbols & 1)
-    offsets, levels = signed[:channels, None], signed[channels:].reshape(channels, positions)
-    return (levels + offsets).astype(np.int32)
+    whole = symbols.astype(np.int32)
+    whole[symbols == top] += above
+    signed = (whole >> 1) ^ -(whole & 1)
+    levels = signed[channels:].reshape(channels, positions)
+    levels += signed[:channels, None]
+    return levels
 
 
 def _choose_width(symbols: Levels) -> int:
@@ -82,11 +84,11 @@ def _choose_width(symbols: Levels) -> int:
     return 4 if 8 * np.count_nonzero(symbols) > len(symbols) else 2
 
 
-def _pack_bits(symbols: npt.NDArray[np.uint8], width: int) -> bytes:
+def _pack_bits(symbols: Symbols, width: int) -> bytes:
     each = 8 // width
     rows = np.zeros(-(-len(symbols) // each) * each, dtype=np.uint8)
     rows[: len(symbols)] = symbols
-    packed: npt.NDArray[np.uint8] = rows[::each].copy()
+    packed: Symbols = rows[::each].copy()
     for nth in range(1, each):
         packed <<= width
         packed |= rows[nth::each]
@@ -97,22 +99,24 @@ def _unpack_bits(data: bytes, count: int, width: int) -> Symbols:
     """Return the symbols; the bits behind the last have to be zeros."""
     if len(data) != -(-count * width // 8):
         raise RefusedError(Refusal.TENSOR, f'{len(data)} bytes are too short')
-    shifts = np.arange(8 - width, -1, -width)
-    symbols = (np.frombuffer(data, dtype=np.uint8)[:, None] >> shifts & (1 << width) - 1).ravel()
+    each, packed = 8 // width, np.frombuffer(data, dtype=np.uint8)
+    symbols: Symbols = np.empty(each * len(packed), dtype=np.uint8)
+    for nth in range(each):
+        symbols[nth::each] = packed >> (8 - width * (nth + 1)) & (1 << width) - 1
     if symbols[count:].any():
         raise RefusedError(Refusal.TENSOR, 'expected zeros behind the last symbol')
-    return symbols[:count].astype(np.int64)
+    return symbols[:count]
 
 
 def _tail(
     plain: bytes, begin: int, which: npt.NDArray[np.bool_], kind: np.dtype[np.unsignedinteger]
-) -> tuple[Symbols, int]:
+) -> tuple[Levels, int]:
     """Return a number for each that has one, and where they end."""
     count = np.count_nonzero(which)
     end = begin + count * kind.itemsize
     if end > len(plain):
         raise RefusedError(Refusal.TENSOR, f'{len(plain)} bytes are too short')
-    return np.frombuffer(plain[begin:end], dtype=kind).astype(np.int64), end
+    return np.frombuffer(plain[begin:end], dtype=kind).astype(np.int32), end
 
 
 def _inflate(data: bytes, limit: int) -> bytes:
