@@ -115,9 +115,15 @@ def busy(what: str) -> Iterator[None]:
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show on the terminal how much is done; yields what is told that number."""
     from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import (
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TimeElapsedColumn,
+    )
 
-    columns = *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn()
+    shown_last = MofNCompleteColumn(), TimeElapsedColumn()
+    columns = SpinnerColumn(), *Progress.get_default_columns()[:2], *shown_last
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(what, total=total)
         yield lambda done: shown.update(task, completed=done)
