@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from runtime_team import fixed, last, picture, Team, whole
 
-from collab_robots.core.errors import StoreError
+from collab_robots.core.errors import Refusal, StoreError
 from collab_robots.inference.options import Kind, Option
+from collab_robots.inference.runtime.answer import Outcome
 from collab_robots.inference.runtime.checkpoint import Checkpoint, Checkpoints, Progress
 from collab_robots.inference.runtime.messages import FrameId
 from collab_robots.inference.runtime.requester import RequesterSettings
@@ -17,13 +18,13 @@ from collab_robots.inference.runtime.requester import RequesterSettings
 
 def state(seq, cut, size):
     array = np.full((2, size), seq % 200, dtype=np.float32 if cut else np.uint8)
-    return Progress(FrameId('a', 2**64 - 1, seq), b'note', cut, array)
+    return Progress(FrameId('a', 2**64 - 1, seq), b'note', bytes(32), cut, array)
 
 
 def same(one, other):
     if one is None or other is None:
         return one is other
-    return one[:3] == other[:3] and np.array_equal(one.array, other.array)
+    return one[:4] == other[:4] and np.array_equal(one.array, other.array)
 
 
 class Recorded:
@@ -150,4 +151,27 @@ def test_progress_is_kept_at_each_pause(tmp_path):
         seen.add(progress and progress.cut)
     assert seen == {0, 1, 3, None}
     assert last() not in seen
+    checkpoints.close()
+
+
+@pytest.mark.parametrize('cut', [0, 2])
+def test_a_frame_that_another_model_began(cut, tmp_path):
+    """What was computed is worth nothing, but the picture is."""
+    checkpoints = Checkpoints(tmp_path, 1)
+    array = np.zeros((1, 8, 8, 8), np.float32) if cut else picture(3)
+    name = FrameId('a', 77, 5)
+    checkpoints.commit(Progress(name, b'', bytes(32), cut, array))
+    checkpoints.commit(Progress(FrameId('a', 77, 6), b'', bytes(32), cut, array))
+    checkpoints.close()
+    checkpoints = Checkpoints(tmp_path, 1)
+    team = Team(helpers=(), checkpoints=checkpoints)
+    assert team.requester.resume(team.lab.now) == [name]
+    team.run(1.0)
+    (answer,) = team.answers
+    assert answer.frame == name
+    if cut:
+        assert answer.outcome is Outcome.REFUSED and answer.refusal.reason is Refusal.MODEL
+    else:
+        assert np.array_equal(answer.logits, whole(picture(3)))
+    assert checkpoints.resume() == []
     checkpoints.close()

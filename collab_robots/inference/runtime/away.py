@@ -143,7 +143,7 @@ class Away:
         wait = first.timeouts.seconds(expected) if first else expected
         until = now + round((self._patience * wait + GRACE_S) * SECOND)
         sending = Sending(works, self._send, now, until, now + round(wait * SECOND))
-        again = work + (2 * first.link.estimate(now).delay_s if first else 0.0)
+        again = work + (2 * first.estimate(now).delay_s if first else 0.0)
         self._attempt = _Attempt(self.attempts, tuple(route), sending, expected, again, now)
         self.attempts += 1
         self._asked.update(hop.robot for hop in route)
@@ -198,7 +198,7 @@ class Away:
         if attempt is None or not attempt.sending.is_due(now):
             return None
         first = self._roster.get(attempt.sending.target)
-        link = first.link.estimate(now) if first else FORGOTTEN_LINK
+        link = first.estimate(now) if first else FORGOTTEN_LINK
         loss = max(link.loss, min(attempt.asked / len(attempt.sending), MOST_LOSS))
         if not attempt.sending.is_dead(now, loss, 2 * link.delay_s):
             return None
@@ -265,7 +265,7 @@ class Away:
         """
         option, work = self.option, 0.0
         first = self._roster.get(route[0].robot)
-        link = first.link.estimate(now) if first else FORGOTTEN_LINK
+        link = first.estimate(now) if first else FORGOTTEN_LINK
         for hop in route:
             known = self._roster.get(hop.robot)
             steps = self._engine.share_steps(option, hop)

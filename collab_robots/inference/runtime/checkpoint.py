@@ -34,12 +34,14 @@ class Progress(NamedTuple):
 
     :param frame: which.
     :param note: the caller's words on it.
+    :param model: hash of the one that computes it.
     :param cut: what is computed.
     :param array: the picture (h, w, 3) uint8 at cut 0, else the cut's tensor float32.
     """
 
     frame: FrameId
     note: bytes
+    model: bytes
     cut: int
     array: npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
@@ -78,17 +80,19 @@ class Checkpoint:
         if not self._flag.length:
             return None
         try:
-            robot, session, seq, note, cut, shape, data = cbor2.loads(self._state(self._flag))
+            robot, session, seq, note, model, cut, shape, data = cbor2.loads(
+                self._state(self._flag)
+            )
         except OSError as error:
             raise self._broken(error) from None
         array = np.frombuffer(data, np.float32 if cut else np.uint8).reshape(shape)
-        return Progress(FrameId(robot, session, seq), note, cut, array)
+        return Progress(FrameId(robot, session, seq), note, model, cut, array)
 
     def commit(self, progress: Progress) -> None:
         """Replace the state."""
-        frame, note, cut, array = progress
-        row = [frame.robot, frame.session, frame.seq, note, cut, array.shape, array.tobytes()]
-        self._write(cbor2.dumps(row))
+        frame, note, model, cut, array = progress
+        name = (frame.robot, frame.session, frame.seq)
+        self._write(cbor2.dumps([*name, note, model, cut, array.shape, array.tobytes()]))
 
     def clear(self) -> None:
         """Forget the frame: it has its answer."""
@@ -166,10 +170,12 @@ class Checkpoints:
         return sorted(left, key=lambda progress: progress.frame.seq)
 
     def commit(self, progress: Progress) -> None:
-        """Keep how far a frame is."""
-        file = self._used.get(progress.frame) or self._free.pop()
-        self._used[progress.frame] = file
-        file.commit(progress)
+        """Keep how far a frame is; where there is no room for more frames, it is not kept."""
+        if progress.frame not in self._used:
+            if not self._free:
+                return
+            self._used[progress.frame] = self._free.pop()
+        self._used[progress.frame].commit(progress)
 
     def clear(self, frame: FrameId) -> None:
         """Forget a frame; one that is not there is none."""

@@ -160,13 +160,17 @@ class Requester:
         :returns: their names then; they are answered with them.
         """
         left = self._checkpoints.resume() if self._checkpoints else []
-        for name, note, cut, array in left:
+        for name, note, model, cut, array in left:
             rgb = NO_PICTURE if cut else array.astype(np.uint8)
             tensor = array.astype(np.float32) if cut else None
             course = self._course(now)
-            self._begin(
-                _Frame(self._next_id(), name, note, rgb, now, None, course, cut, tensor), now
-            )
+            frame = _Frame(self._next_id(), name, note, rgb, now, None, course, cut, tensor)
+            if cut and model != self._engine.model.hash:
+                self._frames[frame.id] = frame
+                error = RefusedError(Refusal.MODEL, f'began with model {model.hex()}')
+                self._close(frame, Outcome.REFUSED, now, refusal=error)
+            else:
+                self._begin(frame, now)
         return [progress.frame for progress in left]
 
     def cancel(self, frame: FrameId, now: int) -> bool:
@@ -244,7 +248,7 @@ class Requester:
     def _loss(self, route: tuple[Hop, ...], now: int) -> float:
         """Return which share of the chunks does not arrive at the first of a route."""
         known = self.roster.get(route[0].robot)
-        return known.link.estimate(now).loss if known else 0.0
+        return known.estimate(now).loss if known else 0.0
 
     def _compute(self, frame: _Frame, now: int) -> None:
         """Go on with a frame here: to where it is sent from, kept on the disk, or its end."""
@@ -341,7 +345,9 @@ class Requester:
         if self._checkpoints is None:
             return
         array = frame.rgb if frame.tensor is None else frame.tensor
-        self._checkpoints.commit(Progress(frame.name, frame.note, frame.cut, array))
+        self._checkpoints.commit(
+            Progress(frame.name, frame.note, self._engine.model.hash, frame.cut, array)
+        )
 
     def _close(
         self,

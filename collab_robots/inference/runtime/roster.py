@@ -7,7 +7,7 @@ from collections.abc import Callable
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import RefusedError
 from collab_robots.inference.planner.table import HelperState
-from collab_robots.inference.profile.link import Link
+from collab_robots.inference.profile.link import Link, LinkEstimate
 from collab_robots.inference.profile.times import Times
 from collab_robots.inference.runtime.breaker import Breaker
 from collab_robots.inference.runtime.engine import Engine
@@ -38,6 +38,7 @@ class Known:
         self.measured = 0
         self.probed_until = 0
         self._queue_s = 0.0
+        self._estimate: tuple[int, LinkEstimate] | None = None
 
     def offered(self, offer: Offer, engine: Engine, now: int) -> None:
         """Take an offer in; while it answers, its answers tell better how fast it is."""
@@ -55,13 +56,19 @@ class Known:
         """Return how long a frame would wait there: what waited when it was heard goes on."""
         return max(self._queue_s - (now - self.heard) / SECOND, 0.0)
 
+    def estimate(self, now: int) -> LinkEstimate:
+        """Return the link as it is now; what was computed for this very moment is kept."""
+        if self._estimate is None or self._estimate[0] != now:
+            self._estimate = now, self.link.estimate(now)
+        return self._estimate[1]
+
     def is_ready(self, now: int) -> bool:
         """Tell whether it is there and its breaker lets a frame pass."""
         return now - self.heard <= OFFER_LIFE and self.breaker.is_ready(now, self.heard)
 
     def state(self, now: int) -> HelperState:
         """Return what a planner needs to know."""
-        return HelperState(self.name, self.link.estimate(now), self.queue_s(now), self.times)
+        return HelperState(self.name, self.estimate(now), self.queue_s(now), self.times)
 
 
 class Roster:
