@@ -153,7 +153,7 @@ def trace_to_msg(answer: Answer, stamp_ns: int) -> InferenceTrace:
         f'{event.helper}: {event.fault.value} {event.detail}'.rstrip() for event in trace.events
     ]
     return InferenceTrace(
-        header=header('camera', stamp_ns),
+        header=header('camera_optical_frame', stamp_ns),
         robot=answer.frame.robot,
         seq=answer.frame.seq,
         plan=f'{course.option}, probe {option}' if option else str(course.option),
