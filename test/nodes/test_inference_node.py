@@ -49,6 +49,7 @@ from collab_robots_msgs.msg import (
 
 DOMAIN = 43
 CAT = Path(skimage.__file__).parent / 'data' / 'chelsea.png'
+FLEET_WORK = '/fleet/work'
 CATS = {'tabby', 'tiger cat', 'Egyptian cat'}
 
 
@@ -253,7 +254,7 @@ def test_who_does_not_share_is_asked_nothing_and_asks_nobody(
     node = robot1(harness, slow=20.0, share=False)
     other = harness.add(InferenceNode(**harness.options('robot2', profile=str(harness.folder))))
     harness.wait(lambda: other.port.helper.offers())
-    heard = harness.listen(TensorChunk, '/fleet/work/robot1', qos.RADIO)
+    heard = harness.listen(TensorChunk, f'{FLEET_WORK}/robot1', qos.RADIO)
     status, result = asker.ask(cat())
     assert (status, result.trace.plan) == (GoalStatus.STATUS_SUCCEEDED, 'local')
     assert not heard and other.port.requester.roster.get('robot1') is None
@@ -322,7 +323,7 @@ def test_garbage_is_refused_and_counted(harness: Harness) -> None:
     model = node.port.engine.model.hash
     refused = harness.listen(Refused, f'/robot1/{topics.REFUSED}')
     replies = harness.listen(InferenceReply, '/fleet/reply/robot2', qos.RADIO)
-    sender = harness.probe.create_publisher(TensorChunk, '/fleet/work/robot1', qos.RADIO)
+    sender = harness.probe.create_publisher(TensorChunk, f'{FLEET_WORK}/robot1', qos.RADIO)
     harness.matched(sender)
 
     def said(message: TensorChunk, reason: str) -> None:
