@@ -45,7 +45,8 @@ class Entry:
     :param previous: the issuer's record before it, while that one is held.
     :param position: in the final order, from 0; -1 while it is not final.
     :param children: how many held entries name it as parent.
-    :param stale: it names final records so old that others may have pruned them.
+    :param stale: it counts only if a record that does not names it: what it names is final for so
+        long that others may have pruned it, or its issuer has left the fleet.
     """
 
     id: bytes

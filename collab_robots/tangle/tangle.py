@@ -344,10 +344,11 @@ class Tangle:
 
         They are old, or in the past of its issuer's previous record already, so that roots were
         not chosen for it. Nobody honest names those. Who vouches for it may become unreadable to
-        those others. It is not stale any more when somebody did, to whom it came sooner.
+        those others. It is not stale any more when somebody did, to whom it came sooner. Nor does
+        a record of who left the fleet count before somebody vouched for it.
         """
         previous = entry.previous
-        if previous is not None and previous.stale:
+        if entry.issuer in self.fleet.left or (previous is not None and previous.stale):
             return True
         if entry.issuer == FOREIGN:
             return False
