@@ -102,7 +102,7 @@ class _Range:
 
     def pack(self, levels: Levels) -> bytes:
         symbols, above = _symbols(levels)
-        counts = np.bincount(symbols)
+        counts = np.bincount(symbols, minlength=2)
         table = np.minimum(-(-counts * 255 // counts.max()), 255).astype(np.uint8)
         encoder = constriction.stream.queue.RangeEncoder()
         encoder.encode(symbols.astype(np.int32), self._model(table))

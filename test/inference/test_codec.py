@@ -165,7 +165,10 @@ def test_the_bytes_are_pinned():
     x = (np.arange(5 * 6 * 7).reshape(5, 6, 7) * 37 % 101 / 4).astype(np.float32)
     found = {bits: hashlib.sha256(b''.join(encode(x, bits))).hexdigest()[:16] for bits in BITS}
     assert found == PINNED
-    assert encode(x[:1, :2, :2], 2)[0].hex() == PINNED_CHUNK
+    few = x[:1, :2, :2]
+    assert encode(few, 2)[0].hex() == PINNED_CHUNK
+    back = decode([bytes.fromhex(PINNED_CHUNK)], few.shape, 2).tensor
+    assert back.ravel().tolist() == PINNED_VALUES
 
 
 PINNED = {
@@ -177,3 +180,4 @@ PINNED = {
     32: '0d486a63cfd2f02b',
 }
 PINNED_CHUNK = '14000100020002000000010bec766940fb047316500000'
+PINNED_VALUES = [0.0, 7.84375, 15.6875, 23.53125]
