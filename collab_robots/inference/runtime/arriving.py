@@ -9,7 +9,8 @@ from collab_robots.inference.runtime.messages import MAX_MISSING, Work
 
 FIRST_GAP = SECOND // 20  # ns of silence after a first chunk until the others are missed
 LEAST_GAP = SECOND // 100  # ns: what is out of order is not lost
-ROUNDS = 4  # times that what is missing is asked for
+ROUNDS = 2  # times that what is missing is asked for before it is filled, where it can be
+MAX_DOUBLINGS = 3  # of the time between two rounds
 MAX_FILL = 0.5  # share of a tensor that may be missing
 
 
@@ -67,7 +68,7 @@ class Arriving:
         Once the last chunk is there, those before it are late.
         """
         gap = LEAST_GAP if self.chunks[-1] is not None else self._gap
-        return now - self._last >= gap << self._rounds
+        return now - self._last >= gap << min(self._rounds, MAX_DOUBLINGS)
 
     def asked(self, now: int) -> None:
         """Take note that it was asked for what is missing."""

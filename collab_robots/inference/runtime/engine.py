@@ -198,8 +198,7 @@ class Engine:
 
     def share_steps(self, option: Option, hop: Hop) -> tuple[Step, ...]:
         """Return what a hop does."""
-        picture = () if option.kind is Kind.SPLIT else (PREPARE,)
-        return (Step(Do.DECODE, what=option), *picture, stage(option.cut, hop.end))
+        return Step(Do.DECODE, what=option), stage(option.cut, hop.end)
 
     def read_answer(self, data: bytes, bits: int) -> Tensor:
         """
@@ -233,8 +232,9 @@ class Engine:
         What others say may be out of all bounds: it is brought into them.
         """
         times = times or self.times
-        if steps and all(step in times for step in steps):
-            times.add(steps, min(max(seconds, MIN_SECONDS), MAX_SECONDS))
+        known = [step for step in steps if step in times]
+        if known:
+            times.add(known, min(max(seconds, MIN_SECONDS), MAX_SECONDS))
 
     def _pack(
         self, option: Option, rgb: Rgb, tensor: Tensor | None, loss: float
