@@ -27,7 +27,10 @@ setup(
     maintainer_email='maintainers@example.com',
     python_requires='>=3.10',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={'': ['*.css', '*.html', '*.j2', '*.js', '*.json', '*.svg', '*.txt']},
+    package_data={
+        '': ['*.css', '*.html', '*.j2', '*.js', '*.json', '*.svg', '*.txt'],
+        f'{PACKAGE}.inference': ['trained/*/*'],
+    },
     data_files=data_files,
     install_requires=['setuptools'],
     zip_safe=False,

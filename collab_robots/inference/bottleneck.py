@@ -68,8 +68,8 @@ class Bottleneck:
     """
     What makes a cut's tensor small, and large again.
 
-    The code consists of whole numbers from -8 to 7, so the codec's 4 bits lose nothing of it; fewer
-    lose some. A lost part is filled with 0.
+    The code consists of whole numbers from -8 to 7: the codec's 4 bits lose nothing of it, fewer
+    lose some. What is lost on the way is filled with 0.
 
     :param cut: of the model.
     :param shape: of the cut's tensor, without batch.

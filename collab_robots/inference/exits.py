@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import hashlib
-from importlib import resources
-from importlib.resources.abc import Traversable
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +20,7 @@ from collab_robots.inference.model import Model
 Tensor = npt.NDArray[np.float32]
 Sha256 = Annotated[str, Field(pattern='^[0-9a-f]{64}$')]
 TRAINED_FILE = 'trained.json'
+OWN = Path(__file__).parent / 'trained'
 MAX_FILE_BYTES = 1 << 20
 
 
@@ -72,14 +71,14 @@ class TrainedFile(Strict):
 
     model: Sha256
     command: str
-    exits: tuple[ExitEntry, ...] = ()
-    bottlenecks: tuple[BottleneckEntry, ...] = ()
-    measured: dict[str, Any] = {}
+    exits: tuple[ExitEntry, ...]
+    bottlenecks: tuple[BottleneckEntry, ...]
+    measured: dict[str, Any]
 
 
 class Exit:
     """
-    A short cut through a model: one small graph instead of several stages, then the model's own end.
+    A short cut: one small graph instead of several stages, then the model's own end.
 
     :param start: the cut where it leaves.
     :param end: the cut where it joins again.
@@ -141,7 +140,7 @@ class Trained:
         """
         if folder is not None:
             return cls._read(folder, _listed(folder), model)
-        for own in (resources.files(__package__) / 'trained').iterdir():
+        for own in sorted(OWN.iterdir()):
             if (own / TRAINED_FILE).is_file():
                 listed = _listed(own)
                 if listed.model == model.hash.hex():
@@ -149,7 +148,7 @@ class Trained:
         return cls((), {})
 
     @classmethod
-    def _read(cls, folder: Path | Traversable, listed: TrainedFile, model: Model) -> Trained:
+    def _read(cls, folder: Path, listed: TrainedFile, model: Model) -> Trained:
         if listed.model != model.hash.hex():
             raise ConfigError(f'{folder}: made for model {listed.model}, not {model.hash.hex()}')
         cuts = {cut.name: cut for cut in model.cuts}
@@ -179,7 +178,7 @@ class Trained:
         return cls(tuple(sorted(exits, key=lambda early: early.cut)), bottlenecks)
 
 
-def _listed(folder: Path | Traversable) -> TrainedFile:
+def _listed(folder: Path) -> TrainedFile:
     path = folder / TRAINED_FILE
     try:
         data = json.loads(path.read_text(encoding='utf-8'))
@@ -190,7 +189,7 @@ def _listed(folder: Path | Traversable) -> TrainedFile:
     return parse(TrainedFile, data, str(path))
 
 
-def _content(folder: Path | Traversable, file: File) -> bytes:
+def _content(folder: Path, file: File) -> bytes:
     """Return a file's bytes if they are those that were listed."""
     path = folder / file.name
     try:

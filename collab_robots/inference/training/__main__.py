@@ -1,15 +1,15 @@
 """
-Train the exits and bottlenecks of EfficientNet-Lite0: ``python -m collab_robots.inference.training``.
+Train what is shipped for EfficientNet-Lite0: ``python -m collab_robots.inference.training``.
 
-The network is frozen and teaches; pictures to learn from need no labels. Thresholds are chosen with
-one half of the labelled pictures, and what is claimed is measured with the other; neither half may
-be learned from.
+The network is frozen and teaches; pictures to learn from need no labels. Thresholds are chosen
+with one half of the labelled pictures, and what exits cost is measured with the other; nothing is
+learned from either.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 import hashlib
 import json
 from pathlib import Path
@@ -20,12 +20,21 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from collab_robots.core.errors import CollabError, ConfigError
+from collab_robots.core.errors import CollabError
 from collab_robots.inference.bottleneck import Bottleneck
 from collab_robots.inference.classifier import model_path
-from collab_robots.inference.exits import Exit, TRAINED_FILE
+from collab_robots.inference.exits import (
+    BottleneckEntry,
+    Exit,
+    ExitEntry,
+    File,
+    Trained,
+    TRAINED_FILE,
+    TrainedFile,
+)
 from collab_robots.inference.export import load_torch
 from collab_robots.inference.model import Model, save
+from collab_robots.inference.pictures import Rgb
 from collab_robots.inference.training import bottlenecks, judge, pictures, shortcuts
 from collab_robots.inference.training.chain import Chain, efficientnet_lite0
 from collab_robots.inference.training.files import to_onnx
@@ -36,6 +45,8 @@ BOTTLENECKS = (
     bottlenecks.Recipe('_blocks.5._bn2', 2, 192, 1.4),
 )
 EXIT = ('_blocks.11._bn2', '_blocks.14')
+MODULE = 'collab_robots.inference.training'
+OUT = Path(__file__).parents[1] / 'trained' / 'efficientnet_lite0'
 SAME = 1e-3  # how far a tensor of the chain is from the model's, at most
 
 
@@ -45,21 +56,17 @@ def match(model: Model, chain: Chain) -> dict[str, int]:
     x = np.random.default_rng(0).uniform(-1, 1, (1, *model.cuts[0].shape)).astype(np.float32)
     with torch.no_grad():
         theirs = [chain.run(0, cut, torch.from_numpy(x)).numpy() for cut in range(1, chain.last)]
-    ours, at = x, 0
+    at = 0
     for cut in model.cuts[1:-1]:
-        ours, at = model.stage(at, cut.index).run(ours), cut.index
+        x, at = model.stage(at, cut.index).run(x), cut.index
         for number, their in enumerate(theirs, 1):
-            if their.shape == ours.shape and np.abs(their - ours).max() < SAME:
+            if their.shape == x.shape and np.abs(their - x).max() < SAME:
                 found[cut.name] = number
     return found
 
 
-def learn_from(
-    model: Model,
-    cuts: Sequence[int],
-    shots: Sequence[pictures.Rgb],
-    count: int,
-    rng: np.random.Generator,
+def look_at(
+    model: Model, cuts: Sequence[int], shots: Sequence[Rgb], count: int, rng: pictures.Rng
 ) -> dict[int, Features]:
     """Return what the model makes of ``count`` random views, at ascending cuts, (count, …)."""
     found = {cut: np.empty((count, *model.cuts[cut].shape), dtype=np.float16) for cut in cuts}
@@ -71,131 +78,173 @@ def learn_from(
     return found
 
 
+class Lesson:
+    """
+    One training of all that is shipped.
+
+    :param learned: folders of pictures to learn from.
+    :param labelled: folder of pictures to choose and measure with.
+    :raises ConfigError: if the model or the pictures are missing.
+    """
+
+    def __init__(
+        self, learned: Sequence[Path], labelled: Path, views: int, steps: int, seed: int
+    ) -> None:
+        torch.manual_seed(seed)
+        self._rng = np.random.default_rng(seed)
+        self._steps = steps
+        self.model = Model.load(model_path())
+        self._chain = efficientnet_lite0(load_torch())
+        self._links = match(self.model, self._chain)
+        self._cuts = {cut.name: cut.index for cut in self.model.cuts}
+        self._last = len(self.model.cuts) - 1
+        known = pictures.labelled(labelled)
+        names = {path.name for path, _ in known}
+        paths = [path for path in pictures.find(learned) if path.name not in names]
+        self.learned_from = len(paths)
+        cuts = {self._cuts[name] for name in (EXIT[0], *(recipe.cut for recipe in BOTTLENECKS))}
+        shots = [pictures.read(path) for path in paths]
+        self._features = look_at(self.model, [*sorted(cuts), self._last], shots, views, self._rng)
+        self._tests = [self.model.prepare(pictures.read(path)) for path, _ in known]
+        self._labels = np.array([label for _, label in known])
+        self.choosing = np.array([pictures.is_validation(path) for path, _ in known])
+        self.files: dict[str, bytes] = {}
+        self.codes: list[dict[str, Any]] = []
+
+    def bottleneck(self, number: int, recipe: bottlenecks.Recipe) -> BottleneckEntry:
+        """Make a bottleneck, and measure it beside plain levels."""
+        cut = self._cuts[recipe.cut]
+        encoder, decoder = bottlenecks.train(
+            self._chain,
+            self._links[recipe.cut],
+            recipe,
+            self._features[cut],
+            self._features[self._last],
+            self._steps,
+            self._rng,
+        )
+        shape = self.model.cuts[cut].shape
+        ends = (
+            to_onnx(encoder, torch.zeros(1, *shape)),
+            to_onnx(decoder, torch.zeros(1, *encoder.sent)),
+        )
+        bottleneck = Bottleneck(cut, shape, *ends)
+        inputs = judge.tensors(self.model, cut, self._tests)
+        for coded, bits in ((bottleneck, 4), (None, 3), (None, 2)):
+            rng = np.random.default_rng(0)
+            row = judge.code_row(self.model, cut, bits, inputs, self._labels, coded, rng)
+            self.codes.append(row)
+            print(row, flush=True)
+        first, second = (
+            self._keep(f'{kind}_{number}.onnx', data)
+            for kind, data in zip(('encoder', 'decoder'), ends, strict=True)
+        )
+        return BottleneckEntry(cut=recipe.cut, encoder=first, decoder=second)
+
+    def exit(self) -> tuple[ExitEntry, list[dict[str, float]], list[dict[str, float]]]:
+        """Make the exit; return also what each threshold costs while choosing, and measured."""
+        start, end = (self._cuts[name] for name in EXIT)
+        first, second = (self._links[name] for name in EXIT)
+        shortcut = shortcuts.train(
+            self._chain, first, second, self._features[start], self._steps, self._rng
+        )
+        data = to_onnx(shortcut, torch.zeros(1, *self.model.cuts[start].shape))
+        inputs = judge.tensors(self.model, start, self._tests)
+        rest = self.model.stage(start, self._last)
+        whole = np.array([int(rest.run(x).argmax()) for x in inputs])
+        logits, _ = judge.answers(Exit(self.model, start, end, data, 1.0, 1.0), inputs)
+        divisor = judge.temperature(logits[self.choosing], whole[self.choosing])
+        _, sure = judge.answers(Exit(self.model, start, end, data, divisor, 1.0), inputs)
+        early = logits.argmax(axis=1)
+        chosen, measured = (
+            judge.exit_rows(sure[part], early[part], whole[part], self._labels[part])
+            for part in (self.choosing, ~self.choosing)
+        )
+        entry = ExitEntry(
+            cut=EXIT[0],
+            end=EXIT[1],
+            graph=self._keep('exit_0.onnx', data),
+            temperature=divisor,
+            threshold=judge.threshold(chosen),
+        )
+        return entry, chosen, measured
+
+    def _keep(self, name: str, data: bytes) -> File:
+        self.files[name] = data
+        return File(name=name, sha256=hashlib.sha256(data).hexdigest())
+
+
+def train(
+    learned: Sequence[Path], labelled: Path, out: Path, *, views: int, steps: int, seed: int
+) -> Trained:
+    """
+    Train all, and write it.
+
+    :param out: folder to write to.
+    :param views: random views to learn from.
+    :param steps: of each decoder, and of the exit.
+    :raises ConfigError: if the model or the pictures are missing, or it cannot be written.
+    """
+    begun = time.process_time()
+    lesson = Lesson(learned, labelled, views, steps, seed)
+    made = tuple(lesson.bottleneck(*pair) for pair in enumerate(BOTTLENECKS))
+    early, chosen, measured = lesson.exit()
+    listed = TrainedFile(
+        model=lesson.model.hash.hex(),
+        command=f'python -m {MODULE} --views {views} --steps {steps} --seed {seed}',
+        exits=(early,),
+        bottlenecks=made,
+        measured={
+            'pictures_learned_from': lesson.learned_from,
+            'pictures_chosen_with': int(lesson.choosing.sum()),
+            'pictures_measured_with': int((~lesson.choosing).sum()),
+            'codes': lesson.codes,
+            'exit_chosen': chosen,
+            'exit': measured,
+            'cpu_s': round(time.process_time() - begun),
+        },
+    )
+    text = json.dumps(listed.model_dump(), indent=1) + '\n'
+    for name, data in {**lesson.files, TRAINED_FILE: text.encode()}.items():
+        save(data, out / name)
+    return Trained.load(out, lesson.model)
+
+
+def _rows(trained: Trained) -> Iterator[str]:
+    for early in trained.exits:
+        yield f'exit at cut {early.cut}: threshold {early.threshold}'
+    for cut, bottleneck in trained.bottlenecks.items():
+        yield f'bottleneck at cut {cut}: {bottleneck.shape}'
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train from the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog='python -m collab_robots.inference.training',
-        description='Train the exits and bottlenecks of EfficientNet-Lite0.',
+        prog=f'python -m {MODULE}', description='Train what is shipped for EfficientNet-Lite0.'
     )
     parser.add_argument(
         '--pictures', type=Path, nargs='+', required=True, help='folders to learn from'
     )
     parser.add_argument('--labelled', type=Path, required=True, help='folder with index.csv')
-    parser.add_argument(
-        '--out', type=Path, default=Path(__file__).parents[1] / 'trained' / 'efficientnet_lite0'
-    )
-    parser.add_argument('--views', type=int, default=2700, help='random views to learn from')
-    parser.add_argument('--steps', type=int, default=120, help='of each decoder, and of the exit')
+    parser.add_argument('--out', type=Path, default=OUT)
+    parser.add_argument('--views', type=int, default=1350, help='random views to learn from')
+    parser.add_argument('--steps', type=int, default=60, help='of each decoder, and of the exit')
     parser.add_argument('--seed', type=int, default=0)
     options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
     try:
-        _train(options)
+        trained = train(
+            options.pictures,
+            options.labelled,
+            options.out,
+            views=options.views,
+            steps=options.steps,
+            seed=options.seed,
+        )
     except (CollabError, OSError) as error:
         parser.exit(1, f'{error}\n')
+    print('\n'.join(_rows(trained)))
     return 0
-
-
-def _train(options: argparse.Namespace) -> None:
-    begun = time.process_time()
-    torch.manual_seed(options.seed)
-    torch.set_num_threads(1)
-    rng = np.random.default_rng(options.seed)
-    model = Model.load(model_path())
-    chain = efficientnet_lite0(load_torch())
-    links = match(model, chain)
-    indices = {cut.name: cut.index for cut in model.cuts}
-    labelled = pictures.labelled(options.labelled)
-    held_out = {path.name for path, _ in labelled}
-    shots = [
-        pictures.read(path)
-        for path in pictures.find(options.pictures)
-        if path.name not in held_out
-    ]
-    last = len(model.cuts) - 1
-    names = [EXIT[0], *(recipe.cut for recipe in BOTTLENECKS)]
-    cuts = sorted({indices[name] for name in names} | {last})
-    features = learn_from(model, cuts, shots, options.views, rng)
-    tests = [model.prepare(pictures.read(path)) for path, _ in labelled]
-    labels = np.array([label for _, label in labelled])
-    choosing = np.array([pictures.is_validation(path) for path, _ in labelled])
-    files: dict[str, bytes] = {}
-    made: dict[str, Any] = {'bottlenecks': [], 'exits': []}
-    measured: dict[str, Any] = {
-        'pictures_learned_from': len(shots),
-        'pictures_to_choose_with': int(choosing.sum()),
-        'pictures_to_measure_with': int((~choosing).sum()),
-        'codes': [],
-    }
-
-    def add(name: str, data: bytes) -> dict[str, str]:
-        files[name] = data
-        return {'name': name, 'sha256': hashlib.sha256(data).hexdigest()}
-
-    for number, recipe in enumerate(BOTTLENECKS):
-        cut = indices[recipe.cut]
-        shape = model.cuts[cut].shape
-        encoder, decoder = bottlenecks.train(
-            chain, links[recipe.cut], recipe, features[cut], features[last], options.steps, rng
-        )
-        ends = (
-            to_onnx(encoder, torch.zeros(1, *shape)),
-            to_onnx(decoder, torch.zeros(1, *encoder.sent)),
-        )
-        entry = {'cut': recipe.cut}
-        for kind, data in zip(('encoder', 'decoder'), ends, strict=True):
-            entry[kind] = add(f'{kind}_{number}.onnx', data)
-        made['bottlenecks'].append(entry)
-        bottleneck = Bottleneck(cut, shape, *ends)
-        inputs = [x for x, chosen in zip(judge.tensors(model, cut, tests), choosing, strict=True)]
-        for coded, bits in ((bottleneck, 4), (None, 3), (None, 2)):
-            row = judge.code_row(model, cut, bits, inputs, labels, coded, np.random.default_rng(0))
-            measured['codes'].append(row)
-            print(row, flush=True)
-    measured.update(
-        _exit(model, chain, links, features, tests, labels, choosing, options, rng, made, add)
-    )
-    measured['cpu_s'] = round(time.process_time() - begun)
-    content = {
-        'model': model.hash.hex(),
-        'command': 'python -m collab_robots.inference.training '
-        f'--views {options.views} --steps {options.steps} --seed {options.seed}',
-        **made,
-        'measured': measured,
-    }
-    files[TRAINED_FILE] = (json.dumps(content, indent=1) + '\n').encode()
-    for name, data in files.items():
-        save(data, options.out / name)
-
-
-def _exit(model, chain, links, features, tests, labels, choosing, options, rng, made, add):
-    start, end = (next(cut.index for cut in model.cuts if cut.name == name) for name in EXIT)
-    shortcut = shortcuts.train(
-        chain, links[EXIT[0]], links[EXIT[1]], features[start], options.steps, rng
-    )
-    data = to_onnx(shortcut, torch.zeros(1, *model.cuts[start].shape))
-    inputs = judge.tensors(model, start, tests)
-    rest = model.stage(start, len(model.cuts) - 1)
-    whole = np.array([int(rest.run(x).argmax()) for x in inputs])
-    logits, _ = judge.answers(Exit(model, start, end, data, 1.0, 1.0), inputs)
-    divisor = judge.temperature(logits[choosing], whole[choosing])
-    _, sure = judge.answers(Exit(model, start, end, data, divisor, 1.0), inputs)
-    early = logits.argmax(axis=1)
-    rows = [
-        judge.exit_rows(sure[part], early[part], whole[part], labels[part])
-        for part in (choosing, ~choosing)
-    ]
-    made['exits'].append(
-        {
-            'cut': EXIT[0],
-            'end': EXIT[1],
-            'graph': add('exit_0.onnx', data),
-            'temperature': divisor,
-            'threshold': judge.threshold(rows[0]),
-        }
-    )
-    for row in rows[1]:
-        print(row)
-    return {'exit_validation': rows[0], 'exit': rows[1]}
 
 
 if __name__ == '__main__':

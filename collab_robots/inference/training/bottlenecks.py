@@ -1,10 +1,10 @@
 """
-Make a bottleneck: few whole numbers for the tensor at a cut, made for entropy coding and lost chunks.
+Make a bottleneck: few whole numbers for the tensor at a cut, and back, though chunks are lost.
 
 The encoder is solved, not searched for: the Karhunen-Loève transform of patches of the tensor,
 in the metric in which the network's answer feels a change (the Fisher information), rounded with
-one step for all coefficients, which is what costs least bits for a given harm. The decoder starts as
-its inverse and learns, through the frozen tail, to do without what lost chunks held.
+one step for all coefficients, which costs least bits for a given harm. The decoder starts as its
+inverse and learns, through the frozen tail, to do without what lost chunks held.
 MAHPPO's compressor (https://arxiv.org/abs/2205.11854) is a 1x1 convolution each way, trained.
 """
 
@@ -73,7 +73,8 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return what is sent, (n, *sent): whole numbers from -8 to 7."""
         z = self.conv(x).round().clamp(LEAST, MOST).flatten(1)
-        return z.index_select(1, self.order).reshape(-1, *self.sent)
+        sent: Tensor = z.index_select(1, self.order).reshape(-1, *self.sent)
+        return sent
 
 
 class Decoder(nn.Module):
@@ -85,12 +86,15 @@ class Decoder(nn.Module):
         channels, patch = conv.in_channels, int(conv.kernel_size[0])
         self.inner = encoder.inner
         self.conv = nn.ConvTranspose2d(conv.out_channels, channels, patch, patch)
+        last = nn.Conv2d(HIDDEN, channels, 1)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
         self.refine = nn.Sequential(
             nn.Conv2d(channels, HIDDEN, 1),
             nn.ReLU6(),
             nn.Conv2d(HIDDEN, HIDDEN, 5, padding=2, groups=HIDDEN),
             nn.ReLU6(),
-            nn.Conv2d(HIDDEN, channels, 1),
+            last,
         )
         self.order = nn.Buffer(encoder.order.argsort().int(), persistent=False)
 
@@ -98,18 +102,19 @@ class Decoder(nn.Module):
         """Return about what was encoded, from what came (0 where it was lost)."""
         z = z.round().flatten(1).index_select(1, self.order).reshape(-1, *self.inner)
         x: Tensor = self.conv(z)
-        return x + self.refine(x)
+        change: Tensor = self.refine(x)
+        return x + change
 
 
 def sensitivity(chain: Chain, cut: int, features: Features) -> Tensor:
-    """Return the Fisher information of a pixel's channels, mean over places, (channels, channels)."""
+    """Return the Fisher information (channels, channels) of a pixel, mean over places."""
     channels = features.shape[1]
     metric = torch.zeros(channels, channels)
     for start in range(0, len(features), BATCH):
         x = torch.from_numpy(features[start : start + BATCH].astype(np.float32)).requires_grad_()
         chances = chain.run(cut, chain.last, x).log_softmax(1)
         drawn = torch.multinomial(chances.detach().exp(), 1)
-        chances.gather(1, drawn).sum().backward()
+        torch.autograd.backward(chances.gather(1, drawn).sum())
         assert x.grad is not None
         flat = x.grad.permute(0, 2, 3, 1).reshape(-1, channels)
         metric += flat.T @ flat
@@ -135,12 +140,10 @@ def solve(recipe: Recipe, metric: Tensor, features: Features) -> tuple[Encoder, 
     with torch.no_grad():
         there = torch.einsum('ab,apk->kbp', root, parts) / step
         encoder.conv.weight.copy_(there.reshape(encoder.conv.weight.shape))
-        encoder.conv.bias.copy_(-torch.einsum('kbp,b->k', there, mean))  # type: ignore[union-attr]
+        encoder.conv.bias = nn.Parameter(-torch.einsum('kbp,b->k', there, mean))
         back = torch.einsum('ab,bpk->kap', inverse, parts) * step
         decoder.conv.weight.copy_(back.reshape(decoder.conv.weight.shape))
-        decoder.conv.bias.copy_(mean)  # type: ignore[union-attr]
-        decoder.refine[-1].weight.zero_()
-        decoder.refine[-1].bias.zero_()
+        decoder.conv.bias = nn.Parameter(mean)
     return encoder.requires_grad_(False), decoder
 
 
@@ -181,10 +184,8 @@ def train(
         theirs = torch.from_numpy(answers[batch].astype(np.float32)).log_softmax(1)
         loss = functional.kl_div(ours, theirs, log_target=True, reduction='batchmean')
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
         optimiser.step()
         schedule.step()
-        if step % 20 > 17:
-            print(step, round(loss.item(), 3), flush=True)
     return encoder.eval(), decoder.eval()

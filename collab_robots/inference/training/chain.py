@@ -22,10 +22,7 @@ class Chain:
     """
 
     def __init__(self, sections: Sequence[nn.Module]) -> None:
-        self._sections = [
-            section.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-            for section in sections
-        ]
+        self._sections = [section.eval().requires_grad_(False) for section in sections]
         self.last = len(self._sections)
 
     def run(self, start: int, end: int, x: Tensor) -> Tensor:
@@ -35,11 +32,6 @@ class Chain:
         for section in self._sections[start:end]:
             x = section(x)
         return x
-
-    def shape(self, cut: int, image: Sequence[int]) -> tuple[int, ...]:
-        """Return a cut's shape without the batch for an input of shape ``image``."""
-        with torch.no_grad():
-            return tuple(self.run(0, cut, torch.zeros((1, *image))).shape[1:])
 
 
 def efficientnet_lite0(network: Any) -> Chain:

@@ -23,7 +23,7 @@ TEMPERATURES = np.geomspace(0.25, 4.0, 81)
 
 
 def tensors(model: Model, cut: int, pictures: Sequence[Tensor]) -> list[Tensor]:
-    """Return a cut's tensors (1, …) for prepared pictures."""
+    """Return what prepared pictures are at a cut, each (1, …)."""
     return [model.stage(0, cut).run(picture) for picture in pictures]
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 import csv
 import hashlib
-import logging
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageEnhance, ImageOps
 
 from collab_robots.core.errors import ConfigError
-from collab_robots.inference.classifier import Rgb
+from collab_robots.inference.pictures import read_picture, Rgb
 
 SUFFIXES = {'.jpeg', '.jpg', '.png'}
 KEPT_SIDE = 400  # pixels of the shorter side: all that a view of 224 pixels needs
@@ -22,7 +21,7 @@ ASPECT = (3 / 4, 4 / 3)
 COLOUR = 0.3  # relative change of brightness, contrast and colour
 INDEX = 'index.csv'
 
-_log = logging.getLogger(__name__)
+Rng = np.random.Generator
 
 
 def read(path: Path) -> Rgb:
@@ -30,13 +29,9 @@ def read(path: Path) -> Rgb:
     Read a picture, no larger than views need it.
 
     :returns: (h, w, 3) uint8.
-    :raises ConfigError: if it is none.
+    :raises RefusedError: if it is none.
     """
-    try:
-        with Image.open(path) as file:
-            image = file.convert('RGB')
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise ConfigError(f'{path}: not a picture: {error}') from None
+    image = Image.fromarray(read_picture(path.read_bytes()))
     scale = KEPT_SIDE / min(image.size)
     if scale < 1:
         width, height = image.size
@@ -89,7 +84,7 @@ def is_validation(path: Path) -> bool:
     return hashlib.sha256(path.name.encode()).digest()[0] < 128
 
 
-def view(picture: Rgb, rng: np.random.Generator) -> Rgb:
+def view(picture: Rgb, rng: Rng) -> Rgb:
     """
     Return a random part of a picture: stretched, perhaps mirrored, in changed light.
 
@@ -114,7 +109,7 @@ def view(picture: Rgb, rng: np.random.Generator) -> Rgb:
     return np.asarray(image)
 
 
-def views(pictures: Sequence[Rgb], count: int, rng: np.random.Generator) -> Iterator[Rgb]:
+def views(pictures: Sequence[Rgb], count: int, rng: Rng) -> Iterator[Rgb]:
     """Yield ``count`` random views, of each picture in turn."""
     for number in range(count):
         yield view(pictures[number % len(pictures)], rng)

@@ -1,8 +1,8 @@
 """
 Make an early exit: a small block that stands in for several sections, then the network's own end.
 
-It is distilled from what the skipped sections make of unlabelled pictures. Because it only imitates
-tensors and leaves naming to the network's own end, it works for classes that no picture showed.
+It is distilled from what the skipped sections make of unlabelled pictures. It imitates tensors and
+leaves naming to the network's own end, so it works for classes that no picture showed.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class Shortcut(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        last = nn.Conv2d(HIDDEN, channels, 1)
+        nn.init.zeros_(last.weight)
         self.block = nn.Sequential(
             nn.Conv2d(channels, HIDDEN, 1, bias=False),
             nn.BatchNorm2d(HIDDEN),
@@ -39,13 +41,13 @@ class Shortcut(nn.Module):
             nn.Conv2d(HIDDEN, HIDDEN, 5, padding=2, groups=HIDDEN, bias=False),
             nn.BatchNorm2d(HIDDEN),
             nn.ReLU6(),
-            nn.Conv2d(HIDDEN, channels, 1),
+            last,
         )
-        nn.init.zeros_(self.block[-1].weight)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return about what the skipped sections would have made of ``x``."""
-        return x + self.block(x)
+        change: Tensor = self.block(x)
+        return x + change
 
 
 def train(
@@ -64,13 +66,12 @@ def train(
     :param features: (n, …) at ``start``.
     :returns: in inference mode.
     """
-    shortcut = Shortcut(features.shape[1]).to(memory_format=torch.channels_last)
+    shortcut = Shortcut(features.shape[1])
     optimiser = torch.optim.AdamW(shortcut.parameters(), rate, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=max(2, steps))
-    for step in range(steps):
+    for _ in range(steps):
         batch = np.sort(rng.choice(len(features), BATCH, replace=False))
         x = torch.from_numpy(features[batch].astype(np.float32))
-        x = x.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             aims = [chain.run(start, end, x)]
             aims += [chain.run(end, chain.last - 1, aims[0])]
@@ -84,9 +85,8 @@ def train(
         for tensor, aim in zip(tensors, aims, strict=True):
             loss = loss + ((tensor - aim).square().mean((0, 2, 3)) / aim.var((0, 2, 3))).mean()
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
         schedule.step()
-        if step % 25 == 24:
-            print(step, round(loss.item(), 3), flush=True)
-    return shortcut.eval()
+    shortcut.eval()
+    return shortcut
