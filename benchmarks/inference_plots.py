@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 SIZE = (7.0, 4.2)  # inches
 OURS = 'ours'
-STYLE = {'svg.fonttype': 'none', 'svg.hashsalt': 'inference'}  # text stays text; equal files
+# Text stays text, and equal figures are equal files.
+STYLE: Any = {'svg.fonttype': 'none', 'svg.hashsalt': 'inference'}
 Series = Mapping[str, Sequence[tuple[float, float]]]
 
 
