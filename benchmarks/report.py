@@ -19,7 +19,7 @@ from rich.table import Table
 
 FOLDER = Path('runs/benchmarks')
 WIDTH = 120  # of what goes into a file or a pipe
-PACKAGES = ('cbor2', 'py-evm', 'pynacl', 'pyrevm')
+PACKAGES = ('cbor2', 'onnxruntime', 'py-evm', 'pynacl', 'pyrevm')
 
 
 @dataclass
