@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collab_robots.inference.album import Picture
     from collab_robots.inference.model import Model
     from collab_robots.inference.outfit import Outfit
+    from collab_robots.inference.pictures import Rgb
 
 DEFAULT_MODEL = 'efficientnet_lite0'
 
@@ -100,6 +101,19 @@ def read_pictures(places: list[Path]) -> list[Picture]:
     if all(picture.rgb is None for picture in found):
         raise ConfigError(f'no picture: {found[0].path}: {found[0].why}')
     return found
+
+
+def read_good_pictures(places: list[Path]) -> dict[Path, Rgb]:
+    """
+    Read all pictures that are not damaged, by file, and tell of the others.
+
+    :raises ConfigError: if there is no picture at all.
+    """
+    found = read_pictures(places)
+    for picture in found:
+        if picture.rgb is None:
+            typer.echo(f'{picture.path}: left out: {picture.why}', err=True)
+    return {picture.path: picture.rgb for picture in found if picture.rgb is not None}
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from collab_robots.cli.infer_common import (
     profile_folder,
     ProfileOption,
     progress,
-    read_pictures,
+    read_good_pictures,
     SlowOption,
 )
 
@@ -72,13 +72,15 @@ def profile(
         if folder is None:
             raise ConfigError('name a folder with --out: the default belongs to the package')
         network = load_model(model)
-        pictures = [one for one in read_pictures(images) if one.rgb is not None]
+        pictures = read_good_pictures(images)
         right = None
         if labels is not None:
             known = {path.name: label for path, label in labelled(labels)}
-            pictures = [one for one in pictures if one.path.name in known]
-            right = [known[one.path.name] for one in pictures]
-        rgbs = [one.rgb for one in pictures if one.rgb is not None]
+            pictures = {path: rgb for path, rgb in pictures.items() if path.name in known}
+            right = [known[path.name] for path in pictures]
+            if not pictures:
+                raise ConfigError(f'{labels}: lists none of these pictures')
+        rgbs = list(pictures.values())
         with progress('Measuring', len(rgbs)) as told:
             sheet = measure_sheet(network, *load_trained(network), rgbs, right, told)
         save(sheet.dump().encode(), folder / SHEET_FILE)

@@ -18,6 +18,7 @@ from collab_robots.cli.infer_common import (
     load_outfit,
     ModelArgument,
     ProfileOption,
+    read_good_pictures,
     read_pictures,
     SlowOption,
 )
@@ -122,7 +123,7 @@ def bench(
         from collab_robots.cli.infer_bench import compare, tell
 
         interrupt_on_term()
-        pictures = [one.rgb for one in read_pictures(images) if one.rgb is not None]
+        pictures = list(read_good_pictures(images).values())
         _join(helper, domain)
         outfit = load_outfit(model, profile, slow)
         tell(compare(outfit, model, profile, pictures, slow, wait, bool(helper)), as_json)

@@ -67,6 +67,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / 'empty').mkdir()
     data = (folder / 'pictures/0.png').read_bytes()
     (folder / 'damaged.png').write_bytes(data[: len(data) // 2])
+    (folder / 'other.csv').write_text('file,class_index\nother.png,1\n')
     (folder / 'text.onnx').write_text('no model')
     before = Path.cwd()
     os.chdir(folder)
@@ -112,7 +113,7 @@ def test_a_profile_is_of_its_model_and_right_by_its_labels(place: Path) -> None:
     (place / 'labels.csv').write_text('\n'.join(['file,class_index', *rows]))
     told = _said(
         _infer(
-            *('profile', 'net.onnx', 'pictures', '--labels', 'labels.csv'),
+            *('profile', 'net.onnx', 'pictures', 'damaged.png', '--labels', 'labels.csv'),
             *('--out', 'labelled', '--json'),
         )
     )
@@ -153,6 +154,7 @@ def test_a_plan_follows_the_link_and_says_why(place: Path) -> None:
         (['profile', 'net.onnx', 'damaged.png'], 'no picture: damaged.png'),
         (['profile', 'net.onnx', 'pictures', '--labels', 'nowhere.csv'], 'cannot be read'),
         (['profile', 'net.onnx', 'pictures', '--labels', 'damaged.png'], 'file, class_index'),
+        (['profile', 'net.onnx', 'pictures', '--labels', 'other.csv'], 'none of these pictures'),
         (['profile', 'efficientnet_lite0', 'pictures'], 'name a folder with --out'),
         (['plan', 'net.onnx', '--profile', 'empty'], 'make it with: collab-robots infer profile'),
         (['plan', 'net.onnx', '--profile', str(TRAINED)], 'of model'),
