@@ -82,7 +82,7 @@ def test_measured_figures_hold_together():
     listed = json.loads((FOLDER / TRAINED_FILE).read_text())
     rows = {row['threshold']: row for row in listed['measured']['exit_chosen']}
     chosen = rows[listed['exits'][0]['threshold']]
-    assert chosen['accuracy'] >= chosen['whole'] - 0.005
+    assert chosen['accuracy'] >= chosen['whole'] - 0.01
     shares = [rows[threshold]['share'] for threshold in sorted(rows)]
     assert shares == sorted(shares, reverse=True)
 

@@ -17,8 +17,8 @@ Tensor = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 CHUNK_BYTES = 256
 LOSSES = (0.0, 0.1, 0.3)
-THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(4, 20))
-HARM = 0.005  # of all answers that may become wrong because an exit was taken
+THRESHOLDS = (*(round(0.05 * step, 2) for step in range(4, 20)), 0.96, 0.97, 0.98, 0.99)
+HARM = 0.01  # of all answers that may become wrong because an exit was taken
 TEMPERATURES = np.geomspace(0.25, 4.0, 81)
 
 
