@@ -30,7 +30,7 @@ from collab_robots.inference.runtime.course import ANSWER_BITS
 from collab_robots.inference.runtime.engine import Bottleneck, EarlyExit, Engine
 from collab_robots.inference.runtime.messages import Hop
 
-QUALITIES = (30, 50, 75, 90)  # of pictures
+QUALITIES = (30, 50, 75, 90, 95)  # of pictures
 USUAL = 75  # a code that is no smaller than this picture's is not worth trying
 CODED = tuple(bits for bits in BITS if bits <= 8)
 TRIED = 4  # pictures that tell which codes are smaller than a picture at all
