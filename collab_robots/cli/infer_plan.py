@@ -12,6 +12,7 @@ import typer
 
 from collab_robots.cli.common import plain_errors
 from collab_robots.cli.infer_common import (
+    busy,
     ImagesArgument,
     JsonOption,
     load_model,
@@ -140,7 +141,9 @@ def plan(
     with plain_errors():
         from dataclasses import asdict, replace
         import math
+        import time
 
+        from collab_robots.core.clock import SteadyClock
         from collab_robots.inference.planner import (
             ENERGY,
             HelperState,
@@ -153,6 +156,8 @@ def plan(
         outfit = load_outfit(model, profile, 1.0)
         here = outfit.engine.times
         own = here.like(slow * here.whole)
+        with busy('Measuring power'):
+            energy = outfit.energy(SteadyClock(), time.sleep)
         goals = {Goal.LATENCY: LATENCY, Goal.ENERGY: ENERGY, Goal.THROUGHPUT: THROUGHPUT}
         objective = replace(
             goals[goal],
@@ -162,7 +167,7 @@ def plan(
         rows = []
         for mbit in rate:
             helper = HelperState(HELPER, LinkEstimate(mbit * 1e6, delay / 1e3), queue / 1e3, here)
-            rows.append((mbit, Planner().plan(own, outfit.sheet, [helper], objective)))
+            rows.append((mbit, Planner(energy).plan(own, outfit.sheet, [helper], objective)))
         if as_json:
             typer.echo(
                 json.dumps(
@@ -183,6 +188,8 @@ def plan(
                 typer.echo(f'At {mbit:g} Mbit/s:\n{found.why()}\n')
         else:
             _table(rows)
+        if not as_json:
+            typer.echo(f'Energy is {energy.source}')
 
 
 def _table(rows: Sequence[tuple[float, Plan]]) -> None:

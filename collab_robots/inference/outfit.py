@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 import json
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from collab_robots.inference.classifier import model_path
 from collab_robots.inference.exits import Trained
 from collab_robots.inference.model import Model, save
 from collab_robots.inference.options import Option
+from collab_robots.inference.profile.energy import EnergyModel, measure_energy
 from collab_robots.inference.profile.measure import measure_times
 from collab_robots.inference.profile.sheet import Sheet, SHEET_FILE
 from collab_robots.inference.profile.times import Do, helper_steps, own_steps, Step, Times
@@ -73,6 +75,16 @@ class Outfit:
         model.stage(0, sheet.last)  # loaded now, so that the first frame does not wait for it
         here = Times({step: slow * seconds for step, seconds in times.items()})
         return cls(Engine(model, here, exits, bottlenecks), sheet)
+
+    def energy(self, clock: Clock, rest: Callable[[float], object]) -> EnergyModel:
+        """
+        Measure what computing costs this robot, for 2 s; what is stated where it cannot be.
+
+        :param rest: waits this many seconds.
+        """
+        model = self.engine.model
+        picture = np.zeros((1, *model.cuts[0].shape), dtype=np.float32)
+        return measure_energy(partial(model.stage(0, self.engine.last).run, picture), rest, clock)
 
 
 def load_trained(model: Model) -> tuple[dict[int, EarlyExit], dict[int, Bottleneck]]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 import math
 from pathlib import Path
+import time
 from typing import Any
 
 from geometry_msgs.msg import Point, PoseStamped
@@ -116,7 +117,9 @@ class InferenceNode(Node):
 
     def _take_part(self, values: dict[str, Any], border: Border) -> InferencePort:
         profile = Path(values['profile']) if values['profile'] else None
-        outfit = Outfit.load(SteadyClock(), profile, values['slow'])
+        clock = SteadyClock()
+        outfit = Outfit.load(clock, profile, values['slow'])
+        energy = outfit.energy(clock, time.sleep) if values['objective'] == 'energy' else None
         objective = replace(
             OBJECTIVES[values['objective']],
             max_loss=values['max_loss'],
@@ -130,7 +133,7 @@ class InferenceNode(Node):
             MAX_VIEWS + MAX_GOALS,
         )
         choose = chooser(
-            Planner(),
+            Planner(energy),
             outfit.sheet,
             outfit.engine.last,
             objective,

@@ -136,7 +136,9 @@ def test_a_plan_follows_the_link_and_says_why(place: Path) -> None:
     assert f'{rows[2]["option"]} with helper: the least cost' in why
     assert 'local if the link had below' in why
     table = _said(_infer('plan', 'net.onnx', '--slow', '50', *chosen))
-    assert [line.split()[0] for line in table.splitlines()[1:]] == list(rates)
+    *shown, energy = table.splitlines()[1:]
+    assert [line.split()[0] for line in shown] == list(rates)
+    assert energy.startswith('Energy is ')
 
 
 @pytest.mark.parametrize(
