@@ -21,6 +21,7 @@ import numpy.typing as npt
 import torch
 
 from collab_robots.core.errors import CollabError
+from collab_robots.inference import album
 from collab_robots.inference.bottleneck import Bottleneck
 from collab_robots.inference.classifier import model_path
 from collab_robots.inference.exits import (
@@ -98,9 +99,9 @@ class Lesson:
         self._links = match(self.model, self._chain)
         self._cuts = {cut.name: cut.index for cut in self.model.cuts}
         self._last = len(self.model.cuts) - 1
-        known = pictures.labelled(labelled)
+        known = album.labelled(labelled)
         names = {path.name for path, _ in known}
-        paths = [path for path in pictures.find(learned) if path.name not in names]
+        paths = [path for path in album.find(learned) if path.name not in names]
         self.learned_from = len(paths)
         cuts = {self._cuts[name] for name in (EXIT[0], *(recipe.cut for recipe in BOTTLENECKS))}
         shots = [pictures.read(path) for path in paths]

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-import csv
 import hashlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from collab_robots.core.errors import ConfigError
 from collab_robots.inference.pictures import read_picture, Rgb
 
-SUFFIXES = {'.jpeg', '.jpg', '.png'}
 KEPT_SIDE = 400  # pixels of the shorter side: all that a view of 224 pixels needs
 VIEW_SIDE = 256  # pixels
 AREA = (0.2, 1.0)  # of the picture that a view shows
 ASPECT = (3 / 4, 4 / 3)
 COLOUR = 0.3  # relative change of brightness, contrast and colour
-INDEX = 'index.csv'
 
 Rng = np.random.Generator
 
@@ -38,41 +34,6 @@ def read(path: Path) -> Rgb:
         size = (round(width * scale), round(height * scale))
         image = image.resize(size, Image.Resampling.BICUBIC)
     return np.asarray(image)
-
-
-def find(folders: Sequence[Path]) -> list[Path]:
-    """
-    Return all pictures in folders and below, in order of their names.
-
-    :raises ConfigError: if there is none.
-    """
-    found = sorted(
-        (
-            path
-            for folder in folders
-            for path in folder.rglob('*')
-            if path.suffix.lower() in SUFFIXES
-        ),
-        key=lambda path: (path.name, path),
-    )
-    if not found:
-        raise ConfigError(f'no pictures in {", ".join(map(str, folders)) or "no folder"}')
-    return found
-
-
-def labelled(folder: Path) -> list[tuple[Path, int]]:
-    """
-    Return the pictures and classes that a folder's ``index.csv`` (file, class_index) lists.
-
-    :raises ConfigError: if it has no such file.
-    """
-    try:
-        with (folder / INDEX).open(encoding='utf-8', newline='') as rows:
-            return [
-                (folder / row['file'], int(row['class_index'])) for row in csv.DictReader(rows)
-            ]
-    except (OSError, KeyError, ValueError) as error:
-        raise ConfigError(f'{folder / INDEX}: expected file,class_index: {error!r}') from None
 
 
 def is_validation(path: Path) -> bool:
