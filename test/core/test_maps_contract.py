@@ -133,9 +133,9 @@ WINDOWS = [(0, 0), (0, 4), (4, 0), (4, 4)]  # row and column
 
 
 @pytest.mark.parametrize(('low', 'left'), WINDOWS)
-def test_seven_differing_cells_in_a_window_are_a_conflict(fleet, low, left):
+def test_nine_differing_cells_in_a_window_are_a_conflict(fleet, low, left):
     cells = [(low, left), (low, left + 11), (low + 11, left), (low + 11, left + 11)]
-    cells += [(low + 5, left + column) for column in (3, 5, 7)]
+    cells += [(low + 5, left + column) for column in (1, 3, 5, 7, 9)]
     masks = [row(r, [c]) for r, c in cells]
     assert conflicting(fleet, EMPTY, walled(*masks))
     assert conflicting(fleet, walled(*masks), EMPTY)
@@ -143,7 +143,7 @@ def test_seven_differing_cells_in_a_window_are_a_conflict(fleet, low, left):
 
 
 def test_cells_that_no_window_has_together_are_no_conflict(fleet):
-    corners = [row(r, [c, c + 1]) for r in (0, 15) for c in (0, 14)]  # 8 cells, 2 in a window
+    corners = [row(r, [0, 1, 14, 15]) for r in (0, 1, 14, 15)]  # 16 cells, 4 in a window
     assert not conflicting(fleet, EMPTY, walled(*corners))
     ring = [row(0), row(15), *(row(r, [0, 15]) for r in range(1, 15))]
     assert conflicting(fleet, EMPTY, walled(*ring))
@@ -152,9 +152,9 @@ def test_cells_that_no_window_has_together_are_no_conflict(fleet):
 def test_what_is_unknown_to_one_is_no_difference(fleet):
     free, wall = LIE
     assert not conflicting(fleet, (free, 0), LIE)
-    half = row(8, range(8))
-    assert conflicting(fleet, (free | half, 0), (free, wall))
-    assert not conflicting(fleet, (free | row(8, range(6)), 0), (free, wall))
+    part = row(8, range(9))
+    assert conflicting(fleet, (free | part, 0), (free, wall))
+    assert not conflicting(fleet, (free | row(8, range(8)), 0), (free, wall))
 
 
 def conflicting(fleet, a, b):

@@ -9,6 +9,7 @@ contract here; ``python -m benchmarks.verdicts`` executes more.
 
 from functools import cache
 from itertools import permutations
+from pathlib import Path
 import random
 
 from hypothesis import given, settings
@@ -20,13 +21,15 @@ import pytest
 from benchmarks.baselines import vote
 from benchmarks.verdict_court import Court
 from benchmarks.verdict_orders import make_teams, on_contract, Score, verdict
+from collab_robots.sim.world import load_world
 
+OFFICE = load_world(Path(__file__).parents[2] / 'worlds/office.yaml').truth
 TEAMS = [(n, f) for n in range(4, 14) for f in range(1, (n - 1) // 3 + 1)]
 
 
 @cache
 def team(robots, liars):
-    return make_teams(np.random.default_rng(robots))(robots, liars)
+    return make_teams(OFFICE, np.random.default_rng(robots))(robots, liars)
 
 
 @pytest.mark.parametrize(('robots', 'liars'), [(4, 1), (5, 1), (6, 1)])
