@@ -16,6 +16,7 @@ from collab_robots.core.clock import Clock, SECOND
 from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError, StoreError
 from collab_robots.core.fleet import Fleet, MAX_ROBOTS
 from collab_robots.core.identity import PrivateKey
+from collab_robots.tangle import roots
 from collab_robots.tangle.approval import Approval, Status
 from collab_robots.tangle.block import decode_block, GENESIS, ID_BYTES, MAX_PARENTS
 from collab_robots.tangle.block_store import BlockStore, Row
@@ -44,6 +45,7 @@ from collab_robots.tangle.tangle import Tangle
 log = logging.getLogger(__name__)
 
 _NEVER = -(1 << 63)
+_FOREVER = 1 << 63
 
 
 class Ledger:
@@ -427,11 +429,14 @@ class Ledger:
         Return since when tips were issued that a record may name, ns.
 
         Any, unless the robot is catching up. Then a tip may be one only because what follows is
-        not here yet: final for long, and pruned by others, who could not read the record.
+        not here yet: final for long, and pruned by others, who could not read the record. If so
+        much is lacking that they may have done so already, no tip is named.
         """
         lately = now - round(self._config.active_window * SECOND)
-        is_behind = self._gossip.peers.have_more(self.dag.heights(), self.tangle.unvouched)
-        if is_behind or now < self._old_at + round(self._config.silence * SECOND):
+        lacking = self._gossip.peers.lacking(self.dag.heights(), self.tangle.unvouched)
+        if lacking > roots.ROOT_WINDOW // 2:
+            return _FOREVER
+        if lacking or now < self._old_at + round(self._config.silence * SECOND):
             return lately
         return 0
 

@@ -118,15 +118,15 @@ class Peers:
         """Tell whether the final order of a teammate that is near is shorter than that."""
         return any(self.known[name].final < final for name in self.near(now))
 
-    def have_more(self, heights: Sequence[int], passed_over: Collection[int]) -> bool:
+    def lacking(self, heights: Sequence[int], passed_over: Collection[int]) -> int:
         """
-        Tell whether robots of more than a third of the weight announced more than is here.
+        Return how many records more than are here robots of more than a third announced.
 
         :param heights: here, per roster index.
         :param passed_over: roster indexes that do not matter.
         """
-        return any(
-            self.vouched(issuer) > height
+        return sum(
+            max(self.vouched(issuer) - height, 0)
             for issuer, height in enumerate(heights)
             if issuer not in passed_over
         )
