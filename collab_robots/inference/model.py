@@ -179,6 +179,10 @@ class Model:
                 del self._stages[next(iter(self._stages))]
         return stage
 
+    def is_loaded(self, start: int, end: int) -> bool:
+        """Tell whether the piece between two cuts is in memory: the first use loads it."""
+        return (start, end) in self._stages
+
     def onnx(self, start: int, end: int) -> bytes:
         """
         Return the piece between two cuts as an ONNX file, which any ONNX runtime runs.

@@ -81,7 +81,7 @@ class Computed(NamedTuple):
     :param logits: if that is an answer: of the network's end, or of an exit that was sure.
     :param exit: which exit, or none.
     :param chunks: what is to be sent from here.
-    :param steps: what was done.
+    :param steps: what was done; nothing if a stage was loaded meanwhile, whose time says nothing.
     """
 
     cut: int
@@ -98,10 +98,12 @@ class Share(NamedTuple):
 
     :param chunks: what it hands on, or the answer.
     :param lost: share of what it got that it had to fill in.
+    :param steps: what was done, as :class:`Computed` has it.
     """
 
     chunks: tuple[bytes, ...]
     lost: float
+    steps: tuple[Step, ...]
 
 
 class Engine:
@@ -162,12 +164,14 @@ class Engine:
         :raises RefusedError: if the picture is none, or drives the network out of range.
         """
         steps: list[Step] = []
+        was_loaded = True
         for stop in sorted({ask, end}):
             if not cut < stop <= end:
                 continue
             if tensor is None:
                 steps.append(PREPARE)
             here = self.model.prepare(rgb) if tensor is None else tensor
+            was_loaded &= self.model.is_loaded(cut, stop)
             tensor = self.model.stage(cut, stop).run(here)
             steps.append(stage(cut, stop))
             cut = stop
@@ -175,13 +179,15 @@ class Engine:
                 guess, confidence = self._exits[ask].answer(tensor)
                 steps.append(Step(Do.EXIT, end=ask))
                 if confidence >= self._exits[ask].threshold:
-                    return Computed(cut, tensor, guess, ask, (), tuple(steps))
+                    done = tuple(steps) if was_loaded else ()
+                    return Computed(cut, tensor, guess, ask, (), done)
         chunks: tuple[bytes, ...] = ()
         if option is not None:
             chunks = self._pack(option, rgb, tensor, loss)
             steps.append(Step(Do.ENCODE, what=payload(option)))
         logits = tensor if cut == self.last else None
-        return Computed(cut, tensor, logits, NO_EXIT, chunks, tuple(steps))
+        done = tuple(steps) if was_loaded else ()
+        return Computed(cut, tensor, logits, NO_EXIT, chunks, done)
 
     def share(self, option: Option, chunks: Sequence[bytes | None], hop: Hop) -> Share:
         """
@@ -192,9 +198,11 @@ class Engine:
         :raises RefusedError: if they are not that, or drive the network out of range.
         """
         tensor, lost = self._unpack(option, chunks)
+        was_loaded = self.model.is_loaded(option.cut, hop.end)
         found = self.model.stage(option.cut, hop.end).run(tensor)[0]
         limit = MAX_DATA if hop.end == self.last else self._chunk_bytes
-        return Share(tuple(self._coder.encode(found, hop.bits, chunk_bytes=limit)), lost)
+        coded = tuple(self._coder.encode(found, hop.bits, chunk_bytes=limit))
+        return Share(coded, lost, self.share_steps(option, hop) if was_loaded else ())
 
     def share_steps(self, option: Option, hop: Hop) -> tuple[Step, ...]:
         """Return what a hop does."""

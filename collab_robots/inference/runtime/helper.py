@@ -277,7 +277,7 @@ class Helper:
                 self._refuse(task.key, work, _reason(done.value))
             elif isinstance(done.value, Share):
                 engine = self._engines[work.model]
-                engine.measured(engine.share_steps(work.option, work.route[0]), done.seconds)
+                engine.measured(done.value.steps, done.seconds)
                 compute = round(done.seconds * SECOND)
                 spent = (*work.done, Spent(max(began - task.ready, 0), compute))
                 self._hand_on(task, done.value, spent, now)
