@@ -498,6 +498,9 @@ class Ledger:
         self._gossip.send_proof(proof, self._clock.now_ns())
 
     def _is_unvouched(self, entry: Entry) -> bool:
+        """Who left keeps what it signed: if it comes back, it goes on from there."""
+        if entry.issuer == self.index and self.index in self.fleet.left:
+            return False
         return entry.issuer in self.tangle.unvouched
 
     def _is_unreadable(self, entry: Entry) -> bool:

@@ -24,10 +24,12 @@ NAMES = [robot.name for robot in FLEET.robots]
 NEW = PrivateKey(b'n' * 32)
 JOIN = vote(0)
 LEAVE = {3: vote(1), 0: vote(2)}
+RETURN = vote(3)
 CHANGES = {
-    0: (Change(0, joins=True, leaves=None), 'robot5', NEW.public),
-    1: (Change(0, joins=False, leaves=3), '', b''),
-    2: (Change(0, joins=False, leaves=0), '', b''),
+    0: (Change(0, joins=True), 'robot5', NEW.public),
+    1: (Change(0, leaves=3), '', b''),
+    2: (Change(0, leaves=0), '', b''),
+    3: (Change(0, returns=3), '', b''),
 }
 
 
@@ -74,12 +76,13 @@ class Team:
         assert self.is_settled()
 
     def is_settled(self):
+        robots = [one for one in self.ledgers.values() if one.index not in one.fleet.left]
         seen = {
             (ledger.fleet.epoch, ledger.order.final, ledger.order.final_digest, ledger.dag.digest)
-            for ledger in self.ledgers.values()
+            for ledger in robots
         }
         return len(seen) == 1 and not any(
-            matters(entry) for ledger in self.ledgers.values() for entry in ledger.order.tentative
+            matters(entry) for ledger in robots for entry in ledger.order.tentative
         )
 
     def epochs(self):
@@ -166,6 +169,38 @@ def test_a_robot_leaves_and_the_rest_go_on_with_fewer():
     before = ledger.order.final
     team.talk(5)
     assert ledger.order.final > before  # two of three
+    check_prefixes(final)
+
+
+@pytest.mark.parametrize('crash', [False, True])
+@pytest.mark.parametrize('seed', range(4))
+def test_who_comes_back_goes_on_with_what_it_signed_before_it_knew_that_it_had_left(seed, crash):
+    team = Team(seed)
+    final = watch(team)
+    team.talk(3)
+    away, signed = team.ledgers[NAMES[3]], {}
+    away.on_solid(lambda entry: signed.setdefault(entry.id, entry.issuer == 3))
+    team.network.hear_if(lambda receiver, sender: sender != NAMES[3])  # it hears, and is not heard
+    team.vote(LEAVE[3], *NAMES[:3])
+    team.talk(8)
+    assert set(team.epochs().values()) == {1}
+    team.network.heal()
+    team.network.run(5)
+    own = {identity for identity, is_own in signed.items() if is_own}
+    assert own - team.ledgers[NAMES[0]].dag.entries.keys()  # nobody else has what came last
+    if crash:
+        team.stores[NAMES[3]].crash()
+        team.network.stop(NAMES[3])
+        away = team.start(NAMES[3], KEYS[3], fresh=False)
+    team.vote(RETURN, *NAMES[:3])
+    team.talk(10)
+    assert set(team.epochs().values()) == {2}
+    assert not away.status().alarm
+    team.settle()
+    assert not any(ledger.proofs for ledger in team.ledgers.values())
+    assert own <= {entry.id for entry in final[NAMES[0]]}
+    decided = {call for entry in final[NAMES[0]] for call in entry.record.calls}
+    assert crash or team.said <= decided  # else what waited in memory to be said is gone
     check_prefixes(final)
 
 

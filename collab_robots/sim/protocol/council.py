@@ -13,6 +13,7 @@ from collab_robots.tangle.handover import Roster, roster_of
 from collab_robots.tangle.order import Order
 
 VOTE = b'vote'
+_DONE = -1  # all bits: whoever votes later adds nothing
 
 
 def vote(change: int) -> bytes:
@@ -22,7 +23,7 @@ def vote(change: int) -> bytes:
 
 class Council:
     """
-    The state of one robot.
+    The state of one robot: what 2/3 of the weight voted for is done at once, and once only.
 
     :param changes: that may be voted for, each with the robot that joins, if one does.
     """
@@ -41,46 +42,45 @@ class Council:
 
     def next_roster(self, position: int) -> Roster | None:
         """Return the roster that the votes up to there lead to, if it is another one."""
-        roster = list(roster_of(self._fleet))
-        for number in self._decided(self._count(position)):
-            change, name, key = self._changes[number]
-            if change.joins and key not in self._fleet.index_by_key:
-                roster.append((name, key, 1))
-            if change.leaves is not None:
-                roster[change.leaves] = (*roster[change.leaves][:2], 0)
+        roster = self._count(position)[0]
         return roster if roster != roster_of(self._fleet) else None
 
     def state_at(self, position: int) -> bytes:
-        """Return the votes up to there, without those that led to a change."""
-        votes = self._count(position)
-        for number in self._decided(votes):
-            del votes[number]
-        return cbor2.dumps(votes, canonical=True)
+        """Return the votes up to there."""
+        return cbor2.dumps(self._count(position)[1], canonical=True)
 
     def restore(self, position: int, state: bytes, fleet: Fleet) -> None:
         """Go on from such votes."""
         self._counted, self._fleet = position, fleet
         self._votes = [(0, number, mask) for number, mask in cbor2.loads(state).items()]
 
-    def _count(self, position: int) -> dict[int, int]:
-        """Return the robots that voted, by change, as a bit mask; the order forgets old votes."""
+    def _count(self, position: int) -> tuple[Roster, dict[int, int]]:
+        """Return the roster, and by change who voted for it; the order forgets old votes."""
         order = self._order
         for entry in order.entries[self._counted - order.base : position - order.base]:
             for call in entry.record.calls if entry.issuer != FOREIGN else ():
                 if call in self._calls:
                     self._votes.append((entry.position, call[-1], 1 << entry.issuer))
         self._counted = max(self._counted, position)
+        roster = list(roster_of(self._fleet))
         votes: dict[int, int] = {}
         for at, number, mask in self._votes:
             if at < position:
                 votes[number] = votes.get(number, 0) | mask
-        return votes
+                if votes[number] != _DONE and self._decided(votes[number]):
+                    votes[number] = _DONE
+                    self._carry_out(number, roster)
+        return roster, votes
 
-    def _decided(self, votes: Mapping[int, int]) -> list[int]:
+    def _decided(self, mask: int) -> bool:
         robots = self._fleet.robots
-        return [
-            number
-            for number, mask in sorted(votes.items())
-            if 3 * sum(robot.weight for index, robot in enumerate(robots) if mask >> index & 1)
-            >= 2 * self._fleet.total_weight
-        ]
+        weight = sum(robot.weight for index, robot in enumerate(robots) if mask >> index & 1)
+        return 3 * weight >= 2 * self._fleet.total_weight
+
+    def _carry_out(self, number: int, roster: list[tuple[str, bytes, int]]) -> None:
+        change, name, key = self._changes[number]
+        if change.joins:
+            roster.append((name, key, 1))
+        for robot, weight in ((change.leaves, 0), (change.returns, 1)):
+            if robot is not None:
+                roster[robot] = (*roster[robot][:2], weight)

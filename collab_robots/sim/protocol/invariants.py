@@ -191,10 +191,10 @@ def nothing_is_lost(account: Account, ledgers: Iterable[Ledger], quiet_at: float
 
     At ``quiet_at`` each honest robot submits a call, so its records until then are in the past of
     a record with calls. Of those after it the last approvals need not be final. What a robot says
-    after the others let it go counts only where somebody took it up.
+    after the others let it go counts only where somebody took it up, or when it comes back.
     """
-    faulty = account.scenario.faults.keys() | account.scenario.leavers
     for ledger in ledgers:
+        faulty = account.scenario.faults.keys() | ledger.fleet.left
         for identity, birth in account.born.items():
             if birth.issuer in faulty or not (birth.calls or birth.at < quiet_at):
                 continue
@@ -213,9 +213,14 @@ def robots_agree(account: Account, ledgers: Iterable[Ledger]) -> None:
     Rules 3 and 5: once all is quiet, the robots hold the same records.
 
     That they have them in the same order, other invariants say. How many of the last approvals
-    are final may differ: a robot may have counted records of a liar that are gone now.
+    are final may differ: a robot may have counted records of a liar that are gone now. A robot
+    that left keeps what it signed, for its return.
     """
-    digests = {ledger.name: ledger.dag.digest.to_bytes(ID_BYTES, 'big') for ledger in ledgers}
+    digests = {
+        ledger.name: ledger.dag.digest.to_bytes(ID_BYTES, 'big')
+        for ledger in ledgers
+        if ledger.index not in ledger.fleet.left
+    }
     for name, digest in digests.items():
         first = next(iter(digests))
         if digest != digests[first]:

@@ -69,11 +69,13 @@ class Change:
     :param at: s, when they do.
     :param joins: the last robot joins; it is not in the fleet file.
     :param leaves: roster index of a robot that leaves, or is put out; None if nobody does.
+    :param returns: the same of one that left and comes back.
     """
 
     at: float
-    joins: bool
-    leaves: int | None
+    joins: bool = False
+    leaves: int | None = None
+    returns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class Scenario:
 
     @property
     def leavers(self) -> frozenset[int]:
-        """Those that leave."""
+        """Those that leave, for ever or for a while."""
         return frozenset(change.leaves for change in self.changes if change.leaves is not None)
 
     @property
@@ -151,6 +153,7 @@ class Scenario:
         for change in self.changes:
             words = [f'{name(self.robots - 1)} joins'] if change.joins else []
             words += [f'{name(change.leaves)} leaves'] if change.leaves is not None else []
+            words += [f'{name(change.returns)} returns'] if change.returns is not None else []
             yield f'{change.at:6.2f} s: the honest robots vote: {", ".join(words)}'
         for crash in self.crashes:
             kept = 'disk kept' if crash.disk else 'disk lost'
@@ -194,6 +197,8 @@ def draw(seed: int, robots: int | None = None) -> Scenario:
     changes = []
     if kind:
         changes.append(Change(roster.uniform(0.5, span), kind != 'leave', leaves))
+    if leaves is not None and roster.random() < 0.5:
+        changes.append(Change(roster.uniform(changes[0].at, span + 1.0), returns=leaves))
     return Scenario(
         seed=seed,
         robots=robots,
