@@ -190,10 +190,14 @@ def test_what_is_lost_is_sent_again():
         link.lost(10, 3)
     estimate = link.estimate(0)
     assert estimate.loss == pytest.approx(0.3, abs=0.01)
-    clean = LinkEstimate(estimate.rate_bps, estimate.delay_s, estimate.burst)
-    assert float(estimate.seconds(5000)) == pytest.approx(
-        float(clean.seconds(5000)) / 0.7, rel=0.02
-    )
+
+
+def test_all_of_many_chunks_arrive_after_more_rounds_than_one():
+    clean, lossy = LinkEstimate(1e6, 0.01), LinkEstimate(1e6, 0.01, loss=0.3)
+    more = [float(lossy.seconds(size)) - 8e-6 * size / 0.7 for size in (1000, 4000, 400_000)]
+    assert more[0] == pytest.approx(more[1]) == pytest.approx(0.01 + 0.3 / 0.7 * 0.03)
+    assert more[2] > more[1] + 3 * 0.03
+    assert float(clean.seconds(4000)) == pytest.approx(0.01 + 0.032)
 
 
 def test_the_age_counts_from_what_told_the_rate():

@@ -29,6 +29,8 @@ OUTLIERS = 0.02  # share of exchanges whose time says nothing
 OUTLIER_RANGE = 10.0  # of the logarithm of their times
 RATE_LIFE = 5.0  # s, the mean time between two jumps of the rate
 DELAY_LIFE = 60.0  # s, the same of delay and burst
+# Where chunks are lost: how large they are, and how long until missing ones are asked for, s.
+CHUNK_BYTES, AGAIN_S = 4000, 0.02
 # Small payloads may pass a link without meeting its rate: what tells the rate is larger.
 INFORMS = 1.5  # bursts
 LOSS_GAIN = 0.01  # of one chunk
@@ -69,12 +71,19 @@ class LinkEstimate:
         """
         Return what exchanges take on the link; what is lost is sent again until it arrives.
 
+        With many chunks there are many rounds: all of them have to arrive.
+
         :param size: bytes of each exchange.
         :returns: s, of the same shape; infinite where all is lost.
         """
         shaped = np.maximum(np.asarray(size, dtype=np.float64) - self.burst, 0.0)
-        once = self.delay_s + 8.0 * shaped / self.rate_bps
-        return once / (1.0 - self.loss) if self.loss < 1.0 else np.full_like(once, np.inf)
+        if not 0.0 < self.loss < 1.0:
+            once = self.delay_s + 8.0 * shaped / self.rate_bps
+            return np.full_like(once, np.inf) if self.loss else once
+        chunks = np.maximum(np.asarray(size, dtype=np.float64) / CHUNK_BYTES, 1.0)
+        again = self.loss / (1.0 - self.loss) - np.log(chunks) / math.log(self.loss)  # rounds
+        sent = 8.0 * shaped / self.rate_bps / (1.0 - self.loss)
+        return self.delay_s + sent + again * (self.delay_s + AGAIN_S)
 
 
 class Link:
