@@ -158,7 +158,9 @@ class Gossip:
         if have.sender == self.name:
             return
         self.peers.take(have, now)
-        if have.set_digest != self._digest():  # it may lack something: tell it soon
+        has_left = self._fleet.index_by_name[have.sender] in self._fleet.left
+        if have.set_digest != self._digest() and not has_left:  # who left may always differ
+            # It may lack something: tell it soon.
             soon = self._have_at + round(self._config.have_min_interval * SECOND)
             self._have_due = min(self._have_due, soon)
         for issuer in self._tangle.proofs.keys() - set(have.forked):

@@ -45,9 +45,10 @@ def test_scenarios_hold_everything_that_can_happen():
     scenarios = [draw(seed) for seed in range(SEEDS)]
     faults = Counter(fault for one in scenarios for fault in one.faults.values())
     assert set(faults) == set(Fault)
+    assert any(change.returns is not None for one in scenarios for change in one.changes)
     for one in scenarios:
         after = {*range(one.robots)} - one.leavers
-        for roster in ({*range(one.founders)}, after):
+        for roster in ({*range(one.founders)}, after, {*range(one.robots)}):
             assert 3 * len(one.faults.keys() & roster) < len(roster), one.seed
         assert len(one.faults) >= (len(after) - 1) // 3
     words = '\n'.join(phase.words for one in scenarios for phase in one.phases)
