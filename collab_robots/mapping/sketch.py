@@ -20,13 +20,14 @@ from scipy import ndimage
 
 from collab_robots.contract.calls.maps import LEAST_KNOWN, MAX_SKETCHES
 from collab_robots.mapping.layer import TILE, TileIndex
-from collab_robots.mapping.layers import FREE_BELOW, OCCUPIED_ABOVE
+from collab_robots.mapping.layers import FREE_BELOW
 from collab_robots.mapping.tile import Shown
 
 Mask = npt.NDArray[np.bool_]
 
 SIDE = 16  # cells of a sketch
 CELL = TILE // SIDE  # cells of the map, along a side of one cell of the sketch
+SURE = 2.5  # log-odds of what is occupied: three hits; a teammate that drives by gets fewer
 LEAST_OCCUPIED = 3  # cells of the map that make a cell occupied
 SMALL = 3  # cells; what stands free and is no longer or wider may be a teammate, and is left out
 PAD = SMALL  # cells around the tile, to tell how large a thing is
@@ -68,7 +69,7 @@ def sketch(tiles: Mapping[TileIndex, npt.NDArray[Any]], x: int, y: int) -> Sketc
     :param tiles: log-odds or levels (64, 64) of one layer.
     """
     odds = _around(tiles, x, y)
-    hit = _counts(odds >= OCCUPIED_ABOVE)
+    hit = _counts(odds >= SURE)
     passed = _counts(odds <= FREE_BELOW)
     clear = passed == CELL * CELL  # a cell that was missed may be the wall that two rays straddle
     free = ndimage.binary_erosion(clear, _AROUND)

@@ -8,7 +8,7 @@ import pytest
 
 from collab_robots.contract.calls.maps import LEAST_KNOWN, MAX_SKETCHES
 from collab_robots.core.clock import SECOND
-from collab_robots.mapping.layer import Layer, OwnTile, TILE
+from collab_robots.mapping.layer import HIT, Layer, OwnTile, TILE
 from collab_robots.mapping.sketch import CHANGED, Sketch, sketch, SketchBook
 
 FULL = (1 << 256) - 1
@@ -72,8 +72,19 @@ def test_three_cells_of_the_map_make_a_cell_occupied(hits, occupied):
     tiles = open_space()
     tiles[0, 0][20, :64] = 0  # a wall that was seen in part
     for column in range(0, 64, 4):
-        tiles[0, 0][20, column : column + hits] = 1
+        tiles[0, 0][20, column : column + hits] = 3
     assert len(cells(sketch(tiles, 0, 0).occupied)) == 16 * occupied
+
+
+@pytest.mark.parametrize(('hits', 'occupied'), [(2, 0), (3, 16)])
+@pytest.mark.parametrize('rounded', [False, True])
+def test_three_hits_make_a_cell_sure_and_fewer_leave_it_unknown(hits, occupied, rounded):
+    tiles = open_space()
+    tiles[0, 0] = tiles[0, 0].astype(np.float32)
+    tiles[0, 0][20:24] = np.rint(hits * HIT) if rounded else hits * HIT
+    found = sketch(tiles, 0, 0)
+    assert len(cells(found.occupied)) == occupied
+    assert not cells(found.free) & {(5, column) for column in range(16)}
 
 
 def test_what_may_be_a_teammate_is_left_out():
@@ -105,7 +116,7 @@ def test_no_cell_is_both(levels):
 
 def test_levels_and_log_odds_give_the_same():
     tiles = open_space()
-    tiles[0, 0][22] = 1
+    tiles[0, 0][22] = 3
     odds = {index: tile.astype(np.float32) for index, tile in tiles.items()}
     assert sketch(odds, 0, 0) == sketch(tiles, 0, 0)
 
