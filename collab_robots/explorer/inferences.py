@@ -55,7 +55,7 @@ def time_chart(timeline: Timeline, end: float) -> str:
     for index, robot in enumerate(timeline.robots):
         points = sorted((answer.t, 1000 * answer.seconds) for answer in timeline.answers_of(robot))
         lines.append(Line(robot, f'r{index}', points))
-    return line_chart('time until the answer', lines, end, timeline.split, ' ms')
+    return line_chart('time until the answer', lines, end, timeline.split, ' ms', dots=True)
 
 
 def summary(timeline: Timeline) -> dict[str, Any]:

@@ -120,6 +120,7 @@ def line_chart(
     top: float | None = None,
     target: float | None = None,
     height: int = 250,
+    dots: bool = False,
 ) -> str:
     """
     Return curves over time.
@@ -128,6 +129,7 @@ def line_chart(
     :param unit: written behind the numbers of the y axis; ``%`` shows shares as percent.
     :param top: of the y axis; the highest value if not given.
     :param target: a dashed line to reach.
+    :param dots: no lines between the points.
     """
     highest = max((value for line in lines for _, value in line.points), default=0.0)
     marks = ticks(highest if top is None else top)
@@ -141,7 +143,14 @@ def line_chart(
     if target is not None:
         canvas.rule(LEFT, canvas.y(target), WIDTH - RIGHT, canvas.y(target), 'target')
     for line in lines:
-        path = ' '.join(f'{canvas.x(t):.1f},{canvas.y(v):.1f}' for t, v in thin(line.points))
+        points = [(canvas.x(t), canvas.y(v)) for t, v in thin(line.points)]
+        if dots:
+            canvas.parts += [
+                f'<circle class="dot {line.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>'
+                for x, y in points
+            ]
+            continue
+        path = ' '.join(f'{x:.1f},{y:.1f}' for x, y in points)
         canvas.parts.append(
             f'<polyline class="line {line.style}" points="{path}">'
             f'<title>{escape(line.name)}</title></polyline>'
