@@ -83,7 +83,8 @@ class LinkEstimate:
         chunks = np.maximum(np.asarray(size, dtype=np.float64) / CHUNK_BYTES, 1.0)
         again = self.loss / (1.0 - self.loss) - np.log(chunks) / math.log(self.loss)  # rounds
         sent = 8.0 * shaped / self.rate_bps / (1.0 - self.loss)
-        return self.delay_s + sent + again * (self.delay_s + AGAIN_S)
+        takes: Grid = self.delay_s + sent + again * (self.delay_s + AGAIN_S)
+        return takes
 
 
 class Link:
