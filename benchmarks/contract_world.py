@@ -159,7 +159,7 @@ def rekeying(number: int) -> tuple[Any, ...]:
 
 def sketch(wall: int, number: int = 0) -> bytes:
     """Return a call with a sketch; those of unlike walls conflict, in their last window only."""
-    occupied = 0xFF << (16 * (15 - wall) + 8)
+    occupied = 0x7F << (16 * (15 - wall) + 9)
     unknown = 1 << number
     return encode('submitSketch', *PLACE, ALL & ~occupied & ~unknown, occupied)
 

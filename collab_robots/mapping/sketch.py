@@ -34,7 +34,7 @@ PAD = SMALL  # cells around the tile, to tell how large a thing is
 CHANGED = 32  # cells: a sketch that differs so much from the last is submitted too
 WINDOW = 12  # cells along a side of the windows in which sketches are compared …
 STEP = 4  # … that begin so many cells apart; Sketches.WINDOW and so on
-TOLERATED = 8  # differing cells in a window
+TOLERATED = 6  # differing cells in a window
 _AROUND = np.ones((3, 3), bool)
 
 

@@ -20,7 +20,7 @@ struct Sketch {
 /// @dev The numbers are chosen from measurement: docs/trust.md.
 library Sketches {
     /// @notice So many differing cells in a window are no conflict yet.
-    uint256 internal constant TOLERATED = 8;
+    uint256 internal constant TOLERATED = 6;
     /// @dev Windows are 12×12 cells, at columns and rows 0 and 4: rows 0 to 11 of columns 0 to 11.
     uint256 private constant WINDOW = 0x0fff0fff0fff0fff0fff0fff0fff0fff0fff0fff0fff0fff;
 

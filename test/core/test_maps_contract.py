@@ -133,9 +133,9 @@ WINDOWS = [(0, 0), (0, 4), (4, 0), (4, 4)]  # row and column
 
 
 @pytest.mark.parametrize(('low', 'left'), WINDOWS)
-def test_nine_differing_cells_in_a_window_are_a_conflict(fleet, low, left):
+def test_seven_differing_cells_in_a_window_are_a_conflict(fleet, low, left):
     cells = [(low, left), (low, left + 11), (low + 11, left), (low + 11, left + 11)]
-    cells += [(low + 5, left + column) for column in (1, 3, 5, 7, 9)]
+    cells += [(low + 5, left + column) for column in (3, 5, 7)]
     masks = [row(r, [c]) for r, c in cells]
     assert conflicting(fleet, EMPTY, walled(*masks))
     assert conflicting(fleet, walled(*masks), EMPTY)
@@ -152,9 +152,9 @@ def test_cells_that_no_window_has_together_are_no_conflict(fleet):
 def test_what_is_unknown_to_one_is_no_difference(fleet):
     free, wall = LIE
     assert not conflicting(fleet, (free, 0), LIE)
-    part = row(8, range(9))
+    part = row(8, range(7))
     assert conflicting(fleet, (free | part, 0), (free, wall))
-    assert not conflicting(fleet, (free | row(8, range(8)), 0), (free, wall))
+    assert not conflicting(fleet, (free | row(8, range(6)), 0), (free, wall))
 
 
 def conflicting(fleet, a, b):
