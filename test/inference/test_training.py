@@ -7,7 +7,7 @@ import pytest
 import skimage
 
 from collab_robots.core.errors import RefusedError
-from collab_robots.inference.bottleneck import Graph, LEAST, MOST
+from collab_robots.inference.bottleneck import Graph
 
 torch = pytest.importorskip('torch')
 
@@ -44,10 +44,9 @@ def features(chain):
 def test_the_same_seed_gives_the_same_views():
     shots = [pictures.read(PHOTOGRAPHS / name) for name in ('coffee.png', 'chelsea.png')]
     first, second = (list(pictures.views(shots, 5, np.random.default_rng(3))) for _ in range(2))
-    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-    assert not np.array_equal(first[0], first[2])
-    areas = [a.size / shot.size for a, shot in zip(first, shots * 3, strict=False)]
-    assert 0.3 < min(areas) and max(areas) <= 1.0
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+    assert {view.shape for view in first} == {(256, 256, 3)}
+    assert (first[0] != first[2]).any()
 
 
 def test_pictures_are_no_larger_than_needed(tmp_path):
@@ -66,8 +65,8 @@ def test_labelled_pictures_are_halved_by_name():
 
 def test_a_wide_transform_with_small_steps_is_undone(chain, features):
     metric = bottlenecks.sensitivity(chain, 1, features[0][:32])
-    assert [float(side.trace()) for side in metric] == pytest.approx([1.0, 1.0])
-    recipe = bottlenecks.Recipe('cut', 382, 0.3)
+    assert metric.trace() == pytest.approx(1.0)
+    recipe = bottlenecks.Recipe('cut', 2, 24, 0.7)
     encoder, decoder = bottlenecks.solve(recipe, metric, features[0])
     x = torch.from_numpy(features[0].astype(np.float32))
     with torch.no_grad():
@@ -76,12 +75,12 @@ def test_a_wide_transform_with_small_steps_is_undone(chain, features):
         theirs = chain.run(1, 3, x)
         ours = chain.run(1, 3, back)
     assert sent.shape[1:] == encoder.sent
-    assert sent.min() == LEAST and sent.max() == MOST
+    assert sent.min() >= -8 and sent.max() <= 7
     assert (ours - theirs).std() < 0.1 * theirs.std()
 
 
 def test_lessons_with_lost_chunks_make_the_loss_of_chunks_cheaper(chain, features):
-    recipe = bottlenecks.Recipe('cut', 62, 0.7)
+    recipe = bottlenecks.Recipe('cut', 2, 16, 0.7)
     harms = []
     for steps in (0, 150):
         torch.manual_seed(4)
@@ -106,10 +105,10 @@ def test_lessons_with_lost_chunks_make_the_loss_of_chunks_cheaper(chain, feature
     assert harms[1] < 0.8 * harms[0]
 
 
-def test_a_lost_chunk_is_every_nth_row():
+def test_a_lost_chunk_is_every_nth_channel():
     torch.manual_seed(0)
-    sent = bottlenecks.lose(torch.ones(200, 1, 16, 3), 4, 0.5)
-    flat = sent.amax((1, 3))
+    sent = bottlenecks.lose(torch.ones(200, 16, 2, 3), 4, 0.5)
+    flat = sent.amax((2, 3))
     assert ((flat == 0) | (flat == 1)).all()
     assert all((flat[:, first] == flat[:, first + 4]).all() for first in range(12))
     assert 0.4 < flat.mean() < 0.6
