@@ -45,7 +45,7 @@ from collab_robots.tangle.tangle import Tangle
 log = logging.getLogger(__name__)
 
 _NEVER = -(1 << 63)
-_FOREVER = 1 << 63
+_NEWEST = SECOND // 2  # ns; a tip that is no older is near the end of the order everywhere
 
 
 class Ledger:
@@ -430,14 +430,13 @@ class Ledger:
 
         Any, unless the robot is catching up. Then a tip may be one only because what follows is
         not here yet: final for long, and pruned by others, who could not read the record. If so
-        much is lacking that they may have done so already, no tip is named.
+        much is lacking that the last seconds may be among it, only the newest tips are named.
         """
-        lately = now - round(self._config.active_window * SECOND)
         lacking = self._gossip.peers.lacking(self.dag.heights(), self.tangle.unvouched)
         if lacking > roots.ROOT_WINDOW // 2:
-            return _FOREVER
+            return now - _NEWEST
         if lacking or now < self._old_at + round(self._config.silence * SECOND):
-            return lately
+            return now - round(self._config.active_window * SECOND)
         return 0
 
     def _attach(self, item: Item, entry: Entry) -> None:
