@@ -101,6 +101,7 @@ class World:
         yield Case('audit', '', encode('audit', self.addresses[1], b'p' * 32, 9, 3))
         yield Case('setCapabilities', '', encode('setCapabilities', 7))
         yield Case('registerSigner', '', encode('registerSigner', b's' * 20))
+        yield Case('signAnchor', '', encode('signAnchor', (9, 27, b'r' * 32, b's' * 32)))
         yield Case('vote', f'the {VOTES}th', encode('vote', rekeying(999)), last)
         yield Case('withdraw', f'the {VOTES}th', encode('withdraw', self._last_change))
         yield Case('closeEpoch', f'{VOTES} new keys', encode('closeEpoch', 0), None)
