@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 import yaml
 
 from collab_robots.core.errors import ConfigError
@@ -39,6 +40,18 @@ def parse(model: type[Model], data: Any, source: str) -> Model:
             where = '.'.join(str(part) for part in item['loc']) or '(whole file)'
             lines.append(f'  {where}: {item["msg"]}; got {item["input"]!r:.80}')
         raise ConfigError(f'{source}: not valid:\n' + '\n'.join(lines)) from None
+
+
+def read_json(data: bytes | str) -> Any:
+    """
+    Return what JSON from elsewhere says.
+
+    The standard library's reader takes as many levels as the interpreter allows; libraries of the
+    contracts allow so many that deep nesting ends the process.
+
+    :raises ValueError: if it is no JSON, names NaN or infinity, or has more than 200 levels.
+    """
+    return from_json(data, allow_inf_nan=False)
 
 
 def load_yaml(path: Path | str, model: type[Model]) -> Model:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import hashlib
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from collab_robots.core.config import parse, Strict
+from collab_robots.core.config import parse, read_json, Strict
 from collab_robots.core.errors import ConfigError
 from collab_robots.inference.bottleneck import Bottleneck, Graph
 from collab_robots.inference.model import Model
@@ -181,7 +180,7 @@ class Trained:
 def _listed(folder: Path) -> TrainedFile:
     path = folder / TRAINED_FILE
     try:
-        data = json.loads(path.read_text(encoding='utf-8'))
+        data = read_json(path.read_bytes())
     except OSError as error:
         raise ConfigError(f'{path}: cannot be read: {error.strerror}') from None
     except ValueError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from collab_robots.core.clock import Clock
+from collab_robots.core.config import read_json
 from collab_robots.core.errors import ConfigError, RefusedError
 from collab_robots.inference.classifier import model_path
 from collab_robots.inference.exits import Trained
@@ -126,7 +127,7 @@ def load_times(path: Path, model: bytes) -> Times | None:
     """
     try:
         with path.open('rb') as file:
-            found = json.loads(file.read(MAX_TIMES_BYTES))
+            found = read_json(file.read(MAX_TIMES_BYTES))
         if found['model'] != model.hex():
             return None
         return Times(
@@ -139,5 +140,5 @@ def load_times(path: Path, model: bytes) -> Times | None:
         return None
     except OSError as error:
         raise ConfigError(f'{path}: cannot be read: {error.strerror}') from None
-    except (ValueError, KeyError, TypeError, RecursionError, RefusedError) as error:
+    except (ValueError, KeyError, TypeError, RefusedError) as error:
         raise ConfigError(f'{path}: no times: {error}') from None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from collab_robots.core.config import read_json
 from collab_robots.core.geometry import Array
 
 MAX_BYTES = 4096
@@ -36,7 +37,7 @@ def resume(path: Path, odom: Array) -> Array | None:
     """
     try:
         with path.open('rb') as file:
-            saved = json.loads(file.read(MAX_BYTES))
+            saved = read_json(file.read(MAX_BYTES))
         then = np.array(saved['odom'], dtype=np.float64)
         pose = np.array(saved['map_to_odom'], dtype=np.float64)
     except (OSError, ValueError, TypeError, KeyError):

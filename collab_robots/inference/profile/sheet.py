@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from collab_robots.core.config import parse, Strict
+from collab_robots.core.config import parse, read_json, Strict
 from collab_robots.core.errors import ConfigError, RefusedError
 from collab_robots.inference.options import Kind, LOCAL, Option
 
@@ -127,13 +127,13 @@ class Sheet:
                 text = file.read(MAX_SHEET_BYTES + 1)
             if len(text) > MAX_SHEET_BYTES:
                 raise ConfigError(f'{path}: larger than {MAX_SHEET_BYTES} bytes, refused')
-            file_ = parse(_File, json.loads(text), str(path))
+            file_ = parse(_File, read_json(text), str(path))
             if file_.model != model.hex():
                 raise ConfigError(f'{path}: of model {file_.model[:12]}, not {model.hex()[:12]}')
             rows = {Option.parse(name): row for name, row in file_.rows.items()}
         except OSError as error:
             raise ConfigError(f'{path}: cannot be read: {error.strerror}') from None
-        except (ValueError, RecursionError, RefusedError) as error:
+        except (ValueError, RefusedError) as error:
             raise ConfigError(f'{path}: no sheet: {error}') from None
         try:
             return cls(model, file_.last, file_.pictures, file_.labelled, rows)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import aiohttp
 
+from collab_robots.core.config import read_json
 from collab_robots.core.errors import ConfigError, RefusedError
 from collab_robots.tangle.block import block_id, decode_block
 from collab_robots.tangle.loop_thread import LoopThread
@@ -163,7 +164,7 @@ class HttpNode:
         except (aiohttp.ClientError, OSError) as error:
             text = f'{type(error).__name__}: {error}'
             answer = Answer(job, Outcome.FAILED, text=text[:MAX_TEXT])
-        except (RefusedError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (RefusedError, ValueError, TypeError, KeyError) as error:
             answer = Answer(job, Outcome.FAILED, text=f'not a TIP-25 answer: {error}'[:MAX_TEXT])
         self._answers.put(answer)
 
@@ -173,7 +174,7 @@ class HttpNode:
             self._only_json = True
             status, _, body, wait = await self._send_block(job.raw)
         if status in (200, 201):
-            identity = id_from_hex(json.loads(body)['blockId'])
+            identity = id_from_hex(read_json(body)['blockId'])
             if identity != job.id:
                 raise ValueError(f'it took {identity.hex()} for {job.id.hex()}')
             return Answer(job, Outcome.DONE)
@@ -206,14 +207,14 @@ class HttpNode:
             return Answer(job, Outcome.ABSENT)
         if status != 200:
             return self._failed(job, status, body, wait)
-        solid = json.loads(body)['isSolid'] is True
+        solid = read_json(body)['isSolid'] is True
         return Answer(job, Outcome.DONE if solid else Outcome.ABSENT, known=True)
 
     async def _tips(self, job: Job) -> Answer:
         status, _, body, wait = await self._ask('GET', '/tips', {})
         if status != 200:
             return self._failed(job, status, body, wait)
-        ids = tuple(id_from_hex(tip) for tip in json.loads(body)['tips'][:MAX_TIPS])
+        ids = tuple(id_from_hex(tip) for tip in read_json(body)['tips'][:MAX_TIPS])
         return Answer(job, Outcome.DONE, ids=ids)
 
     async def _ask(
@@ -239,8 +240,8 @@ class HttpNode:
 def _message(status: int, body: bytes) -> str:
     """Return what an error answer says; its code may be a string or a number."""
     try:
-        error: Any = json.loads(body)['error']
+        error: Any = read_json(body)['error']
         text = f'{error["code"]}: {error["message"]}'
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         text = f'HTTP {status}'
     return text[:MAX_TEXT]
