@@ -170,7 +170,8 @@ def sign_anchor(height: int, signature: bytes) -> bytes:
     """
     Encode: the sender signed the anchor of a height.
 
-    :param signature: r, s and v; all zeros, with height 0, for none.
+    :param height: 0 for none.
+    :param signature: r, s and v.
     """
     common.fixed('signature', signature, SIGNATURE_BYTES)
     return encode('signAnchor', (height, signature[64], signature[:32], signature[32:64]))
