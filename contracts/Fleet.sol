@@ -318,7 +318,7 @@ contract Fleet {
     /// @notice Sign, for another chain, what was agreed on up to a height.
     /// @dev Fact: the sender's latest word.
     /// @param signed The signature; of height 0 for none.
-    function signAnchor(AnchorFact calldata signed) external {
+    function signAnchor(AnchorFact memory signed) external {
         uint256 me = indexOf(msg.sender);
         if (signed.height == 0) delete anchors[me];
         else anchors[me] = signed;
