@@ -33,6 +33,8 @@ class Intake:
     record of somebody else names it as parent.
 
     :param refused: counts what is refused, dropped or put off.
+    :param recent: the first block that came with each seq, by issuer and seq, the oldest first: id and
+        bytes; kept from epoch to epoch.
     :param attach: called with each record that became solid, parents first; adds it to the DAG.
     :param prove: called with each new proof of equivocation.
     :param raw_of: gives the bytes of a block that is solid.
@@ -44,6 +46,7 @@ class Intake:
         tangle: Tangle,
         config: LedgerConfig,
         refused: Counter[Refusal],
+        recent: dict[tuple[int, int], tuple[bytes, bytes]],
         attach: Callable[[Item, Entry], None],
         prove: Callable[[Proof], None],
         raw_of: Callable[[bytes], bytes | None],
@@ -57,8 +60,7 @@ class Intake:
         self._solidifier = Solidifier(tangle.dag, refused, config.max_waiting, attach)
         self._early: dict[bytes, Item] = {}
         self._unvouched: dict[bytes, Item] = {}  # oldest first
-        # By issuer and seq, oldest first: id and bytes.
-        self._recent: dict[tuple[int, int], tuple[bytes, bytes]] = {}
+        self._recent = recent
         self._bad: defaultdict[str, Budget] = defaultdict(
             lambda: Budget(config.bad_rate, config.bad_burst)
         )

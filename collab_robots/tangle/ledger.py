@@ -94,6 +94,7 @@ class Ledger:
         self._clock = clock
         self._transport = transport
         self._refused: Counter[Refusal] = Counter()
+        self._recent: dict[tuple[int, int], tuple[bytes, bytes]] = {}
         self._state = state
         self._genesis = fleet
         self._key = key
@@ -300,6 +301,7 @@ class Ledger:
             tangle,
             self._config,
             self._refused,
+            self._recent,
             self._attach,
             self._prove,
             self._raw_of,
