@@ -33,8 +33,8 @@ class Intake:
     record of somebody else names it as parent.
 
     :param refused: counts what is refused, dropped or put off.
-    :param recent: the first block that came with each seq, by issuer and seq, the oldest first: id and
-        bytes; kept from epoch to epoch.
+    :param recent: the first block that came with each seq, by issuer and seq, the oldest first: id
+        and bytes; kept from epoch to epoch.
     :param attach: called with each record that became solid, parents first; adds it to the DAG.
     :param prove: called with each new proof of equivocation.
     :param raw_of: gives the bytes of a block that is solid.
