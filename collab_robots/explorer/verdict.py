@@ -192,7 +192,9 @@ def _ledger_checks(timeline: Timeline, histories: Mapping[str, History]) -> list
     fullest = max(histories.values(), key=lambda history: len(history.rows), default=History('-'))
     done = agreement.completions(fullest.acts)
     held = agreement.leases(fullest.acts)
-    missing = agreement.missing_blocks(files)
+    # What an expelled robot said last, before it knew, need not reach anybody.
+    fleet = {robot: rows for robot, rows in files.items() if robot not in fullest.convicted}
+    missing = agreement.missing_blocks(fleet)
     worst = max(missing, key=lambda robot: missing[robot], default='-')
     lost = missing.get(worst, 0)
     roots = {history.state_root for history in histories.values()}
@@ -211,7 +213,7 @@ def _ledger_checks(timeline: Timeline, histories: Mapping[str, History]) -> list
         timeline.killed,
         timeline.now if timeline.held_at is None else timeline.held_at,
     )
-    total = len({row.id for rows in files.values() for row in rows})
+    total = len({row.id for rows in fleet.values() for row in rows})
     return [
         *_split_checks(timeline, done, files),
         Check(
