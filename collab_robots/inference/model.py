@@ -204,7 +204,8 @@ class Model:
 
 def fingerprint(proto: onnx.ModelProto) -> bytes:
     """Return the SHA-256 (32 bytes) of all that an answer depends on, in canonical bytes."""
-    prepare = ''.join(item.value for item in proto.metadata_props if item.key == PREPARE)
+    # What is not UTF-8 comes as bytes (protobuf), and matches no noted hash as text.
+    prepare = ''.join(str(item.value) for item in proto.metadata_props if item.key == PREPARE)
     bare = onnx.ModelProto(
         ir_version=proto.ir_version, opset_import=proto.opset_import, graph=proto.graph
     )
