@@ -9,12 +9,14 @@ job took. ``python -m benchmarks.inference --help`` has the options.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from enum import Enum
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated
 
-from rich.progress import track
 import typer
 
 from benchmarks import (
@@ -28,17 +30,28 @@ from benchmarks import (
 from benchmarks.inference_pictures import FOLDER, Labelled, load
 from benchmarks.inference_plots import chart, Series
 from benchmarks.inference_team import Line, Team
-from benchmarks.inference_ways import Cost, dump, measure, others, ours, Way
+from benchmarks.inference_ways import (
+    Cost,
+    dump,
+    FILE,
+    measure,
+    measure_others,
+    others,
+    ours,
+    Way,
+)
+from benchmarks.inference_ways import load as load_costs
 from benchmarks.namespaces import missing
 from benchmarks.report import Report
 from collab_robots.core.clock import SteadyClock
+from collab_robots.core.errors import ConfigError
 from collab_robots.inference.classifier import model_path
 from collab_robots.inference.exits import Trained
 from collab_robots.inference.model import Model
 from collab_robots.inference.outfit import save_times, TIMES_FILE
 from collab_robots.inference.profile.energy import EnergyModel
 from collab_robots.inference.profile.measure import measure_sheet, measure_times
-from collab_robots.inference.profile.sheet import SHEET_FILE
+from collab_robots.inference.profile.sheet import Sheet, SHEET_FILE
 
 SLOWNESS = 8.0  # of the robot that asks
 FEW = 12  # pictures of a quick run
@@ -65,25 +78,39 @@ def prepare(
     """
     Measure bytes and accuracy of all ways on all pictures, and times of our pieces of work.
 
-    :param folder: where the robots' processes find it.
+    Ours and others' options take a core each; then, with nothing beside it, come the times.
+
+    :param folder: where the robots' processes find it; what is there already is taken.
+    :raises ConfigError: if what is there is of another model, or of other pictures.
     """
     trained = Trained.load(None, model)
     exits = {early.cut: early for early in trained.exits}
     rgbs, labels = [one.rgb for one in pictures], [one.label for one in pictures]
-    with report.console.status('our options') as status:
+    if (folder / FILE).is_file():
+        if Sheet.load(folder / SHEET_FILE, model.hash).pictures != len(pictures):
+            raise ConfigError(f'{folder}: not of {len(pictures)} pictures')
+        return load_costs(folder)
+    with (
+        ProcessPoolExecutor(1, get_context('spawn')) as pool,
+        report.console.status('all options') as status,
+    ):
+        theirs = pool.submit(measure_others, pictures)
         sheet = measure_sheet(
             model,
             exits,
             trained.bottlenecks,
             rgbs,
             labels,
-            lambda done: status.update(f'our options: {done} of {len(rgbs)} pictures'),
+            lambda done: status.update(f'all options: {done} of {len(rgbs)} pictures'),
         )
-    shown = track(pictures, "others' options", console=report.console, transient=True)
-    costs = {**ours(sheet), **measure(model, others(model), shown)}
+        costs = {**ours(sheet), **theirs.result()}
     timed = [option for option in sheet.rows if sheet.loss(option) <= MAX_LOSS]
     with report.console.status('times'):
         times = measure_times(model, exits, trained.bottlenecks, timed, rgbs[0], SteadyClock())
+        for way, cost in measure(model, others(model), pictures[:FEW]).items():
+            seconds = {'encode_s': cost.encode_s, 'helper_s': cost.helper_s}
+            costs[way] = costs[way]._replace(**seconds)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / SHEET_FILE).write_text(sheet.dump(), encoding='utf-8')
     save_times(times, folder / TIMES_FILE, model.hash)
     dump(costs, folder)
@@ -92,7 +119,7 @@ def prepare(
 
 def measure_links(
     report: Report, common: Line, costs: dict[Way, Cost], quick: bool, trace: bool, seed: int
-) -> dict[str, Any]:
+) -> dict[str, Series]:
     """Measure policies at fixed rates and, if wanted, under a trace; return figures to draw."""
     rates, frames, some = ((1.0, 20.0), 8, 4) if quick else (inference_rates.RATES, 40, 12)
     robots = {inference_rates.ASKER: SLOWNESS, inference_rates.HELPER: 1.0}
@@ -132,6 +159,10 @@ def main(
     quick: Annotated[
         bool, typer.Option('--quick', help='Few pictures, rates and frames: three minutes.')
     ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help='Keeps bytes, accuracy and times of all options for the next run.'),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help='The JSON file; else a new one in runs/benchmarks.')
     ] = None,
@@ -143,13 +174,13 @@ def main(
     Examples:
       python -m benchmarks.inference --quick
       python -m benchmarks.inference
-      python -m benchmarks.inference --part rates --part trace
+      python -m benchmarks.inference --part rates --folder runs/inference
     """
     chosen = parts or list(Part)
     options = {'parts': [part.value for part in chosen], 'seed': seed, 'quick': quick}
     pictures = load(images, FEW if quick else None)
     report = Report('inference', {**options, 'pictures': len(pictures), 'slowness': SLOWNESS})
-    model, drawn = Model.load(model_path()), {}
+    model, drawn = Model.load(model_path()), dict[str, Series]()
     if Part.RUNTIMES in chosen:
         tensors = [model.prepare(picture.rgb) for picture in pictures[:FEW]]
         inference_runtimes.show(report, tensors, 20 if quick else 200)
@@ -157,10 +188,18 @@ def main(
     if reason and (left := set(chosen) & set(NEEDS_NETWORK)):
         report.note(f'not measured: {", ".join(sorted(left))}: {reason}')
         chosen = [part for part in chosen if part not in NEEDS_NETWORK]
-    with TemporaryDirectory() as folder:
-        common = {'folder': folder, 'images': str(images), 'pictures': len(pictures), 'seed': seed}
+    with ExitStack() as cleanup:
+        kept = folder or Path(cleanup.enter_context(TemporaryDirectory()))
+        common = {
+            'folder': str(kept),
+            'images': str(images),
+            'pictures': len(pictures),
+            'seed': seed,
+        }
+        # A part that fails takes nothing from those before it.
+        cleanup.callback(lambda: draw(report.write(out), drawn))
         if set(chosen) - {Part.RUNTIMES}:
-            costs = prepare(report, model, pictures, Path(folder))
+            costs = prepare(report, model, pictures, kept)
         if Part.BYTES in chosen:
             inference_bytes.show(report, model, costs)
             drawn['bytes'] = inference_bytes.series(costs)
@@ -170,7 +209,6 @@ def main(
             inference_failure.show(report, common, 24.0 if quick else 120.0)
         if Part.PIPELINE in chosen:
             inference_pipeline.show(report, common, (2,) if quick else (2, 3, 4), 30)
-    draw(report.write(out), drawn)
 
 
 if __name__ == '__main__':

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import statistics
-import time
 from typing import Any
 
 from benchmarks.inference_rates import ASKER, MBIT
@@ -21,7 +20,8 @@ from benchmarks.report import Report, spread
 ROBOTS = {ASKER: 8.0, 'robot2': 1.0, 'robot3': 1.0, 'robot4': 1.0}
 RATE = 20.0  # Mbit/s of each robot's link
 PERIOD_S = 0.2
-KILL_S, DOWN_S = 10.0, 5.0
+DOWN_S = 5.0
+KILL_S = 2 * DOWN_S
 LOSS = 0.3
 WARM_UP = 10  # frames
 MAX_TAIL, MAX_OVERHEAD, MAX_DROP = 2.0, 0.03, 0.02
@@ -95,20 +95,18 @@ def _kill(team: Team, seconds: float) -> list[Line]:
     frames = round(seconds / PERIOD_S)
     run = {'do': 'run', 'choose': OURS, 'period': PERIOD_S, 'flight': 16, 'frames': frames}
     list(team.ask(ASKER, {**run, 'frames': WARM_UP}))
-    team.tell(ASKER, run)
-    began = time.monotonic()
-    helpers = team.robots[1:]
-    for kill in range(1, int(seconds / KILL_S)):
-        victim = helpers[kill % len(helpers)]
-        _sleep_until(began + kill * KILL_S)
-        team.kill(victim)
-        _sleep_until(began + kill * KILL_S + DOWN_S)
-        team.start(victim, wait=False)
-    return [line for line in team.answer(ASKER) if 'frame' in line]
-
-
-def _sleep_until(moment: float) -> None:
-    time.sleep(max(0.0, moment - time.monotonic()))
+    lines, helpers = [], team.robots[1:]
+    for line in team.ask(ASKER, {**run, 'hold': DOWN_S}):
+        if 'frame' in line:
+            lines.append(line)
+        elif 'hold' in line:  # the robot's clock tells when
+            kill, is_over = divmod(line['hold'], 2)
+            victim = helpers[kill % len(helpers)]
+            if not is_over:
+                team.kill(victim)
+            elif kill:
+                team.start(victim, wait=False)
+    return lines
 
 
 def _times(lines: Sequence[Line]) -> list[float]:

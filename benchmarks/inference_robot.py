@@ -69,7 +69,7 @@ from collab_robots.nodes.inference_conversions import (
 from collab_robots.nodes.poller import Poller
 from collab_robots_msgs.msg import InferenceOffer, InferenceReply, TensorChunk
 
-IDLE_S = 0.0005  # between two rounds
+ROUND_S = 0.0005  # how long a round waits for a command; then DDS is asked again
 OFFER_NS = SECOND // 2  # between two offers
 MEET_NS = 20 * SECOND
 # What a requester expects of others: nothing but good, as usual, and as usual but for the audits.
@@ -327,9 +327,8 @@ def main() -> int:
         while True:
             poller.poll()
             try:
-                command = commands.get_nowait()
+                command = commands.get(timeout=ROUND_S)
             except Empty:
-                time.sleep(IDLE_S)
                 continue
             if command is None:
                 break

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from benchmarks.baselines import dsc, dyno
 from benchmarks.inference_pictures import Labelled
 from collab_robots.inference import codec
+from collab_robots.inference.classifier import model_path
 from collab_robots.inference.model import Model
 from collab_robots.inference.options import Kind, LOCAL, NO_EXIT, Option
 from collab_robots.inference.profile.sheet import Sheet
@@ -34,6 +35,7 @@ JPEG, RAW, WHOLE = 'JPEG', 'raw', 'local'
 PACKINGS: Mapping[str, Codec] = {OURS: codec, FLOAT: codec, DYNO: dyno, DSC: dsc}
 KINDS = {Kind.LOCAL: WHOLE, Kind.JPEG: JPEG, Kind.RAW: RAW}
 FILE = 'ways.json'
+BATCH = 32  # pictures at a time, cut after cut: a model keeps not all of its tails in memory
 
 
 class Way(NamedTuple):
@@ -139,30 +141,43 @@ def ours(sheet: Sheet) -> dict[Way, Cost]:
     }
 
 
-def measure(model: Model, ways: Iterable[Way], pictures: Iterable[Labelled]) -> dict[Way, Cost]:
+def measure(model: Model, ways: Iterable[Way], pictures: Sequence[Labelled]) -> dict[Way, Cost]:
     """Return what splits cost, by doing them with every picture."""
-    tallies = {way: _Tally() for way in ways}
+    tallies = {way: _Tally() for way in sorted(ways, key=lambda way: way.option)}
     answer = model.cuts[-1].shape
     engines = {name: Engine(model, Times({}), {}, {}, Coder(answer, name)) for name in PACKINGS}
     hop = Hop('helper', len(model.cuts) - 1, ANSWER_BITS)
-    for picture in pictures:
-        tensors: dict[int, Tensor | None] = {0: None}
-        for cut in sorted({way.option.cut for way in tallies}):
-            at = max(tensors)
-            found = engines[OURS].advance(picture.rgb, at, tensors[at], cut, None, NO_EXIT)
-            tensors[cut] = found.tensor
+    for start in range(0, len(pictures), BATCH):
+        batch = pictures[start : start + BATCH]
+        tensors = [_tensors(model, one, {way.option.cut for way in tallies}) for one in batch]
         for (packing, option), tally in tallies.items():
-            engine, tensor, cut = engines[packing], tensors[option.cut], option.cut
-            began = time.perf_counter()
-            chunks = engine.advance(picture.rgb, cut, tensor, cut, option, NO_EXIT).chunks
-            packed = time.perf_counter()
-            share = engine.share(option, chunks, hop)
-            tally.helper.append(time.perf_counter() - packed)
-            tally.encode.append(packed - began)
-            tally.sizes.append(sum(map(len, chunks)))
-            logits = engine.read_answer(share.chunks[0], ANSWER_BITS)
-            tally.right += int(logits.argmax()) == picture.label
+            engine, cut = engines[packing], option.cut
+            for picture, found in zip(batch, tensors, strict=True):
+                began = time.perf_counter()
+                chunks = engine.advance(picture.rgb, cut, found[cut], cut, option, NO_EXIT).chunks
+                packed = time.perf_counter()
+                share = engine.share(option, chunks, hop)
+                tally.helper.append(time.perf_counter() - packed)
+                tally.encode.append(packed - began)
+                tally.sizes.append(sum(map(len, chunks)))
+                logits = engine.read_answer(share.chunks[0], ANSWER_BITS)
+                tally.right += int(logits.argmax()) == picture.label
     return {way: tally.cost() for way, tally in tallies.items()}
+
+
+def measure_others(pictures: Sequence[Labelled]) -> dict[Way, Cost]:
+    """Do the same with all ways that others may choose from, in a process of its own."""
+    model = Model.load(model_path())
+    return measure(model, others(model), pictures)
+
+
+def _tensors(model: Model, picture: Labelled, cuts: Iterable[int]) -> dict[int, Tensor]:
+    """Return what a picture is at some cuts."""
+    tensor, at, found = model.prepare(picture.rgb), 0, {}
+    for cut in sorted(cuts):
+        tensor, at = model.stage(at, cut).run(tensor), cut
+        found[cut] = tensor
+    return found
 
 
 def dump(costs: Costs, folder: Path) -> None:

@@ -31,6 +31,7 @@ class SlowWorker:
                 return job.run()
             finally:
                 wanted = self._factor * (time.thread_time() - used)
+                # Nothing to wait for: the smaller processor would compute until then.
                 time.sleep(max(0.0, wanted - (time.perf_counter() - began)))
 
         self._worker.submit(job._replace(run=run))
