@@ -9,11 +9,23 @@ import sys
 import numpy as np
 from PIL import Image
 import pytest
+from runtime_team import picture, tiny_model, whole
 
+from benchmarks.inference_pictures import Labelled
 from benchmarks.inference_plots import chart
 from benchmarks.inference_rates import Cell, RATES, statics
 from benchmarks.inference_trace import trace
-from benchmarks.inference_ways import Coder, Cost, DYNO, OURS, Way, worthwhile
+from benchmarks.inference_ways import (
+    BATCH,
+    Coder,
+    Cost,
+    DYNO,
+    FLOAT,
+    measure,
+    OURS,
+    Way,
+    worthwhile,
+)
 from collab_robots.inference.options import Kind, LOCAL, Option
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +101,24 @@ def test_a_coder_packs_tensors_its_own_way_and_answers_as_ours():
     chunks = coder.encode(tensor, 8, chunk_bytes=900)
     assert chunks != ours.encode(tensor, 8, chunk_bytes=900)
     assert np.abs(coder.decode(chunks, tensor.shape, 8).tensor - tensor).max() < 0.02
+
+
+def test_every_picture_counts_in_what_a_way_costs():
+    model, rgbs = tiny_model(), [picture(seed) for seed in range(BATCH + 8)]
+    answers = [int(whole(rgb).argmax()) for rgb in rgbs]
+    pictures = [
+        Labelled(rgb, answer if index < BATCH else (answer + 1) % 10)
+        for index, (rgb, answer) in enumerate(zip(rgbs, answers, strict=True))
+    ]
+    ways = [Way(FLOAT, Option(Kind.SPLIT, cut, 32)) for cut in (2, 1)]
+    ways.append(Way(DYNO, Option(Kind.SPLIT, 1, 8)))
+    found = measure(model, ways, pictures)
+    assert set(found) == set(ways)
+    for way in ways[:2]:
+        assert found[way].top1 == BATCH / len(pictures)
+        values = np.prod(model.cuts[way.option.cut].shape)
+        assert 4 * values < found[way].bytes < 5 * values
+    assert found[ways[2]].bytes < found[ways[1]].bytes
 
 
 def test_a_cells_accuracy_is_that_of_the_ways_its_frames_took():
