@@ -8,6 +8,7 @@ from enum import Enum
 import json
 from pathlib import Path
 import shutil
+import signal
 import subprocess
 import time
 from typing import Annotated, Any, TYPE_CHECKING
@@ -16,7 +17,6 @@ import typer
 
 from collab_robots.cli.common import (
     FAILED,
-    interrupt_on_term,
     INTERRUPTED,
     plain_errors,
     print_pairs,
@@ -99,18 +99,18 @@ def simulate(
             MofNCompleteColumn(),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task('Simulating', total=seeds)
-            outcomes = run_all(range(first_seed, first_seed + seeds), robots, breakage, jobs)
-            interrupt_on_term()
-            with suppress(KeyboardInterrupt), closing(outcomes):  # what is done counts
-                for outcome in outcomes:
-                    done.append(outcome)
-                    progress.advance(task)
-                    if outcome.violation is not None:
-                        failed = sum(one.violation is not None for one in done)
-                        drawn = out if failed <= _DRAWN else None
-                        _tell(console, outcome, robots, breakage, drawn)
+        outcomes = run_all(range(first_seed, first_seed + seeds), robots, breakage, jobs)
+        shown = Progress(*columns, console=console, transient=True)
+        _interrupt_once()
+        with suppress(KeyboardInterrupt), shown, closing(outcomes):  # what is done counts
+            task = shown.add_task('Simulating', total=seeds)
+            for outcome in outcomes:
+                done.append(outcome)
+                shown.advance(task)
+                if outcome.violation is not None:
+                    failed = sum(one.violation is not None for one in done)
+                    drawn = out if failed <= _DRAWN else None
+                    _tell(console, outcome, robots, breakage, drawn)
         summary = _summary(done, first_seed, time.monotonic() - started)
         if as_json:
             typer.echo(json.dumps(summary, indent=2))
@@ -120,6 +120,18 @@ def simulate(
             raise typer.Exit(FAILED)
         if len(done) < seeds:
             raise typer.Exit(INTERRUPTED)
+
+
+def _interrupt_once() -> None:
+    """Let SIGTERM or Ctrl-C end the runs; what comes then is short and must be whole."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
 
 
 def _tell(

@@ -2,13 +2,16 @@
 
 from collections import Counter
 import json
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from collab_robots.core.clock import SECOND
+from collab_robots.core.errors import SimulationError
 from collab_robots.sim.protocol import invariants
 from collab_robots.sim.protocol.breakage import Breakage
 from collab_robots.sim.protocol.drawing import dot
@@ -220,17 +223,55 @@ def test_command_runs_seeds(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_command_sums_up_what_was_done_when_it_is_interrupted(tmp_path):
+def term(process):
+    """End it as ``kill`` does."""
+    process.terminate()
+
+
+def time_out(process):
+    """End it as ``timeout`` does."""
+    process.terminate()
+    os.killpg(process.pid, signal.SIGTERM)
+
+
+def ctrl_c(process):
+    """End it as a terminal does."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize('end', [term, time_out, ctrl_c])
+def test_command_sums_up_what_was_done_when_it_is_interrupted(end, tmp_path):
     command = [sys.executable, '-m', 'collab_robots.cli', 'ledger', 'sim', '--json']
     arguments = ('--seeds', '100000', '--robots', '4', '--break', 'threshold', '--jobs', '2')
     with subprocess.Popen(
-        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+        [*command, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        start_new_session=True,
     ) as process:
         assert process.stderr.readline().startswith(b'seed ')  # the first that fails
-        process.terminate()
-        summary = json.loads(process.communicate(timeout=60)[0])
+        end(process)
+        told, complaints = process.communicate()
+    summary = json.loads(told)
     assert process.returncode == 1
     assert 0 < len(summary['failed_seeds']) <= summary['seeds'] < 100_000
+    assert b'Traceback' not in complaints
+
+
+def test_several_processes_keep_the_order():
+    seeds = list(range(9))
+    assert [one.seed for one in run_all(range(9), robots=4, jobs=3)] == seeds
+
+
+def test_a_process_that_ends_by_itself_is_told():
+    outcomes = run_all(range(100_000), robots=4, jobs=2)
+    next(outcomes)
+    killed, other = multiprocessing.active_children()
+    os.kill(killed.pid, signal.SIGKILL)
+    with pytest.raises(SimulationError, match='ended by itself'):
+        list(outcomes)
+    assert not other.is_alive()
 
 
 def test_command_tells_what_broke_and_how_to_see_it_again(tmp_path):
