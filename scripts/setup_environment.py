@@ -11,6 +11,7 @@ ROS 2 comes from wheels, unless one from apt is sourced: then that one is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 import fcntl
 from functools import partial
@@ -114,7 +115,8 @@ class Progress:
             try:
                 while process.poll() is None:
                     self._show(_tail(log, 1))
-                    time.sleep(0.1)
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(0.1)
             finally:
                 if process.poll() is None:
                     process.terminate()

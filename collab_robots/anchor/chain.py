@@ -279,7 +279,7 @@ class Chain:
         if time.monotonic() + seconds > self._until:
             raise UnreachableError(f'{words}; try again later')
         self._tell(words)
-        time.sleep(seconds)
+        time.sleep(seconds)  # a node does not tell when it is ready again
 
     def _ask(self, ask: Callable[[], Answer]) -> Answer:
         """Ask the node, and again while it does not answer; reverts are for the caller."""

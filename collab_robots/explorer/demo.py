@@ -93,7 +93,7 @@ class Mission:
             self._check_children()
             if time.monotonic() > deadline:
                 raise SimulationError(f'the robots did not come up within {START_LIMIT:.0f} s')
-            time.sleep(POLL)
+            time.sleep(POLL)  # topics are polled: nothing wakes us
         self._children.start(SIMULATOR, simulator_command(run), run.directory / 'sim.log')
         self._ticked = time.monotonic()
 
@@ -115,7 +115,7 @@ class Mission:
 
         :raises SimulationError: if a process died or the clock stands still.
         """
-        time.sleep(POLL)
+        time.sleep(POLL)  # how often the screen changes
         before = self._timeline.now
         self._eyes.poll()
         self._check_children()

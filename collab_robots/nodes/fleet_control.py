@@ -85,7 +85,7 @@ class FleetControl:
             if time.monotonic() > deadline:
                 return False
             self._ros.poll()
-            time.sleep(IDLE_S)
+            time.sleep(IDLE_S)  # the poller asks; nothing wakes it
         return True
 
     def _on_roster(self, robot: str, message: Roster) -> None:

@@ -44,7 +44,7 @@ def run(args: Sequence[str] | None, *factories: Callable[[], Node]) -> int:
         poller = Poller(nodes)
         while True:
             poller.poll()
-            time.sleep(IDLE_S)
+            time.sleep(IDLE_S)  # the poller asks; nothing wakes it
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except CollabError as error:

@@ -77,7 +77,7 @@ class Anvil:
                 return
             except requests.ConnectionError:
                 assert self._process.poll() is None and time.monotonic() < until, 'no anvil'
-                time.sleep(0.02)
+                time.sleep(0.02)  # it does not tell when it listens
 
 
 def free_port() -> int:

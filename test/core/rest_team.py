@@ -60,7 +60,7 @@ class RestTeam:
         self.network.run(now - self._at)
         self._at = now
         self.server.serve_pending()
-        time.sleep(0.001)
+        time.sleep(0.001)  # lets the server's and the clients' threads run
 
     def wait(self, condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
         """Go on until the condition holds; return its value."""

@@ -113,7 +113,7 @@ def main(folder, lives, seed, late):
         if not steps:
             if life % 8:
                 select.select([inlet], [], [])  # until it is open
-            time.sleep(delay)
+            time.sleep(delay)  # it is killed wherever it is then
             os.kill(child, signal.SIGKILL)
         with os.fdopen(inlet, encoding='ascii') as lines:
             blocks = [line.split() for line in lines.read().splitlines() if line != 'open']

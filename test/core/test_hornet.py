@@ -85,7 +85,7 @@ def wait(
         for robot in robots:
             robot.step()
         beside()
-        time.sleep(0.002)
+        time.sleep(0.002)  # lets the threads of nodes and clients run
     raise AssertionError(f'did not happen within {patience:g} s')
 
 

@@ -75,7 +75,7 @@ class Harness:
             until = time.monotonic() + min(step, 0.05)
             while time.monotonic() < until:
                 self._poller.poll()
-                time.sleep(IDLE_S)
+                time.sleep(IDLE_S)  # as spin.py does
             if value := condition():
                 return value
         raise AssertionError(f'did not happen within {PATIENCE:.0f} s')

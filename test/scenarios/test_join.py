@@ -99,7 +99,7 @@ class Team:
             for child in self._children.failed():
                 raise AssertionError(f'{child.name} ended: {child.tail()}')
             self._poller.poll()
-            time.sleep(IDLE_S)
+            time.sleep(IDLE_S)  # the poller asks; nothing wakes it
 
     def epochs(self) -> dict[str, int]:
         return {robot: status.epoch for robot, status in self.statuses.items()}

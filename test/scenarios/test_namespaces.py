@@ -99,7 +99,7 @@ def test_nothing_stays_of_a_network_whose_owner_is_killed() -> None:
     deadline = time.monotonic() + 5.0
     while any(holder.exists() for holder in holders):
         assert time.monotonic() < deadline, 'a namespace outlived its owner'
-        time.sleep(0.02)
+        time.sleep(0.02)  # the kernel tells only the parent, which is gone
 
 
 def test_a_network_that_cannot_be_made_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
