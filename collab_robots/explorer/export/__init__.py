@@ -1,0 +1,1 @@
+"""A ledger in forms that other programs read: tables, bags and drawings."""
