@@ -121,11 +121,11 @@ def measure_links(
     report: Report, common: Line, costs: dict[Way, Cost], quick: bool, trace: bool, seed: int
 ) -> dict[str, Series]:
     """Measure policies at fixed rates and, if wanted, under a trace; return figures to draw."""
-    rates, frames, some = ((1.0, 20.0), 8, 4) if quick else (inference_rates.RATES, 40, 12)
+    rates, frames, rounds = ((1.0, 20.0), 6, 1) if quick else (inference_rates.RATES, 10, 4)
     robots = {inference_rates.ASKER: SLOWNESS, inference_rates.HELPER: 1.0}
     with Team(robots, common) as team:
         statics = inference_rates.statics(costs)
-        cells = inference_rates.measure(report, team, rates, frames, statics, some, seed)
+        cells = inference_rates.measure(report, team, rates, frames, rounds, statics, seed)
         inference_rates.show(report, cells, costs, EnergyModel())
         drawn = {'rates': inference_rates.series(cells)}
         if trace:

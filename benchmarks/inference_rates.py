@@ -45,19 +45,24 @@ class Cell:
 
     :param rate: Mbit/s.
     :param lines: what the robot said of each frame.
-    :param wire: bytes on the cable for each frame, both ways, with all headers.
+    :param wire_bytes: on the cable, both ways, with all headers.
     """
 
     policy: str
     command: Line
     rate: float
     lines: list[Line] = field(default_factory=list)
-    wire: float = 0.0
+    wire_bytes: int = 0
 
     @property
     def milliseconds(self) -> list[float]:
         """From picture to answer, of each frame."""
         return [1e3 * line['seconds'] for line in self.lines]
+
+    @property
+    def wire(self) -> float:
+        """Bytes on the cable for each frame."""
+        return self.wire_bytes / len(self.lines)
 
     @property
     def median(self) -> float:
@@ -92,18 +97,16 @@ def policies(rate: float) -> dict[str, Line]:
     return found | {OURS: {'choose': 'ours'}}
 
 
-def run_cell(team: Team, policy: str, command: Line, rate: float, frames: int) -> Cell:
-    """Let the robot answer frames one after another."""
-    cell = Cell(policy, command, rate)
-    network = team.network
+def run_cell(team: Team, cell: Cell, frames: int) -> None:
+    """Let the robot answer some more frames of a cell, one after another."""
+    network, command = team.network, cell.command
     for robot in team.robots:
         team.tell(robot, {'do': 'packing', 'name': command.get('packing', OURS)})
     warm_up = 2 if command['choose'] == 'fixed' else WARM_UP
     _answers(team, {**command, 'frames': warm_up})
     before = network.sent(ASKER) + network.received(ASKER)
-    cell.lines = _answers(team, {**command, 'frames': frames})
-    cell.wire = (network.sent(ASKER) + network.received(ASKER) - before) / frames
-    return cell
+    cell.lines += _answers(team, {**command, 'frames': frames, 'first': len(cell.lines)})
+    cell.wire_bytes += network.sent(ASKER) + network.received(ASKER) - before
 
 
 def _answers(team: Team, command: Line) -> list[Line]:
@@ -131,42 +134,42 @@ def measure(
     team: Team,
     rates: Sequence[float],
     frames: int,
+    rounds: int,
     statics: Sequence[Option],
-    static_frames: int,
     seed: int,
 ) -> list[Cell]:
     """
     Measure every policy at every rate.
 
+    Policies take turns, so that a computer that is slower for a while is so for all of them.
+
     :param rates: Mbit/s.
+    :param frames: of each policy in each round.
     :param statics: fixed options that the planner's choice is held against too.
     :param seed: of the order of the policies.
     """
     chance, cells = Random(seed), []
     for rate in track(rates, 'rates', console=report.console, transient=True):
         team.network.limit(ASKER, round(rate * MBIT), QUEUE)
-        chosen = [(name, command, frames) for name, command in policies(rate).items()]
-        for option in statics:
-            fixed = {'choose': 'fixed', 'option': str(option)}
-            chosen.append((str(option), fixed, static_frames))
-        for name, command, count in chance.sample(chosen, len(chosen)):
-            cells.append(run_cell(team, name, command, rate, count))
+        fixed = {str(option): {'choose': 'fixed', 'option': str(option)} for option in statics}
+        here = [Cell(name, command, rate) for name, command in {**fixed, **policies(rate)}.items()]
+        for _ in range(rounds):
+            for cell in chance.sample(here, len(here)):
+                run_cell(team, cell, frames)
+        cells += here
     team.network.limit(ASKER, None)
     return cells
 
 
 def show(report: Report, cells: Sequence[Cell], costs: Costs, energy: EnergyModel) -> None:
     """Print a table of all rates and policies, and one of the planner's regret; keep both."""
-    table, figures = [], []
     names = list(policies(1.0))
+    figures = [_figures(cell, costs, energy) for cell in cells]
     shown = sorted(
-        (cell for cell in cells if cell.policy in names),
-        key=lambda cell: (cell.rate, names.index(cell.policy)),
+        (found for found in figures if found['policy'] in names),
+        key=lambda found: (found['rate'], names.index(found['policy'])),
     )
-    for cell in shown:
-        found = _figures(cell, costs, energy)
-        figures.append(found)
-        table.append([f'{cell.rate:g}', cell.policy, cell.usual(), *list(found.values())[3:]])
+    table = [[f'{found["rate"]:g}', *list(found.values())[1:]] for found in shown]
     columns = ('Mbit/s', 'policy', 'mostly', 'median ms', 'p95 ms', 'B sent', 'B on wire')
     title = 'two robots in network namespaces (DDS), the asking one at 1/8 of the speed'
     report.table('rates', title, (*columns, 'top-1 %', 'mJ', 'late'), table, figures)

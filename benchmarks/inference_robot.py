@@ -6,8 +6,8 @@ with a line ``{"done": true, ...}``:
 
 - ``{"do": "meet", "robots": [...]}``: when all of these have offered their help.
 - ``{"do": "run", "choose": ..., "frames": n}``: answer n frames, one after another, or one each
-  ``period`` s, at most ``flight`` at a time; a line for each. Every ``hold`` s there is a line
-  ``{"hold": k}``.
+  ``period`` s, at most ``flight`` at a time, of the pictures from number ``first`` on; a line for
+  each. Every ``hold`` s there is a line ``{"hold": k}``.
 
 These have no answer: ``{"do": "packing", "name": ...}`` packs tensors in another way,
 ``{"do": "rate", "rate": ...}`` tells who may know it how fast the link is, ``{"do": "loss",
@@ -20,7 +20,7 @@ robots of 1/s of a core each fit on one computer, and what else it does hardly m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 import json
@@ -36,7 +36,7 @@ import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from benchmarks.inference_pictures import load
+from benchmarks.inference_pictures import Labelled, load
 from benchmarks.inference_policies import Known, policy
 from benchmarks.inference_ways import Coder, Way
 from benchmarks.inference_ways import load as load_costs
@@ -245,10 +245,11 @@ class Run:
     """
 
     def __init__(
-        self, command: dict[str, Any], requester: Requester, pictures: list[Any], now: int
+        self, command: dict[str, Any], requester: Requester, pictures: Sequence[Labelled], now: int
     ) -> None:
         self._requester = requester
         self._pictures = pictures
+        self._first: int = command.get('first', 0)
         self._frames: int = command['frames']
         self._period = round(command.get('period', 0.0) * SECOND)
         self._flight: int = command.get('flight', 1)
@@ -269,7 +270,7 @@ class Run:
             and self._next - self._answered < self._flight
             and now >= self._began + self._next * self._period
         ):
-            picture = self._pictures[self._next % len(self._pictures)]
+            picture = self._picture(self._next)
             self._requester.submit(picture.rgb, now, str(self._next).encode())
             self._next += 1
         if self._answered == self._frames:
@@ -277,13 +278,17 @@ class Run:
             say(done=True, seconds=seconds)
         return self._answered == self._frames
 
+    def _picture(self, number: int) -> Labelled:
+        """Return a frame's picture."""
+        return self._pictures[(self._first + number) % len(self._pictures)]
+
     def answered(self, answer: Answer, packing: str, busy: float) -> None:
         """Tell about an answer."""
         trace, number = answer.trace, int(answer.note)
         option = trace.course.option
         if option.remote and not trace.route and trace.exit == NO_EXIT:
             option = LOCAL  # nobody else computed it in the end
-        label = self._pictures[number % len(self._pictures)].label
+        label = self._picture(number).label
         say(
             frame=number,
             at=(time.monotonic_ns() - self._began) / SECOND,
