@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collab_robots.inference.planner import Plan
 
 HELPER = 'helper'
+RATES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)  # Mbit/s
 
 
 class Goal(str, Enum):
@@ -105,9 +106,14 @@ def profile(
 def plan(
     model: ModelArgument,
     rate: Annotated[
-        list[float],
-        typer.Option(min=0.001, max=1e5, help='Of the link, Mbit/s; repeatable.'),
-    ] = [0.5, 1, 2, 5, 10, 20, 50, 100],  # noqa: B006 - typer copies it
+        list[float] | None,
+        typer.Option(
+            min=0.001,
+            max=1e5,
+            help='Of the link, Mbit/s; repeatable.',
+            show_default=', '.join(f'{rate:g}' for rate in RATES),
+        ),
+    ] = None,
     delay: Annotated[
         float, typer.Option(min=0.0, max=1000.0, help='Of the link, both ways, ms.')
     ] = 2.0,
@@ -165,7 +171,7 @@ def plan(
             deadline_s=math.inf if deadline is None else deadline / 1e3,
         )
         rows = []
-        for mbit in rate:
+        for mbit in rate or RATES:
             helper = HelperState(HELPER, LinkEstimate(mbit * 1e6, delay / 1e3), queue / 1e3, here)
             rows.append((mbit, Planner(energy).plan(own, outfit.sheet, [helper], objective)))
         if as_json:

@@ -35,7 +35,7 @@ WaitOption = Annotated[
     float, typer.Option(min=0.0, max=60.0, help='How long to look for helpers first, s.')
 ]
 HelperOption = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         '--helper', help='Host where somebody serves, beside those on this network; repeatable.'
     ),
@@ -48,9 +48,9 @@ def serve(
         str, typer.Option(help='What to be called; must differ from that of all others.')
     ] = '',
     peer: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(help='Host of a robot that discovery does not find; repeatable.'),
-    ] = [],  # noqa: B006 - typer copies it
+    ] = None,
     profile: ProfileOption = None,
     slow: SlowOption = 1.0,
     domain: DomainOption = None,
@@ -74,7 +74,7 @@ def serve(
 def run(
     model: ModelArgument,
     images: ImagesArgument,
-    helper: HelperOption = [],  # noqa: B006 - typer copies it
+    helper: HelperOption = None,
     profile: ProfileOption = None,
     slow: SlowOption = 1.0,
     wait: WaitOption = 2.5,
@@ -107,7 +107,7 @@ def run(
 def bench(
     model: ModelArgument,
     images: ImagesArgument,
-    helper: HelperOption = [],  # noqa: B006 - typer copies it
+    helper: HelperOption = None,
     profile: ProfileOption = None,
     slow: SlowOption = 1.0,
     wait: WaitOption = 2.5,
@@ -129,7 +129,7 @@ def bench(
         tell(compare(outfit, model, profile, pictures, slow, wait, bool(helper)), as_json)
 
 
-def _join(hosts: Sequence[str], domain: int | None) -> None:
+def _join(hosts: Sequence[str] | None, domain: int | None) -> None:
     """
     Say where DDS looks for others, before it begins to.
 
@@ -139,7 +139,7 @@ def _join(hosts: Sequence[str], domain: int | None) -> None:
 
     if domain is not None:
         os.environ['ROS_DOMAIN_ID'] = str(domain)
-    for host in hosts:
+    for host in hosts or ():
         try:
             socket.getaddrinfo(host, None)
         except (OSError, UnicodeError):
