@@ -9,14 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from collab_robots.contract.artifact import SELECTOR_BYTES, suite
-from collab_robots.contract.calls.words import key_of
 from collab_robots.contract.receipt import Receipt
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.views.maps import MapsView
 from collab_robots.contract.views.tasks import TasksView
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
+from collab_robots.explorer.acts import acts_of, effective
 from collab_robots.explorer.agreement import Act, BlockRow
 from collab_robots.explorer.files import LedgerFile, read_file
 from collab_robots.explorer.measures import fuse, Sighting
@@ -25,8 +24,6 @@ from collab_robots.tangle.replay import Replay
 from collab_robots.tangle.store import Store
 
 Receipts = dict[bytes, tuple[Receipt, ...]]
-
-_LEASE_CALLS = ('award', 'renew', 'complete', 'release')
 
 
 @dataclass
@@ -70,44 +67,8 @@ def _execute(found: LedgerFile, fleet: Fleet) -> tuple[Replay, Runner, Receipts]
 
 def _acts(replay: Replay, runner: Runner, told: Receipts) -> Iterator[Act]:
     """Yield the calls about tasks that were not reverted, proposals and bids included."""
-    names = runner.fleet.name_by_address
     for entry in replay.entries:
-        receipts = told.get(entry.id, ())
-        if not receipts:
-            continue
-        sender = runner.fleet.robots[entry.issuer].name
-        t = entry.record.issued_at / SECOND
-        for data, receipt in zip(entry.record.calls, receipts, strict=False):
-            if not receipt.ok:
-                continue
-            key = key_of(data)
-            if receipt.call in ('award', 'reassign', 'awardBatch'):
-                for task, winner in _awards(receipt.call, data):
-                    yield Act(t, names.get(winner, '?'), 'award', task.hex())
-            elif key is not None:
-                yield Act(t, sender, receipt.call, key.hex())
-            if receipt.call == 'reassign' and key is not None:
-                yield Act(t, sender, 'release', key.hex())
-
-
-def _awards(call: str, data: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the tasks that a call awards, and to which addresses."""
-    values = suite().calls[data[:SELECTOR_BYTES]].decode(data)
-    return [(award[0], award[1]) for award in (values[0] if call == 'awardBatch' else [values])]
-
-
-def effective(acts: list[Act]) -> list[Act]:
-    """
-    Leave out what is no part of a lease: awards to robots that never bid have no effect.
-
-    :returns: awards, renewals, completions and releases.
-    """
-    bidders = {(act.task, act.robot) for act in acts if act.name in ('bid', 'reveal')}
-    return [
-        act
-        for act in acts
-        if act.name in _LEASE_CALLS and (act.name != 'award' or (act.task, act.robot) in bidders)
-    ]
+        yield from acts_of(entry, told.get(entry.id, ()), runner.fleet)
 
 
 Sets = dict[frozenset[bytes], History]

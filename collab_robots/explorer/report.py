@@ -26,6 +26,7 @@ from collab_robots.explorer.maps import write_nav2, write_picture
 from collab_robots.explorer.page import render
 from collab_robots.explorer.run import Run
 from collab_robots.explorer.verdict import Check, judge, judge_posters, passed
+from collab_robots.inference.labels import load_labels
 
 PACKAGES = (
     'numpy',
@@ -87,8 +88,6 @@ def best_map(run: Run) -> str | None:
 
 def _histories(run: Run) -> dict[str, History]:
     """Read the ledgers; one that cannot be read counts as empty, and is noted."""
-    from collab_robots.inference.classifier import load_labels  # brings the whole runtime
-
     histories: dict[str, History] = {}
     known: Sets = {}
     for robot in run.names:

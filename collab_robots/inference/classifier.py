@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 import os
 from pathlib import Path
 import sys
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collab_robots.core.errors import ConfigError
+from collab_robots.inference.labels import CLASSES, load_labels
 from collab_robots.inference.model import Model
 from collab_robots.inference.pictures import Rgb
 
@@ -19,7 +19,6 @@ MODELS_VARIABLE = 'COLLAB_ROBOTS_MODELS'
 MODEL_FILE = 'efficientnet_lite0.onnx'
 EXPORT_COMMAND = 'python -m collab_robots.inference.export'
 INPUT_SIDE = 224
-CLASSES = 1000
 
 
 def model_path() -> Path:
@@ -32,15 +31,6 @@ def model_path() -> Path:
     folder = os.environ.get(MODELS_VARIABLE)
     default = Path(sys.prefix, 'share', 'collab_robots', 'models')
     return (Path(folder) if folder else default) / MODEL_FILE
-
-
-def load_labels() -> tuple[str, ...]:
-    """Return the ImageNet-1k class names (first WordNet lemma) in the order of the classes."""
-    text = (resources.files(__package__) / 'imagenet_labels.txt').read_text(encoding='utf-8')
-    labels = tuple(text.splitlines())
-    if len(labels) != CLASSES:
-        raise ConfigError(f'imagenet_labels.txt: expected {CLASSES} lines, got {len(labels)}')
-    return labels
 
 
 class Classifier:

@@ -16,7 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import ROBOT_NAME
-from collab_robots.inference.classifier import CLASSES, load_labels
+from collab_robots.inference.labels import CLASSES, load_labels
 from collab_robots.inference.lookout import probabilities_of
 from collab_robots.inference.outfit import Outfit
 from collab_robots.inference.pictures import Rgb

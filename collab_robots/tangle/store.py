@@ -164,7 +164,7 @@ class Store(StoreReader):
         """
         if identity in self._added:
             return self._added[identity]
-        return next(iter(self._select('WHERE id = ?', identity)), None)
+        return None if identity in self._removed else super().get(identity)
 
     def chain(self, issuer: int, first: int, last: int) -> list[Row]:
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 import sqlite3
@@ -46,15 +46,51 @@ class StoreReader:
         """True: own records that were durable may be lost; the robot must not issue yet."""
         return 'incomplete' in self._meta
 
-    def load(self) -> Iterator[Row]:
+    def load(self, after: int = 0) -> Iterator[Row]:
         """
         Yield all blocks on the disk, parents before children.
 
+        :param after: only those that came when :attr:`newest` was so much already.
         :raises StoreError: if one cannot be read or is not as it was written.
         """
         with self._explained():
-            for values in self._db.execute(f'SELECT {COLUMNS} FROM blocks {_ORDER}'):
+            for values in self._db.execute(
+                f'SELECT {COLUMNS} FROM blocks WHERE rowid > ? {_ORDER}', (after,)
+            ):
                 yield row_of(values)
+
+    def get(self, identity: bytes) -> Row | None:
+        """
+        Return one block.
+
+        :raises StoreError: if it cannot be read or is not as it was written.
+        """
+        with self._explained():
+            query = f'SELECT {COLUMNS} FROM blocks WHERE id = ?'
+            values = self._db.execute(query, (identity,)).fetchone()
+            return row_of(values) if values is not None else None
+
+    @property
+    def newest(self) -> int:
+        """A number that grows with each block."""
+        with self._explained():
+            found = self._db.execute('SELECT max(rowid) FROM blocks').fetchone()[0]
+            return int(found or 0)
+
+    def count(self, after: int = 0) -> int:
+        """Return how many blocks there are; see :meth:`load`."""
+        with self._explained():
+            query = 'SELECT count(*) FROM blocks WHERE rowid > ?'
+            return int(self._db.execute(query, (after,)).fetchone()[0])
+
+    def is_whole(self, heights: Sequence[int]) -> bool:
+        """Tell whether all records below some heights, per roster index, are on the disk."""
+        query = 'SELECT count(DISTINCT seq) FROM blocks WHERE issuer = ? AND seq < ?'
+        with self._explained():
+            return all(
+                self._db.execute(query, (issuer, height)).fetchone()[0] == height
+                for issuer, height in enumerate(heights)
+            )
 
     def proofs(self) -> dict[int, tuple[bytes, bytes]]:
         """

@@ -10,12 +10,8 @@ import pytest
 import skimage
 
 from collab_robots.core.errors import ConfigError
-from collab_robots.inference.classifier import (
-    Classifier,
-    EXPORT_COMMAND,
-    load_labels,
-    model_path,
-)
+from collab_robots.inference.classifier import Classifier, EXPORT_COMMAND, model_path
+from collab_robots.inference.labels import load_labels
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get('COLLAB_SHARED_DATA', REPOSITORY.parent / 'shared' / 'data'))

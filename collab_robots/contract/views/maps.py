@@ -141,6 +141,10 @@ class MapsView:
         """Return the sketches of every region by (robot, x, y), oldest first; do not change it."""
         return self._kept('sketches', self._sketches)
 
+    def sketched(self) -> dict[tuple[str, int, int], int]:
+        """Return when each robot sketched a region last, ns; keys as of :meth:`sketches`."""
+        return self._kept('sketched', self._sketched)
+
     def newest_sketches(self) -> dict[tuple[str, int, int], Masks]:
         """Return what each robot said last of every region, by (robot, x, y); do not change it."""
         return self._kept(
@@ -189,6 +193,15 @@ class MapsView:
             (roster.names[robot], x, y): tuple(Masks(*found) for found in sketches)
             for x, y, testimonies in self._of(FactKind.REGION)
             for robot, generation, _, _, sketches in testimonies
+            if generation == roster.generations[robot]
+        }
+
+    def _sketched(self) -> dict[tuple[str, int, int], int]:
+        roster = self._roster()
+        return {
+            (roster.names[robot], x, y): times[-1] * SECOND
+            for x, y, testimonies in self._of(FactKind.REGION)
+            for robot, generation, _, times, _ in testimonies
             if generation == roster.generations[robot]
         }
 

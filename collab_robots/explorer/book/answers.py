@@ -18,7 +18,7 @@ Item = TypeVar('Item')
 class Answer(BaseModel):
     """What all answers share."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
 class Page(Answer, Generic[Item]):
@@ -117,6 +117,7 @@ class Overview(Answer):
 
     :param source: file or URL.
     :param robot: whose file it is.
+    :param at: the time that it is about, s; None: now.
     :param epoch: of the membership.
     :param pruned: how many final blocks the file does not hold any more.
     :param snapshot: index of the stored one; 0: none.
@@ -134,6 +135,7 @@ class Overview(Answer):
     """
 
     source: str
+    at: float | None
     fleet: str
     fleet_id: str
     robot: str
@@ -227,7 +229,7 @@ class Task(Answer):
     """
     A task at a time.
 
-    :param id: its key.
+    :param id: its key without the zeros that all begin with.
     :param kind: explore, inspect, verify or infer.
     :param place: (x, y), m; of the middle of its cell, or to verify of its region.
     :param state: open, held, done, stale or missed.
@@ -271,11 +273,9 @@ class TaskDetails(Task):
     A task with its whole history.
 
     :param reasons: per robot why it has the task or does not, in words.
-    :param unheard: robots that took no part, and what is known of them, in words.
     """
 
     reasons: dict[str, str]
-    unheard: dict[str, str]
     leases: tuple[Lease, ...]
     history: tuple[Event, ...]
 

@@ -35,6 +35,9 @@ class Filter:
     until: float | None = None
 
 
+ALL = Filter()
+
+
 @dataclass(frozen=True)
 class Moment:
     """
@@ -62,12 +65,12 @@ class Reader(Protocol):
     :raises UnreachableError: if it is elsewhere, and that does not answer.
     """
 
-    def overview(self) -> answers.Overview:
-        """Say how the ledger is."""
+    def overview(self, at: Moment | None = None) -> answers.Overview:
+        """Say how the ledger is, or was."""
         ...
 
     def blocks(
-        self, which: Filter = Filter(), page: str | None = None, limit: int = 50
+        self, which: Filter = ALL, page: str | None = None, limit: int = 50
     ) -> answers.Page[answers.Block]:
         """List blocks, newest first."""
         ...
@@ -105,7 +108,11 @@ class Reader(Protocol):
         ...
 
     def task(self, identity: str, at: Moment | None = None) -> answers.TaskDetails:
-        """Tell all about a task."""
+        """
+        Tell all about a task.
+
+        :param identity: also its words, such as ``explore 3 -1``: the last round of these.
+        """
         ...
 
     def timeline(

@@ -1,0 +1,183 @@
+"""Answers of the contracts' state: one runner, at one time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.runner import Runner
+from collab_robots.contract.views import maps
+from collab_robots.contract.views.maps import MapsView, Masks
+from collab_robots.contract.views.models import ModelsView
+from collab_robots.contract.views.roster import RosterView
+from collab_robots.contract.views.tasks import Task, TasksView, WHY_WORDS
+from collab_robots.core.clock import SECOND
+from collab_robots.explorer.book import answers
+from collab_robots.explorer.book.ids import shown, task_shown
+from collab_robots.mapping.layer import TILE_SIDE
+from collab_robots.mapping.sketch import SIDE
+from collab_robots.tasks.places import CELL
+
+_UNKNOWN, _FREE, _OCCUPIED = ' .#'
+_HALVES = ('whole', 'head', 'tail')
+
+
+class StateView:
+    """
+    See the module.
+
+    :param runner: updated by its owner.
+    :param labels: of picture classes, by class id.
+    """
+
+    def __init__(self, runner: Runner, labels: Mapping[int, str]) -> None:
+        self.runner = runner
+        self.roster = RosterView(runner)
+        self._labels = labels
+        self._tasks = TasksView(runner)
+        self._maps = MapsView(runner)
+        self._models = ModelsView(runner)
+
+    def tasks(self, now: int) -> list[answers.Task]:
+        """Return all tasks at a time, ns, newest first."""
+        return [answers.Task(**fields_of(task)) for task in reversed(self._tasks.tasks(now))]
+
+    def task(self, key: bytes, now: int) -> Task | None:
+        """Return a task at a time, ns."""
+        return next((task for task in self._tasks.tasks(now) if task.key == key), None)
+
+    def convicted(self) -> frozenset[str]:
+        """Return who lied about a region."""
+        return self._maps.convicted()
+
+    def evidence(self, robot: str) -> list[maps.Evidence]:
+        """Return what speaks against a robot."""
+        return self._maps.evidence(robot)
+
+    def failures(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Return the failed audits of each robot and kind, per auditor."""
+        return {
+            robot: {
+                kind.name.lower(): dict(failures.by_auditor)
+                for kind, failures in found.items()
+                if failures.by_auditor
+            }
+            for robot, found in self._models.failures().items()
+        }
+
+    def disputes(self) -> tuple[answers.Dispute, ...]:
+        """Return what has a conflict and too few witnesses."""
+        return tuple(
+            answers.Dispute(region=one.region, since=one.since / SECOND)
+            for one in self._maps.disputes()
+        )
+
+    def models(self) -> answers.Models:
+        """Return models that robots serve."""
+        services = tuple(
+            answers.Model(
+                id=shown(service.id),
+                model=shown(service.part.model) if service.part else '',
+                part=f'{_HALVES[service.part.half]} of cut {service.part.cut}'
+                if service.part
+                else '',
+                servers=service.servers,
+                permissions={
+                    robot: one.explain().removeprefix(f'{robot}: ')
+                    for robot, one in service.permissions.items()
+                },
+            )
+            for service in self._models.services()
+        )
+        return answers.Models(models=services, failures=self.failures())
+
+    def map(self) -> answers.Map:
+        """Return the map that the ledger knows."""
+        convicted, times = self.convicted(), self._maps.sketched()
+        regions: dict[tuple[int, int], list[tuple[int, str, Masks]]] = {}
+        for (robot, x, y), masks in self._maps.newest_sketches().items():
+            regions.setdefault((x, y), []).append((times[robot, x, y], robot, masks))
+        return answers.Map(
+            region_size=TILE_SIDE,
+            regions=tuple(
+                _region(place, sorted(found), convicted)
+                for place, found in sorted(regions.items())
+            ),
+            sightings=tuple(
+                answers.Sighting(
+                    time=seen.at / SECOND,
+                    robot=seen.robot,
+                    place=seen.position,
+                    class_id=seen.class_id,
+                    label=self._labels.get(seen.class_id, ''),
+                    confidence=seen.confidence,
+                )
+                for seen in self._maps.sightings()
+            ),
+        )
+
+
+def sketch_of(masks: Masks) -> answers.Sketch:
+    """Return a sketch as rows."""
+
+    def cell(bit: int) -> str:
+        return _OCCUPIED if masks.occupied >> bit & 1 else '.' if masks.free >> bit & 1 else ' '
+
+    return answers.Sketch(
+        rows=tuple(
+            ''.join(cell(SIDE * row + column) for column in range(SIDE)) for row in range(SIDE)
+        )
+    )
+
+
+def differing(one: Masks, other: Masks) -> tuple[tuple[int, int], ...]:
+    """Return (column, row) of the cells that are free in one and occupied in the other."""
+    bits = (one.free & other.occupied) | (one.occupied & other.free)
+    return tuple((bit % SIDE, bit // SIDE) for bit in range(SIDE * SIDE) if bits >> bit & 1)
+
+
+def _region(
+    place: tuple[int, int], found: list[tuple[int, str, Masks]], convicted: Collection[str]
+) -> answers.Region:
+    free = occupied = 0
+    for _, robot, masks in found:  # of what robots say differently, the newest counts
+        if robot not in convicted:
+            free = (free | masks.free) & ~masks.occupied
+            occupied = (occupied | masks.occupied) & ~masks.free
+    return answers.Region(
+        region=place,
+        merged=sketch_of(Masks(free, occupied)),
+        contributions=tuple(
+            answers.Contribution(
+                robot=robot,
+                time=at / SECOND,
+                sketch=sketch_of(masks),
+                counts=robot not in convicted,
+            )
+            for at, robot, masks in found
+        ),
+    )
+
+
+def fields_of(task: Task) -> dict[str, Any]:
+    """Return the fields of :class:`.answers.Task`."""
+    size = TILE_SIDE if task.kind is Kind.VERIFY else CELL
+    x, y = task.cell
+    return {
+        'id': task_shown(task.key),
+        'words': task.words,
+        'kind': task.kind.name.lower(),
+        'place': ((x + 0.5) * size, (y + 0.5) * size),
+        'round': task.round,
+        'state': task.state.name.lower(),
+        'why': WHY_WORDS[task.why],
+        'holder': task.holder,
+        'priority': task.terms.priority,
+        'deadline': task.terms.deadline,
+        'proposed': task.proposed_at / SECOND,
+        'award_from': task.award_from / SECOND,
+        'lease_until': task.lease_until / SECOND,
+        'bids': dict(task.bids),
+        'completed': {robot: at / SECOND for robot, at in task.completed.items()},
+    }
