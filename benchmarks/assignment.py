@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 import statistics
 import time
 from typing import Annotated
@@ -21,7 +20,7 @@ from rich.progress import track
 from scipy.optimize import linear_sum_assignment
 import typer
 
-from benchmarks.report import Report
+from benchmarks.report import OutOption, Report
 from collab_robots.contract.artifact import suite
 from collab_robots.contract.calls import tasks
 from collab_robots.contract.calls.common import Kind
@@ -177,9 +176,7 @@ def main(
     seed: Annotated[int, typer.Option(help='Of the costs.')] = 1,
     instances: Annotated[int, typer.Option(min=1, help='Of each kind and shape.')] = 100,
     quick: Annotated[bool, typer.Option('--quick', help='Small sizes, a few seconds.')] = False,
-    out: Annotated[
-        Path | None, typer.Option(help='The JSON file; else a new one in runs/benchmarks.')
-    ] = None,
+    out: OutOption = None,
 ) -> None:
     r"""
     Measure the assignment of tasks: quality, gas, time.

@@ -24,7 +24,7 @@ import typer
 import zstandard
 
 from benchmarks.inference_pictures import FOLDER, load
-from benchmarks.report import Report
+from benchmarks.report import OutOption, Report
 from collab_robots.inference.classifier import model_path
 from collab_robots.inference.codec import CHUNK_BYTES, encode, lossless, Tensor
 from collab_robots.inference.codec import quantise as ours
@@ -290,9 +290,7 @@ def main(
     pictures: Annotated[int, typer.Option(min=1, help='How many, spread over the table.')] = 84,
     cuts: Annotated[list[int] | None, typer.Option('--cut', help='Repeatable.')] = None,
     quick: Annotated[bool, typer.Option('--quick', help='8 pictures, one cut.')] = False,
-    out: Annotated[
-        Path | None, typer.Option(help='The JSON file; else a new one in runs/benchmarks.')
-    ] = None,
+    out: OutOption = None,
 ) -> None:
     r"""
     Compare quantisers, lossless coders and chunk sizes on activations.

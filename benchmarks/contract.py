@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import partial
 import hashlib
-from pathlib import Path
 from random import Random
 import statistics
 import time
@@ -23,7 +22,7 @@ import typer
 
 from benchmarks.calls import RandomCalls
 from benchmarks.contract_world import Case, sender, TIME, World
-from benchmarks.report import Report
+from benchmarks.report import OutOption, Report
 from benchmarks.workload import Workload
 from collab_robots.contract.artifact import SELECTOR_BYTES, suite
 from collab_robots.contract.deployment import Deployment, EPOCH_GAS
@@ -284,9 +283,7 @@ def main(
     quick: Annotated[
         bool, typer.Option('--quick', help='Small sizes, about half a minute.')
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option(help='The JSON file; else a new one in runs/benchmarks.')
-    ] = None,
+    out: OutOption = None,
 ) -> None:
     r"""
     Measure the contracts: gas and time of calls, bad calls, replay, both machines.

@@ -20,7 +20,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.processes import Processes
-from benchmarks.report import Report, spread
+from benchmarks.report import OutOption, Report, spread
 from collab_robots.core.errors import SimulationError
 from collab_robots.explorer.processes import Domain
 from collab_robots.tangle.store import Store
@@ -134,7 +134,7 @@ def main(
     robots: Annotated[int, typer.Option(min=2, max=16)] = 4,
     rate: Annotated[float, typer.Option(min=0.0, max=10.0, help='Calls/s of each robot.')] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help='Of moments, victims and calls.')] = 1,
-    out: Annotated[Path | None, typer.Option(help='The JSON file.')] = None,
+    out: OutOption = None,
 ) -> None:
     """Kill real ledger processes at random moments, and look what is lost."""
     report = Report('kill', {'seconds': seconds, 'kills': kills, 'robots': robots, 'seed': seed})

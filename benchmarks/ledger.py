@@ -18,7 +18,7 @@ from rich.progress import Progress
 import typer
 
 from benchmarks import cost, latency, pipeline, team, week
-from benchmarks.report import Report
+from benchmarks.report import OutOption, Report
 from collab_robots.tangle.memory import Weather
 from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
 
@@ -289,9 +289,7 @@ def main(
     quick: Annotated[
         bool, typer.Option('--quick', help='Small sizes, about half a minute.')
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option(help='The JSON file; else a new one in runs/benchmarks.')
-    ] = None,
+    out: OutOption = None,
 ) -> None:
     r"""
     Measure the ledger: pipeline, latency, records/s, bytes/s, processor and memory.

@@ -11,15 +11,20 @@ import os
 from pathlib import Path
 import platform
 import statistics
-from typing import Any
+from typing import Annotated, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+import typer
 
 FOLDER = Path('runs/benchmarks')
 WIDTH = 120  # of what goes into a file or a pipe
 PACKAGES = ('cbor2', 'onnxruntime', 'py-evm', 'pynacl', 'pyrevm')
+
+OutOption = Annotated[
+    Path | None, typer.Option(help='The JSON file; else a new one in runs/benchmarks.')
+]
 
 
 @dataclass

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 import random
 import statistics
 import time
@@ -21,7 +20,7 @@ import typer
 
 from benchmarks import split_real
 from benchmarks.network import Network
-from benchmarks.report import Report
+from benchmarks.report import OutOption, Report
 from benchmarks.teams import CliqueTeam, LedgerTeam, QuorumTeam, Team
 from collab_robots.contract.calls.maps import report_sighting
 from collab_robots.core.identity import PrivateKey
@@ -283,9 +282,7 @@ def main(
             '--real/--no-real', help='Four real processes, too: as root, 30 s. Not if --quick.'
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help='The JSON file; else a new one in runs/benchmarks.')
-    ] = None,
+    out: OutOption = None,
 ) -> None:
     r"""
     Cut a team in two and heal it: what is lost, who stops, what it costs to come together.

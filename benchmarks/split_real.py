@@ -17,7 +17,7 @@ import typer
 
 from benchmarks.namespaces import missing, Network
 from benchmarks.processes import Processes
-from benchmarks.report import Report
+from benchmarks.report import OutOption, Report
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import SimulationError
 from collab_robots.tangle.block_store import Row
@@ -169,7 +169,7 @@ def main(
         list[int] | None, typer.Option('--link', min=1, help='Rate, kbit/s; repeatable.')
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help='Of the calls.')] = 1,
-    out: Annotated[Path | None, typer.Option(help='The JSON file.')] = None,
+    out: OutOption = None,
 ) -> None:
     """Put one of four real robots behind a slow link: when is all final? As root, on Linux."""
     if reason := missing():

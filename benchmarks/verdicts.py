@@ -14,7 +14,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks.report import Report
+from benchmarks.report import OutOption, Report
 from benchmarks.verdict_maps import Building
 from benchmarks.verdict_orders import measure_orders
 from benchmarks.verdict_sketches import (
@@ -36,7 +36,7 @@ def main(
     largest: Annotated[int, typer.Option(help='Robots of the largest team.')] = 13,
     log: Annotated[Path | None, typer.Option(help='The Intel log (intel.gfs.log).')] = None,
     quick: Annotated[bool, typer.Option(help='Small: shows that all runs.')] = False,
-    out: Annotated[Path | None, typer.Option(help='The JSON file.')] = None,
+    out: OutOption = None,
 ) -> None:
     """Measure sketches and verdicts."""
     if quick:
