@@ -25,7 +25,6 @@ __all__ = ['BAD_INPUT', 'FAILED', 'INTERRUPTED', 'OK', 'app', 'main']
 app = typer.Typer(
     name='collab-robots',
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode='rich',
     pretty_exceptions_enable=False,
     context_settings={'help_option_names': ['-h', '--help']},

@@ -1,4 +1,4 @@
-"""``collab-robots ledger …``: look into a robot's ledger file."""
+"""``collab-robots ledger …``: look into a robot's ledger."""
 
 from __future__ import annotations
 
@@ -8,38 +8,42 @@ from typing import Annotated
 
 import typer
 
-from collab_robots.cli.common import FAILED, OK, plain_errors, print_pairs
-
-FleetOption = Annotated[
-    Path | None,
-    typer.Option(
-        help='Fleet file; looked for beside the ledger and one folder up if not given.',
-        show_default=False,
-    ),
-]
-
-ledger_app = typer.Typer(no_args_is_help=True, help="Look into a robot's ledger file.")
-
-
-@ledger_app.command(
-    'status',
-    epilog=('Example:\n\n  collab-robots ledger status runs/2026-01-31_12-00-00/robot1/ledger.db'),
+from collab_robots.cli.common import FAILED, OK, plain_errors
+from collab_robots.cli.ledger_blocks import block, BLOCK_EPILOG, tail, TAIL_EPILOG
+from collab_robots.cli.ledger_common import FleetOption
+from collab_robots.cli.ledger_dag import dag, DAG_EPILOG
+from collab_robots.cli.ledger_diff import diff, DIFF_EPILOG
+from collab_robots.cli.ledger_replay import replay, REPLAY_EPILOG
+from collab_robots.cli.ledger_robots import robot, ROBOT_EPILOG, robots, ROBOTS_EPILOG
+from collab_robots.cli.ledger_show import (
+    find,
+    FIND_EPILOG,
+    models,
+    MODELS_EPILOG,
+    splits,
+    SPLITS_EPILOG,
+    status,
+    STATUS_EPILOG,
+    trust,
+    TRUST_EPILOG,
 )
-def ledger_status(
-    db: Annotated[Path, typer.Argument(help="A robot's ledger.db.")],
-    fleet: FleetOption = None,
-    as_json: Annotated[bool, typer.Option('--json', help='Print as JSON.')] = False,
-) -> None:
-    """Read a ledger file, execute it, and print what it holds; safe while the robot runs."""
-    with plain_errors():
-        from collab_robots.explorer.files import find_fleet
-        from collab_robots.explorer.ledgers import status
+from collab_robots.cli.ledger_tasks import task, TASK_EPILOG, tasks, TASKS_EPILOG
 
-        summary = status(db, find_fleet(db, fleet))
-        if as_json:
-            typer.echo(json.dumps(summary, indent=2))
-        else:
-            print_pairs(summary)
+ledger_app = typer.Typer(no_args_is_help=True, help="Look into a robot's ledger.")
+ledger_app.command('status', epilog=STATUS_EPILOG)(status)
+ledger_app.command('tail', epilog=TAIL_EPILOG)(tail)
+ledger_app.command('block', epilog=BLOCK_EPILOG)(block)
+ledger_app.command('find', epilog=FIND_EPILOG)(find)
+ledger_app.command('dag', epilog=DAG_EPILOG)(dag)
+ledger_app.command('robots', epilog=ROBOTS_EPILOG)(robots)
+ledger_app.command('robot', epilog=ROBOT_EPILOG)(robot)
+ledger_app.command('tasks', epilog=TASKS_EPILOG)(tasks)
+ledger_app.command('task', epilog=TASK_EPILOG)(task)
+ledger_app.command('trust', epilog=TRUST_EPILOG)(trust)
+ledger_app.command('models', epilog=MODELS_EPILOG)(models)
+ledger_app.command('splits', epilog=SPLITS_EPILOG)(splits)
+ledger_app.command('replay', epilog=REPLAY_EPILOG)(replay)
+ledger_app.command('diff', epilog=DIFF_EPILOG)(diff)
 
 
 @ledger_app.command(

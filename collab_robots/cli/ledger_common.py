@@ -84,7 +84,9 @@ def opened(db: Path | None, robot: str | None, fleet: Path | None) -> Iterator[R
         else:
             source, count = find_ledger(db)
             if count > 1:
-                typer.echo(f"{source}, the newest run's first of {count} ledgers", err=True)
+                typer.echo(
+                    f"reading {source}, the newest run's first of {count} ledgers", err=True
+                )
         with open_reader(source, fleet, told) as reader:
             yield reader
 

@@ -62,6 +62,11 @@ def listed(texts: Iterable[str]) -> Text:
     return plain(', '.join(texts) or '-')
 
 
+def lines(texts: Iterable[str]) -> Text:
+    """Return texts below each other."""
+    return Text('\n').join(map(plain, texts))
+
+
 def when(time: float) -> str:
     """Return a time of the fleet's clock: s of a simulation, else ISO 8601 in UTC."""
     if not _CLOCK.start <= time < _CLOCK.stop:

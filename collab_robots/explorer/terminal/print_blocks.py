@@ -34,10 +34,10 @@ def block_page(page: Page[Block]) -> Group:
 def block_rows(blocks: Sequence[Block], header: bool = True) -> Table:
     """Return a line for every block, and for every call after its first."""
     made = table(
-        Column('time', width=max([9, *(len(when(block.issued)) for block in blocks)])),
-        Column('block', width=12),
-        Column('robot', width=10, overflow='fold'),
-        Column('state', width=8),
+        Column('time', width=1 + max([9, *(len(when(block.issued)) for block in blocks)])),
+        Column('block', width=13),
+        Column('robot', width=11, overflow='fold'),
+        Column('state', width=9),
         Column('calls', overflow='fold'),
     )
     made.show_header = header

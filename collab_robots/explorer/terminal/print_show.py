@@ -9,6 +9,7 @@ from rich.table import Column, Table
 
 from collab_robots.explorer.book.answers import Found, Overview, Split
 from collab_robots.explorer.terminal.print import (
+    lines,
     listed,
     paged,
     pairs,
@@ -78,8 +79,7 @@ def found(answer: Found) -> Group:
     if not answer.hits.items:
         return Group(
             plain(f'nothing found for {answer.query!r}'),
-            pairs([('searched', '\n'.join(answer.searched))]),
-            pairs([('finds', '\n'.join(answer.accepts))]),
+            pairs([('searched', lines(answer.searched)), ('finds', lines(answer.accepts))]),
         )
     made = table('time', 'kind', Column('', overflow='fold'), Column('', overflow='fold'))
     for hit in answer.hits.items:

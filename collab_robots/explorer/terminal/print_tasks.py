@@ -13,15 +13,12 @@ from collab_robots.explorer.terminal.print import listed, paged, pairs, plain, s
 
 def task_page(page: Page[Task]) -> Group:
     """Return a list of tasks."""
-    made = table(
-        Column('task', no_wrap=True), 'place, m', 'state', 'holder', 'proposed', '>bids', 'why'
-    )
+    made = table('task', 'state', 'by', 'proposed', '>bids', 'why')
     for task in page.items:
         made.add_row(
             plain(task.words),
-            _place(task),
             state(task.state),
-            plain(task.holder or '-'),
+            listed([task.holder] if task.holder else task.completed),
             when(task.proposed),
             str(len(task.bids)),
             plain(task.why, 'dim'),

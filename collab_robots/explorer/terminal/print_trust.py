@@ -10,6 +10,7 @@ from rich.text import Text
 
 from collab_robots.explorer.book.answers import Conflict, Evidence, Models, Sketch, Trust, Verdict
 from collab_robots.explorer.terminal.print import (
+    lines,
     listed,
     pairs,
     plain,
@@ -62,7 +63,7 @@ def _reasons(verdict: Verdict, sketches: bool) -> Iterator[RenderableType]:
     if verdict.proof:
         yield ''
         yield plain(f'{verdict.robot} signed two records with one number:', 'bold')
-        yield plain('\n'.join(verdict.proof))
+        yield lines(verdict.proof)
     for evidence in verdict.evidence:
         yield ''
         yield _evidence(verdict.robot, evidence)
