@@ -70,9 +70,7 @@ def admit(
             raise ConfigError(
                 f'expected a name like robot_5, at most 32 letters, got {name!r:.50}'
             )
-        folder = key_folder or fleet.resolve().parent / name
-        key = _key(folder, public_key)
-        start = _start_command(name, fleet, folder, made_here=public_key is None)
+        key, start = _key_and_start(name, fleet, key_folder, public_key)
         _change(to_join(name, key, weight), fleet, domain, timeout, as_json, start)
 
 
@@ -110,9 +108,7 @@ def rekey(
 
         if key_folder is None and public_key is None:
             raise ConfigError('say where the new key is to be: --key-folder, or --public-key')
-        folder = key_folder or fleet.resolve().parent / name
-        key = _key(folder, public_key)
-        start = _start_command(name, fleet, folder, made_here=public_key is None)
+        key, start = _key_and_start(name, fleet, key_folder, public_key)
         _change(to_rekey(name, key), fleet, domain, timeout, as_json, start)
 
 
@@ -262,6 +258,15 @@ def _key(folder: Path, public_key: str | None) -> bytes:
     if len(key) != PUBLIC_KEY_BYTES:
         raise ConfigError(f'public key: expected 64 hexadecimal digits, got {public_key!r:.80}')
     return key
+
+
+def _key_and_start(
+    name: str, fleet: Path, folder: Path | None, public_key: str | None
+) -> tuple[bytes, list[str]]:
+    """Return the public key of a robot, which is made if need be, and how the robot starts."""
+    folder = folder or fleet.resolve().parent / name
+    key = _key(folder, public_key)
+    return key, _start_command(name, fleet, folder, made_here=public_key is None)
 
 
 def _shell(command: list[str]) -> str:
