@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 import sys
 
@@ -18,12 +19,19 @@ from collab_robots.explorer.rosters import changes_in_words
 RUNNER = CliRunner()
 
 
+class NoRos(MetaPathFinder):
+    def find_spec(self, name: str, *rest: object) -> None:
+        if name == 'rclpy':
+            raise ModuleNotFoundError(f'no module named {name}', name=name)
+
+
 @pytest.fixture
 def no_ros(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take ROS away, as on a machine that has none."""
-    for name in [name for name in sys.modules if name.startswith('collab_robots.nodes.')]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, 'rclpy', None)
+    for name in list(sys.modules):
+        if name.startswith(('collab_robots.nodes.', 'rclpy.')) or name == 'rclpy':
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, 'meta_path', [NoRos(), *sys.meta_path])
 
 
 def refused(*words: str) -> str:
