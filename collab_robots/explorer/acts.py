@@ -12,8 +12,6 @@ from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.agreement import Act
 from collab_robots.tangle.dag import Entry
 
-_LEASE_CALLS = ('award', 'renew', 'complete', 'release')
-
 
 def acts_of(entry: Entry, receipts: Sequence[Receipt], fleet: Fleet) -> Iterator[Act]:
     """
@@ -36,20 +34,6 @@ def acts_of(entry: Entry, receipts: Sequence[Receipt], fleet: Fleet) -> Iterator
             yield Act(t, sender, receipt.call, key.hex())
         if receipt.call == 'reassign' and key is not None:
             yield Act(t, sender, 'release', key.hex())
-
-
-def effective(acts: Sequence[Act]) -> list[Act]:
-    """
-    Leave out what is no part of a lease: awards to robots that never bid have no effect.
-
-    :returns: awards, renewals, completions and releases.
-    """
-    bidders = {(act.task, act.robot) for act in acts if act.name in ('bid', 'reveal')}
-    return [
-        act
-        for act in acts
-        if act.name in _LEASE_CALLS and (act.name != 'award' or (act.task, act.robot) in bidders)
-    ]
 
 
 def _awards(call: str, data: bytes) -> list[tuple[bytes, bytes]]:

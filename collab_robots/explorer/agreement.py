@@ -14,6 +14,7 @@ from typing import NamedTuple
 from collab_robots.explorer.timeline import Split
 
 LEASE = 10.0  # s, as in contracts/Fleet.sol
+_LEASE_CALLS = ('award', 'renew', 'complete', 'release')
 
 
 class Act(NamedTuple):
@@ -54,6 +55,20 @@ class Lease:
     def lapsed(self, now: float) -> bool:
         """Tell whether the lease ran out before the robot completed or released the task."""
         return self.until < (now if self.end is None else self.end)
+
+
+def effective(acts: Sequence[Act]) -> list[Act]:
+    """
+    Leave out what is no part of a lease: awards to robots that never bid have no effect.
+
+    :returns: awards, renewals, completions and releases.
+    """
+    bidders = {(act.task, act.robot) for act in acts if act.name in ('bid', 'reveal')}
+    return [
+        act
+        for act in acts
+        if act.name in _LEASE_CALLS and (act.name != 'award' or (act.task, act.robot) in bidders)
+    ]
 
 
 def leases(acts: Iterable[Act]) -> list[Lease]:

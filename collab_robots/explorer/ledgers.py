@@ -15,8 +15,8 @@ from collab_robots.contract.views.maps import MapsView
 from collab_robots.contract.views.tasks import TasksView
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
-from collab_robots.explorer.acts import acts_of, effective
-from collab_robots.explorer.agreement import Act, BlockRow
+from collab_robots.explorer.acts import acts_of
+from collab_robots.explorer.agreement import Act, BlockRow, effective
 from collab_robots.explorer.files import LedgerFile, read_file
 from collab_robots.explorer.measures import fuse, Sighting
 from collab_robots.tangle.dag import FOREIGN

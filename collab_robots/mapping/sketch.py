@@ -18,15 +18,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from collab_robots.contract.calls.maps import LEAST_KNOWN, MAX_SKETCHES
+from collab_robots.contract.calls.maps import LEAST_KNOWN, MAX_SKETCHES, SKETCH_SIDE
 from collab_robots.mapping.layer import TILE, TileIndex
 from collab_robots.mapping.layers import FREE_BELOW
 from collab_robots.mapping.tile import Shown
 
 Mask = npt.NDArray[np.bool_]
 
-SIDE = 16  # cells of a sketch
-CELL = TILE // SIDE  # cells of the map, along a side of one cell of the sketch
+CELL = TILE // SKETCH_SIDE  # cells of the map, along a side of one cell of the sketch
 SURE = 2.5  # log-odds of what is occupied: three hits; a teammate that drives by gets fewer
 LEAST_OCCUPIED = 3  # cells of the map that make a cell occupied
 SMALL = 3  # cells; what stands free and is no longer or wider may be a teammate, and is left out
@@ -74,7 +73,7 @@ def sketch(tiles: Mapping[TileIndex, npt.NDArray[Any]], x: int, y: int) -> Sketc
     clear = passed == CELL * CELL  # a cell that was missed may be the wall that two rays straddle
     free = ndimage.binary_erosion(clear, _AROUND)
     occupied = _without_small(hit >= LEAST_OCCUPIED)
-    inside = slice(PAD, PAD + SIDE)
+    inside = slice(PAD, PAD + SKETCH_SIDE)
     return Sketch(x, y, _bits(free[inside, inside]), _bits(occupied[inside, inside]))
 
 
@@ -92,9 +91,9 @@ def conflict(a: Sketch, b: Sketch) -> bool:
 @cache
 def windows(size: int) -> tuple[int, ...]:
     """Return the windows of a sketch as masks."""
-    window = sum(((1 << size) - 1) << SIDE * row for row in range(size))
-    starts = range(0, SIDE - size + 1, STEP)
-    return tuple(window << SIDE * row + column for row in starts for column in starts)
+    window = sum(((1 << size) - 1) << SKETCH_SIDE * row for row in range(size))
+    starts = range(0, SKETCH_SIDE - size + 1, STEP)
+    return tuple(window << SKETCH_SIDE * row + column for row in starts for column in starts)
 
 
 def _around(tiles: Mapping[TileIndex, npt.NDArray[Any]], x: int, y: int) -> npt.NDArray[Any]:

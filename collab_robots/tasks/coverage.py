@@ -16,9 +16,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.calls.tasks import CELL
 from collab_robots.core.geometry import Array, FREE, Grid, OCCUPIED, transform
 from collab_robots.tasks.places import (
-    CELL,
     Cell,
     cells_of,
     encode,

@@ -15,10 +15,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.calls.tasks import CELL, REGION
 from collab_robots.core.geometry import Array, FREE, Grid, OCCUPIED, UNKNOWN
 
-CELL = 1.0  # m; the edge of the cells that name tasks
-REGION = 3.2  # m; the edge of the regions that are verified: a map tile
 PLANNING_RESOLUTION = 0.1  # m
 MAX_EXTENT = 2.0  # m; a longer stretch is cut along a lattice of this size
 MIN_PIECE = 5  # planning cells; smaller cuttings join their neighbour

@@ -8,7 +8,6 @@ import pytest
 from collab_robots.core.geometry import FREE, Grid, OCCUPIED, UNKNOWN
 from collab_robots.explorer import agreement, measures
 from collab_robots.explorer.agreement import Act, BlockRow, Lease
-from collab_robots.explorer.acts import effective
 from collab_robots.explorer.measures import Camera, Poster, Sighting
 from collab_robots.explorer.timeline import Split, Waypoint
 

@@ -11,6 +11,7 @@ from collab_robots.core.errors import CallError
 MAX_TILES = 32  # Maps.MAX_TILES, as are the others
 MAX_TILE_INDEX = 64
 MAX_SKETCHES = 3
+SKETCH_SIDE = 16  # cells
 LEAST_KNOWN = 96  # cells
 MAX_CONFIDENCE = 1000  # per mille
 

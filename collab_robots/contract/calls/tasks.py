@@ -12,6 +12,8 @@ from collab_robots.contract.calls import common
 from collab_robots.contract.calls.common import encode, KEY_BYTES, Kind
 from collab_robots.core.errors import CallError
 
+CELL = 1.0  # m; the edge of the cells that name tasks
+REGION = 3.2  # m; the edge of the regions that are verified: a map tile
 MAX_BATCH = 32  # Tasks.MAX_BATCH
 SALT_BYTES = 32
 

@@ -20,10 +20,10 @@ from collab_robots.explorer.book.answers import (
     Split,
     State,
 )
-from collab_robots.explorer.book.follower import text_of
 from collab_robots.explorer.book.ids import bounds, one, shown, task_shown
 from collab_robots.explorer.book.index import Index
 from collab_robots.explorer.book.reader import Filter, MAX_DAG, MAX_PAGE
+from collab_robots.explorer.book.texts import text_of
 from collab_robots.tangle.block import decode_block
 from collab_robots.tangle.dag import FOREIGN
 from collab_robots.tangle.record import RECORD_TAG

@@ -6,35 +6,31 @@ from collections.abc import Callable
 from functools import cached_property
 import re
 from time import monotonic
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter
 
-from collab_robots.contract.views.tasks import REASON_WORDS, TaskState
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
-from collab_robots.explorer.acts import effective
-from collab_robots.explorer.agreement import leases
+from collab_robots.explorer.agreement import effective, leases
 from collab_robots.explorer.book import answers, history, search
 from collab_robots.explorer.book.blocks import Blocks, nanoseconds, within
-from collab_robots.explorer.book.follower import Follower
-from collab_robots.explorer.book.ids import digits_of, LEAST
+from collab_robots.explorer.book.ids import digits_of, LEAST, task_key
 from collab_robots.explorer.book.index import Index
-from collab_robots.explorer.book.moments import Moments
 from collab_robots.explorer.book.partings import Partings
-from collab_robots.explorer.book.people import People
 from collab_robots.explorer.book.reader import ALL, Filter, MAX_PAGE, Moment, Told
-from collab_robots.explorer.book.states import fields_of, StateView
-from collab_robots.inference.labels import load_labels
 from collab_robots.tangle.handover import roster_of
 from collab_robots.tangle.store_reader import StoreReader
+
+if TYPE_CHECKING:
+    from collab_robots.explorer.book.machine import Machine
+    from collab_robots.explorer.book.states import StateView
 
 Value = TypeVar('Value')
 
 LOOK = 0.2  # s between two looks whether the file has grown
 MAX_INTERVALS = 1_000
-_STATES = tuple(state.name.lower() for state in TaskState)
 _WORD = re.compile(r'-?\w+')
 _TASKS = TypeAdapter(list[answers.Task])
 _ROBOTS = TypeAdapter(tuple[answers.Robot, ...])
@@ -60,11 +56,8 @@ class Book:
         self._index = index
         self._told = told
         self._names = [robot.name for robot in fleet.robots]
-        self._labels = dict(enumerate(load_labels()))
         self._blocks = Blocks(index, store, self._names)
-        self._people = People(index, self._blocks)
         self._partings = Partings(index, self._names)
-        self._moments = Moments(fleet, index, store)
         self._looked = -LOOK
         last = index.db.execute('SELECT id FROM blocks ORDER BY n DESC LIMIT 1').fetchone()
         if last is not None and store.get(last[0]) is None and not store.snapshot():
@@ -116,7 +109,7 @@ class Book:
             for task in state.tasks(now):
                 if task.holder is not None:
                     held.setdefault(task.holder, []).append(task.id)
-            return self._people.robots(state, now, held, list(self._store.proofs()))
+            return self._machine.people.robots(state, now, held, list(self._store.proofs()))
 
         return self._kept('robots', at, _ROBOTS, make)
 
@@ -148,14 +141,12 @@ class Book:
         """Tell all about a task."""
         key = self._key_of(identity, at)
         view, now = self._state(at)
-        found = view.task(key, now)
-        if found is None:
-            raise ConfigError(f'no task {identity[:80]!r} at that time')
+        task = next(one for one in self._tasks(at) if task_key(one.id) == key)
         done = effective(history.acts(self._index, 'task = ?', key.hex()))
         held = [lease for lease in leases(done) if lease.start * SECOND <= now]
         return answers.TaskDetails(
-            **fields_of(found),
-            reasons={robot: REASON_WORDS[why] for robot, why in found.reasons.items()},
+            **dict(task),
+            reasons=view.reasons(key, now),
             leases=tuple(history.lease_of(lease, now / SECOND) for lease in held),
             history=history.of_task(self._index, self._blocks, key, now),
         )
@@ -176,7 +167,7 @@ class Book:
         """Say who is trusted, and why."""
         self._look()
         state, _ = self._state(at)
-        return self._people.trust(state, self._store.proofs())
+        return self._machine.people.trust(state, self._store.proofs())
 
     def models(self, at: Moment | None = None) -> answers.Models:
         """List models that robots serve."""
@@ -236,13 +227,10 @@ class Book:
         self._index.close()
 
     @cached_property
-    def _follower(self) -> Follower:
-        return Follower(self._fleet, self._store, self._index)
+    def _machine(self) -> Machine:
+        from collab_robots.explorer.book.machine import Machine  # brings the contracts
 
-    @cached_property
-    def _present(self) -> StateView:
-        """The state after all records."""
-        return StateView(self._follower.runner, self._labels)
+        return Machine(self._fleet, self._store, self._index, self._blocks)
 
     @property
     def _span(self) -> tuple[int, int]:
@@ -261,17 +249,14 @@ class Book:
         if monotonic() - self._looked < LOOK:
             return
         if self._index.version == 0 or str(self._store.newest) != self._index.get('newest'):
-            self._follower.catch_up(self._told)
+            self._machine.catch_up(self._told)
         for _, roster in self._index.epochs():
             self._names += [name for name, *_ in roster[len(self._names) :]]
         self._looked = monotonic()
 
     def _state(self, at: Moment | None) -> tuple[StateView, int]:
         """Return the state of a moment, and its time, ns."""
-        if at is None:
-            return self._present, self._now
-        runner, now = self._moments.at(at, self._index.version)
-        return StateView(runner, self._labels), now
+        return self._machine.state(at, self._now)
 
     def _tasks(self, at: Moment | None) -> list[answers.Task]:
         self._look()
@@ -310,7 +295,7 @@ class Book:
                 + (f'may be {", ".join(sorted(rounds)[:5])} …' if rounds else 'names none')
             )
         task = max(found, key=lambda one: one.round)
-        return bytes.fromhex(task.id[2:].rjust(64, '0'))
+        return task_key(task.id)
 
     def _overview(self, at: Moment | None) -> answers.Overview:
         state, now = self._state(at)
@@ -331,7 +316,6 @@ class Book:
             f'WHERE {where} GROUP BY name ORDER BY name',
             (value,),
         ).fetchall()
-        tasks = self._tasks(at)
         stored = self._store.snapshot()
         misfit = self._index.get('misfit')
         return answers.Overview(
@@ -355,8 +339,8 @@ class Book:
             final_lag=(last - last_final) / SECOND,
             state_root=f'0x{runner.state_root().hex()}',
             final_root=f'0x{runner.final_root().hex()}',
-            final_digest=self._final_digest(at),
-            tasks={name: sum(task.state == name for task in tasks) for name in _STATES},
+            final_digest=self._machine.final_digest if at is None else '',
+            tasks=state.counts(now),
             calls={name: count for name, count, _ in calls},
             reverted={name: bad for name, _, bad in calls if bad},
             convicted=tuple(sorted(state.convicted())),
@@ -365,12 +349,6 @@ class Book:
             warning=meta.get('incomplete', '') or misfit,
             version=self._index.version,
         )
-
-    def _final_digest(self, at: Moment | None) -> str:
-        """Return the digest of the final order; of the past it is not known."""
-        if at is not None:
-            return ''
-        return f'0x{self._follower.tangle.order.final_digest.hex()}'
 
 
 def _words(text: str) -> list[str]:

@@ -19,8 +19,8 @@ from collab_robots.explorer.book.answers import Call
 from collab_robots.explorer.book.ids import task_shown
 from collab_robots.explorer.book.index import Index, Known, Saved
 from collab_robots.explorer.book.reader import Told
+from collab_robots.explorer.book.texts import words_of
 from collab_robots.tangle.approval import accepted_heights
-from collab_robots.tangle.block import decode_block
 from collab_robots.tangle.block_store import Row
 from collab_robots.tangle.cut import Cut
 from collab_robots.tangle.dag import Entry, FOREIGN
@@ -272,18 +272,3 @@ def call_of(data: bytes, receipt: Receipt, fleet: Fleet) -> Call:
         events=receipt.events,
         task=task_shown(key) if key is not None else None,
     )
-
-
-def words_of(raw: bytes) -> str:
-    """Return the tag and the data of a block as text, or as hexadecimal digits."""
-    block = decode_block(raw)
-    return f'{text_of(block.tag)} {text_of(block.data)}'
-
-
-def text_of(data: bytes) -> str:
-    """Return bytes as text if they are some, else as hexadecimal digits."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return f'0x{data.hex()}'
-    return text if text.isprintable() else f'0x{data.hex()}'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from collab_robots.contract.calls.tasks import task_words
 from collab_robots.core.clock import SECOND
 from collab_robots.explorer.agreement import Act, Lease
 from collab_robots.explorer.book import answers
@@ -67,6 +66,8 @@ def lease_of(lease: Lease, now: float) -> answers.Lease:
 
 def bars(held: Sequence[Lease], now: float) -> tuple[answers.Bar, ...]:
     """Return leases as a timeline shows them, oldest first."""
+    from collab_robots.contract.calls.tasks import task_words  # brings the contracts
+
     found = []
     for lease in sorted(held, key=lambda one: one.start):
         key = bytes.fromhex(lease.task)

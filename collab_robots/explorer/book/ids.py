@@ -21,10 +21,9 @@ def task_shown(key: bytes) -> str:
     return f'0x{key.hex().lstrip("0")}'
 
 
-def task_key(text: str) -> bytes | None:
-    """Return the key of a whole id of a task."""
-    digits = digits_of(text)
-    return bytes.fromhex(digits.rjust(2 * _BYTES, '0')) if digits else None
+def task_key(identity: str) -> bytes:
+    """Return the key of a task that is shown so."""
+    return bytes.fromhex(identity[2:].rjust(2 * _BYTES, '0'))
 
 
 def digits_of(text: str) -> str | None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.calls.maps import SKETCH_SIDE as SIDE
+from collab_robots.contract.calls.tasks import CELL, REGION
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.views import maps
 from collab_robots.contract.views.maps import MapsView, Masks
 from collab_robots.contract.views.models import ModelsView
 from collab_robots.contract.views.roster import RosterView
-from collab_robots.contract.views.tasks import Task, TasksView, WHY_WORDS
+from collab_robots.contract.views.tasks import REASON_WORDS, Task, TaskState, TasksView, WHY_WORDS
 from collab_robots.core.clock import SECOND
 from collab_robots.explorer.book import answers
 from collab_robots.explorer.book.ids import shown, task_shown
-from collab_robots.mapping.layer import TILE_SIDE
-from collab_robots.mapping.sketch import SIDE
-from collab_robots.tasks.places import CELL
 
 _UNKNOWN, _FREE, _OCCUPIED = ' .#'
 _HALVES = ('whole', 'head', 'tail')
@@ -31,7 +30,7 @@ class StateView:
     :param labels: of picture classes, by class id.
     """
 
-    def __init__(self, runner: Runner, labels: Mapping[int, str]) -> None:
+    def __init__(self, runner: Runner, labels: Sequence[str]) -> None:
         self.runner = runner
         self.roster = RosterView(runner)
         self._labels = labels
@@ -41,11 +40,17 @@ class StateView:
 
     def tasks(self, now: int) -> list[answers.Task]:
         """Return all tasks at a time, ns, newest first."""
-        return [answers.Task(**fields_of(task)) for task in reversed(self._tasks.tasks(now))]
+        return [_answer(task) for task in reversed(self._tasks.tasks(now))]
 
-    def task(self, key: bytes, now: int) -> Task | None:
-        """Return a task at a time, ns."""
-        return next((task for task in self._tasks.tasks(now) if task.key == key), None)
+    def counts(self, now: int) -> dict[str, int]:
+        """Return how many tasks are in each state at a time, ns."""
+        counts = Counter(task.state for task in self._tasks.tasks(now))
+        return {state.name.lower(): counts[state] for state in TaskState}
+
+    def reasons(self, key: bytes, now: int) -> dict[str, str]:
+        """Say why each robot has a task or does not at a time, ns."""
+        found = next((task for task in self._tasks.tasks(now) if task.key == key), None)
+        return {robot: REASON_WORDS[why] for robot, why in found.reasons.items()} if found else {}
 
     def convicted(self) -> frozenset[str]:
         """Return who lied about a region."""
@@ -99,7 +104,7 @@ class StateView:
         for (robot, x, y), masks in self._maps.newest_sketches().items():
             regions.setdefault((x, y), []).append((times[robot, x, y], robot, masks))
         return answers.Map(
-            region_size=TILE_SIDE,
+            region_size=REGION,
             regions=tuple(
                 _region(place, sorted(found), convicted)
                 for place, found in sorted(regions.items())
@@ -110,12 +115,15 @@ class StateView:
                     robot=seen.robot,
                     place=seen.position,
                     class_id=seen.class_id,
-                    label=self._labels.get(seen.class_id, ''),
+                    label=self._label(seen.class_id),
                     confidence=seen.confidence,
                 )
                 for seen in self._maps.sightings()
             ),
         )
+
+    def _label(self, class_id: int) -> str:
+        return self._labels[class_id] if class_id < len(self._labels) else ''
 
 
 def sketch_of(masks: Masks) -> answers.Sketch:
@@ -160,24 +168,23 @@ def _region(
     )
 
 
-def fields_of(task: Task) -> dict[str, Any]:
-    """Return the fields of :class:`.answers.Task`."""
-    size = TILE_SIDE if task.kind is Kind.VERIFY else CELL
+def _answer(task: Task) -> answers.Task:
+    size = REGION if task.kind is Kind.VERIFY else CELL
     x, y = task.cell
-    return {
-        'id': task_shown(task.key),
-        'words': task.words,
-        'kind': task.kind.name.lower(),
-        'place': ((x + 0.5) * size, (y + 0.5) * size),
-        'round': task.round,
-        'state': task.state.name.lower(),
-        'why': WHY_WORDS[task.why],
-        'holder': task.holder,
-        'priority': task.terms.priority,
-        'deadline': task.terms.deadline,
-        'proposed': task.proposed_at / SECOND,
-        'award_from': task.award_from / SECOND,
-        'lease_until': task.lease_until / SECOND,
-        'bids': dict(task.bids),
-        'completed': {robot: at / SECOND for robot, at in task.completed.items()},
-    }
+    return answers.Task(
+        id=task_shown(task.key),
+        words=task.words,
+        kind=task.kind.name.lower(),
+        place=((x + 0.5) * size, (y + 0.5) * size),
+        round=task.round,
+        state=task.state.name.lower(),
+        why=WHY_WORDS[task.why],
+        holder=task.holder,
+        priority=task.terms.priority,
+        deadline=task.terms.deadline,
+        proposed=task.proposed_at / SECOND,
+        award_from=task.award_from / SECOND,
+        lease_until=task.lease_until / SECOND,
+        bids=dict(task.bids),
+        completed={robot: at / SECOND for robot, at in task.completed.items()},
+    )
