@@ -48,12 +48,14 @@ from collab_robots.core.errors import ConfigError
 from collab_robots.inference.classifier import model_path
 from collab_robots.inference.exits import Trained
 from collab_robots.inference.model import Model
-from collab_robots.inference.outfit import save_times, TIMES_FILE
+from collab_robots.inference.outfit import load_times, save_times, TIMES_FILE
 from collab_robots.inference.profile.energy import EnergyModel
 from collab_robots.inference.profile.measure import measure_sheet, measure_times
 from collab_robots.inference.profile.sheet import Sheet, SHEET_FILE
+from collab_robots.inference.profile.times import Times
 
 SLOWNESS = 8.0  # of the robot that asks
+TWO = {inference_rates.ASKER: SLOWNESS, inference_rates.HELPER: 1.0}
 FEW = 12  # pictures of a quick run
 MAX_LOSS = 0.1  # ways with more are not timed: nobody chooses them
 
@@ -117,24 +119,31 @@ def prepare(
     return costs
 
 
-def measure_links(
-    report: Report, common: Line, costs: dict[Way, Cost], quick: bool, trace: bool, seed: int
-) -> dict[str, Series]:
-    """Measure policies at fixed rates and, if wanted, under a trace; return figures to draw."""
+def measure_rates(
+    report: Report, common: Line, costs: dict[Way, Cost], quick: bool, seed: int
+) -> Series:
+    """Measure policies at fixed rates; return figures to draw."""
     rates, frames, rounds = ((1.0, 20.0), 6, 1) if quick else (inference_rates.RATES, 10, 4)
-    robots = {inference_rates.ASKER: SLOWNESS, inference_rates.HELPER: 1.0}
-    with Team(robots, common) as team:
-        statics = inference_rates.statics(costs)
+    statics = inference_rates.statics(costs)
+    with Team(TWO, common) as team:
         cells = inference_rates.measure(report, team, rates, frames, rounds, statics, seed)
-        inference_rates.show(report, cells, costs, EnergyModel())
-        drawn = {'rates': inference_rates.series(cells)}
-        if trace:
-            walk = inference_trace.trace(seed, 2 if quick else 12)
-            fixed = inference_trace.statics_of(cells)
-            lived = inference_trace.measure(report, team, walk, fixed)
-            inference_trace.show(report, walk, lived)
-            drawn['trace'] = inference_trace.series(lived)
-    return drawn
+    inference_rates.show(report, cells, costs, EnergyModel())
+    return inference_rates.series(cells)
+
+
+def measure_trace(
+    report: Report, common: Line, model: Model, folder: Path, quick: bool, seed: int
+) -> Series:
+    """Measure policies under a trace; return figures to draw."""
+    walk = inference_trace.trace(seed, 2 if quick else 12)
+    sheet = Sheet.load(folder / SHEET_FILE, model.hash)
+    times = load_times(folder / TIMES_FILE, model.hash) or Times({})
+    slow = Times({step: SLOWNESS * seconds for step, seconds in times.items()})
+    statics = inference_trace.statics(slow, sheet, times)
+    with Team(TWO, common) as team:
+        lived = inference_trace.measure(report, team, walk, statics)
+    inference_trace.show(report, walk, lived)
+    return inference_trace.series(lived)
 
 
 def draw(path: Path, drawn: dict[str, Series]) -> None:
@@ -203,8 +212,10 @@ def main(
         if Part.BYTES in chosen:
             inference_bytes.show(report, model, costs)
             drawn['bytes'] = inference_bytes.series(costs)
-        if Part.RATES in chosen or Part.TRACE in chosen:
-            drawn |= measure_links(report, common, costs, quick, Part.TRACE in chosen, seed)
+        if Part.RATES in chosen:
+            drawn['rates'] = measure_rates(report, common, costs, quick, seed)
+        if Part.TRACE in chosen:
+            drawn['trace'] = measure_trace(report, common, model, kept, quick, seed)
         if Part.FAILURE in chosen:
             inference_failure.show(report, common, 24.0 if quick else 120.0)
         if Part.PIPELINE in chosen:

@@ -18,7 +18,7 @@ SLOWNESS = 8.0
 MIXED = (8.0, 4.0, 12.0, 16.0)
 RATE = 50.0  # Mbit/s of each robot's link
 FLIGHT = 2  # frames on their way for each robot
-WARM_UP = 8
+WARM_UP, TURNS = ('raw', 'jpeg75'), 9  # with all helpers in turn
 
 
 def teams(sizes: Sequence[int]) -> dict[str, dict[str, float]]:
@@ -49,8 +49,10 @@ def _measure(robots: Mapping[str, float], common: Line, frames: int) -> dict[str
     with Team(robots, common) as team:
         for robot in team.robots:
             team.network.limit(robot, round(RATE * MBIT))
-        # What links do is learnt before the line is planned.
-        list(team.ask(ASKER, {'do': 'run', 'choose': 'ours', 'frames': WARM_UP}))
+        # What all links do is learnt before the line is planned, from large and small payloads.
+        for option in WARM_UP:
+            turns = {'do': 'run', 'choose': 'turns', 'option': option, 'frames': TURNS}
+            list(team.ask(ASKER, turns))
         alone, _ = _pace(team, {'choose': 'fixed', 'option': 'local'}, frames // 2)
         line, route = _pace(team, {'choose': 'line', 'flight': FLIGHT * len(robots)}, frames)
     speeds = [1 / slowness for slowness in robots.values()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+import itertools
 from typing import Any
 
 from benchmarks.baselines import dsc, dyno, neurosurgeon
@@ -73,6 +74,8 @@ def policy(command: Mapping[str, Any], known: Known, rate: Callable[[], float]) 
     name = command['choose']
     if name == 'fixed':
         return _fixed(Option.parse(command['option']), known.last)
+    if name == 'turns':
+        return _turns(Option.parse(command['option']), known.last)
     if name in _OTHERS:
         return _OTHERS[name](known, rate)
     planner = Planner()
@@ -99,6 +102,17 @@ def _course(option: Option, helpers: Sequence[HelperState], last: int) -> Course
 
 def _fixed(option: Option, last: int) -> Chooser:
     return lambda own, helpers: _course(option, helpers, last)
+
+
+def _turns(option: Option, last: int) -> Chooser:
+    """Return what asks one helper after the other, so that all their links are known."""
+    turn = itertools.count()
+
+    def choose(own: Times, helpers: Sequence[HelperState]) -> Course:
+        start = next(turn) % max(len(helpers), 1)
+        return _course(option, helpers[start:], last)
+
+    return choose
 
 
 def _line(known: Known, rate: Callable[[], float]) -> Chooser:

@@ -85,7 +85,7 @@ class Settings:
     """
     What a robot is told when it starts.
 
-    :param robots: the team.
+    :param robots: the team; the first one asks.
     :param slowness: how many times slower than this computer it is.
     :param folder: of figures and times, as the benchmark wrote them.
     :param images: folder of labelled pictures; it takes ``pictures`` of them.
@@ -121,7 +121,8 @@ class Robot(Node):
         super().__init__(name, start_parameter_services=False, enable_rosout=False)
         self._settings = settings
         self._random = random.Random(f'{settings.seed} {name}')
-        self._pictures = load(Path(settings.images), settings.pictures)
+        asks = name == settings.robots[0]
+        self._pictures = load(Path(settings.images), settings.pictures) if asks else []
         folder, model = Path(settings.folder), Model.load(model_path())
         trained = Trained.load(None, model)
         self._coder = Coder(model.cuts[-1].shape)

@@ -16,10 +16,16 @@ from typing import Any
 from rich.progress import track
 
 from benchmarks.inference_plots import Series
-from benchmarks.inference_rates import ASKER, Cell, MBIT, QUEUE, RATES
+from benchmarks.inference_policies import BURST, DELAY_S
+from benchmarks.inference_rates import ASKER, HELPER, MBIT, QUEUE, RATES
 from benchmarks.inference_team import Line, Team
 from benchmarks.inference_ways import OURS
 from benchmarks.report import Report
+from collab_robots.inference.options import LOCAL
+from collab_robots.inference.planner import HelperState, Planner
+from collab_robots.inference.profile.link import LinkEstimate
+from collab_robots.inference.profile.sheet import Sheet
+from collab_robots.inference.profile.times import Times
 
 HOLD_S = 5.0  # that a rate stays
 PERIOD_S = 0.5  # of the camera
@@ -73,14 +79,18 @@ def _live(team: Team, rates: Sequence[float], command: Line) -> list[Line]:
     return lines
 
 
-def statics_of(cells: Sequence[Cell]) -> dict[str, Line]:
-    """Return the fixed ways that were the best at some rate."""
-    fixed = [cell for cell in cells if cell.command['choose'] == 'fixed']
-    best = {}
-    for rate in sorted({cell.rate for cell in cells}):
-        cell = min((cell for cell in fixed if cell.rate == rate), key=lambda cell: cell.median)
-        best[cell.policy] = cell.command
-    return best
+def statics(own: Times, sheet: Sheet, helper: Times) -> dict[str, Line]:
+    """
+    Return the fixed ways to hold ours against: what our planner takes at any of the usual rates.
+
+    :param own: what the asking robot's work takes; helper: the other's.
+    """
+    links = [LinkEstimate(rate * MBIT, DELAY_S, BURST) for rate in RATES]
+    plans = [
+        Planner().plan(own, sheet, [HelperState(HELPER, link, 0.0, helper)]) for link in links
+    ]
+    options = dict.fromkeys([LOCAL, *(plan.option for plan in plans)])
+    return {str(option): {'choose': 'fixed', 'option': str(option)} for option in options}
 
 
 def show(report: Report, rates: Sequence[float], found: Mapping[str, list[Line]]) -> None:
@@ -96,6 +106,12 @@ def show(report: Report, rates: Sequence[float], found: Mapping[str, list[Line]]
     title = f'a rate that changes every {HOLD_S:g} s, {len(rates)} rates'
     figures = {
         'trace_mbit_s': list(rates),
+        'frames': {
+            name: [
+                f'{line["at"]:.2f} s: {line["option"]}, {line["seconds"]:.3f} s' for line in lines
+            ]
+            for name, lines in found.items()
+        },
         'totals_s': totals,
         'of_static': totals[OURS] / totals[best],
         'of_oracle': totals[OURS] / totals[ORACLE],
