@@ -42,7 +42,14 @@ from fuzz.reader import Reader
 try:  # the conversions between ROS messages and ours, where ROS is
     from rclpy.serialization import deserialize_message, serialize_message
 
-    from collab_robots.nodes import conversions
+    from collab_robots.nodes.ledger_conversions import (
+        chunk_from_msg,
+        chunk_to_msg,
+        have_from_msg,
+        have_to_msg,
+        request_from_msg,
+        request_to_msg,
+    )
 
     ROS = True
 except ImportError:
@@ -84,7 +91,7 @@ def have(data: bytes) -> None:
         reader.uint(4),
     )
     if ROS:
-        assert conversions.have_from_msg(_sent(conversions.have_to_msg(found))) == found
+        assert have_from_msg(_sent(have_to_msg(found))) == found
     quiet_ledger(FLEET, KEYS[0]).receive_have(found)
     check_have(found, FLEET)
 
@@ -102,11 +109,11 @@ def request(data: bytes) -> None:
         reader.uints(4, 16),
     )
     if ROS:
-        message = conversions.request_to_msg(found)
-        assert conversions.request_from_msg(_sent(message)) == found
+        message = request_to_msg(found)
+        assert request_from_msg(_sent(message)) == found
         message.issuers, message.ids = issuers, reader.chunk()[:4096]
         message = _sent(message)
-        found = conversions.request_from_msg(message)
+        found = request_from_msg(message)
         assert len(found.ids) * 32 == len(message.ids)
     quiet_ledger(FLEET, KEYS[0]).receive_request(found)
     check_request(found, FLEET)
@@ -124,7 +131,7 @@ def chunk(data: bytes) -> None:
         reader.rest()[:32_000],
     )
     if ROS:
-        assert conversions.chunk_from_msg(_sent(conversions.chunk_to_msg(found))) == found
+        assert chunk_from_msg(_sent(chunk_to_msg(found))) == found
     quiet_ledger(FLEET, KEYS[0]).receive_chunk(found)
     check_chunk(found, FLEET)
 

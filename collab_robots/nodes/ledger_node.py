@@ -25,7 +25,7 @@ from collab_robots.core.clock import Clock, SECOND
 from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import mark_used, PrivateKey, unused_marker
-from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes import conversions, ledger_conversions, qos, topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.ledger_http import HTTP_PARAMETERS, LedgerHttp
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
@@ -220,15 +220,15 @@ class LedgerNode(Node):
 
     def broadcast_have(self, have: Have) -> None:
         """Tell all teammates what is here."""
-        self._haves.publish(conversions.have_to_msg(have))
+        self._haves.publish(ledger_conversions.have_to_msg(have))
 
     def send_request(self, target: str, request: Request) -> None:
         """Ask one teammate; all hear it."""
-        self._requests.publish(conversions.request_to_msg(request))
+        self._requests.publish(ledger_conversions.request_to_msg(request))
 
     def broadcast_chunk(self, chunk: Chunk) -> None:
         """Send a piece of a snapshot to all teammates."""
-        self._chunks.publish(conversions.chunk_to_msg(chunk))
+        self._chunks.publish(ledger_conversions.chunk_to_msg(chunk))
 
     def _on_call(self, message: Call) -> None:
         try:
@@ -244,14 +244,14 @@ class LedgerNode(Node):
         self._ledger.receive_block(bytes(message.data), message.sender)
 
     def _on_have(self, message: HaveMsg) -> None:
-        self._ledger.receive_have(conversions.have_from_msg(message))
+        self._ledger.receive_have(ledger_conversions.have_from_msg(message))
 
     def _on_request(self, message: RequestMsg) -> None:
         if message.issuers or message.ids or message.chunks:
-            self._ledger.receive_request(conversions.request_from_msg(message))
+            self._ledger.receive_request(ledger_conversions.request_from_msg(message))
 
     def _on_chunk(self, message: ChunkMsg) -> None:
-        self._ledger.receive_chunk(conversions.chunk_from_msg(message))
+        self._ledger.receive_chunk(ledger_conversions.chunk_from_msg(message))
 
     def _on_mission(self, message: String) -> None:
         self._ledger.hold = message.data == topics.HOLD

@@ -28,6 +28,14 @@ from collab_robots.core.geometry import Grid, pose
 from collab_robots.core.identity import address
 from collab_robots.mapping.sketch import Sketch
 from collab_robots.nodes import conversions
+from collab_robots.nodes.ledger_conversions import (
+    chunk_from_msg,
+    chunk_to_msg,
+    have_from_msg,
+    have_to_msg,
+    request_from_msg,
+    request_to_msg,
+)
 from collab_robots.nodes.roster_conversions import roster_from_msg, roster_to_msg
 from collab_robots.tangle.sync import Chunk, Have, Range, Request
 from collab_robots_msgs.msg import Request as RequestMsg
@@ -66,21 +74,21 @@ def test_grids() -> None:
 
 def test_haves_and_requests() -> None:
     have = Have('robot1', DIGEST, (3, 0, 7), DIGEST[::-1], (1, 0, 4), (2,), 77, 9)
-    assert conversions.have_from_msg(conversions.have_to_msg(have)) == have
+    assert have_from_msg(have_to_msg(have)) == have
     request = Request(
         'robot1', 'robot2', (Range(0, 1, 4), Range(2, 0, 0)), (DIGEST,), 9, (0, 2_047)
     )
-    assert conversions.request_from_msg(conversions.request_to_msg(request)) == request
+    assert request_from_msg(request_to_msg(request)) == request
     with pytest.raises(RefusedError, match='ranges are incomplete'):
-        conversions.request_from_msg(RequestMsg(issuers=[1], first=[0, 1], last=[1]))
+        request_from_msg(RequestMsg(issuers=[1], first=[0, 1], last=[1]))
     with pytest.raises(RefusedError, match='no list of digests'):
-        conversions.request_from_msg(RequestMsg(ids=DIGEST[:-1]))
+        request_from_msg(RequestMsg(ids=DIGEST[:-1]))
 
 
 @pytest.mark.parametrize('data', [b'', b'\x00\xff' * 16_000])
 def test_chunks(data: bytes) -> None:
     chunk = Chunk('robot1', 3, 1, 2, DIGEST, data)
-    assert conversions.chunk_from_msg(conversions.chunk_to_msg(chunk)) == chunk
+    assert chunk_from_msg(chunk_to_msg(chunk)) == chunk
 
 
 def test_tasks() -> None:
