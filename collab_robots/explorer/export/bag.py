@@ -27,7 +27,9 @@ from mcap.well_known import Profile, SchemaEncoding
 from mcap.writer import Writer
 
 from collab_robots import __version__
+from collab_robots.core.errors import ConfigError
 from collab_robots.explorer.book.answers import Sketch
+from collab_robots.explorer.book.open import silent
 from collab_robots.explorer.book.reader import Moment, Reader, Told
 from collab_robots.explorer.export import listing, messages
 from collab_robots.explorer.export.tables import ns, sketches, Span
@@ -134,13 +136,17 @@ def _states(reader: Reader, span: Span, told: Told) -> Iterator[Said]:
     for number in range(1, MOMENTS + 1 if begin <= end else 0):
         time = begin + (end - begin) * number / MOMENTS
         at = Moment(time=time)
-        known = {region.region: region.merged for region in reader.map(at).regions}
+        try:
+            found = reader.map(at)
+        except ConfigError:
+            continue  # that far back the file does not reach any more
+        known = {region.region: region.merged for region in found.regions}
         if known:
-            merged = messages.grid(time, known, reader.map(at).region_size)
+            merged = messages.grid(time, known, found.region_size)
             yield Said(time, '/map', messages.GRID, merged)
         robots = reader.robots(at)
         names = [robot.name for robot in robots]
-        tasks = messages.tasks(time, listing.tasks(reader, at, lambda *_: None), names)
+        tasks = messages.tasks(time, listing.tasks(reader, at, silent), names)
         yield Said(time, '/tasks', messages.MARKERS, tasks)
         standing = messages.diagnostics(time, robots)
         yield Said(time, '/diagnostics', messages.DIAGNOSTICS, standing)

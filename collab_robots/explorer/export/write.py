@@ -12,8 +12,8 @@ from typing import BinaryIO
 from collab_robots.core.errors import ConfigError
 from collab_robots.explorer.book.reader import MAX_DAG, Reader, Told
 from collab_robots.explorer.export.dag import to_dot
-from collab_robots.explorer.export.forms import Format, What
 from collab_robots.explorer.export.formats import write_csv, write_jsonl, write_parquet
+from collab_robots.explorer.export.forms import Format, What
 from collab_robots.explorer.export.tables import Span, TABLES
 
 
