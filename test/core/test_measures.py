@@ -7,7 +7,7 @@ import pytest
 
 from collab_robots.core.geometry import FREE, Grid, OCCUPIED, UNKNOWN
 from collab_robots.explorer import agreement, measures
-from collab_robots.explorer.agreement import Act, BlockRow, Lease
+from collab_robots.explorer.agreement import Act, BlockRow, effective, Lease
 from collab_robots.explorer.measures import Camera, Poster, Sighting
 from collab_robots.explorer.timeline import Split, Waypoint
 
