@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 import json
 from pathlib import Path
 import statistics
@@ -41,7 +41,7 @@ def compare(
     """
     from collab_robots.nodes.infer_client import Client
 
-    with Client(outfit, 'bench', slow) as client:
+    with closing(Client(outfit, 'bench', slow)) as client:
         with busy('Looking for helpers'):
             client.look_for_helpers(wait)
         with _helper(client, model, profile, elsewhere):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 import json
 import os
 import socket
@@ -62,7 +63,7 @@ def serve(
         outfit = load_outfit(model, profile, slow)
         from collab_robots.nodes.infer_client import Client
 
-        with Client(outfit, name or _name('helper'), slow) as client:
+        with closing(Client(outfit, name or _name('helper'), slow)) as client:
             digest = outfit.engine.model.hash.hex()[:12]
             typer.echo(f'{client.name} serves model {digest}; Ctrl-C ends it')
             try:
@@ -93,7 +94,7 @@ def run(
         outfit = load_outfit(model, profile, slow)
         from collab_robots.nodes.infer_client import Client
 
-        with Client(outfit, _name('client'), slow) as client:
+        with closing(Client(outfit, _name('client'), slow)) as client:
             with busy('Looking for helpers'):
                 found = client.look_for_helpers(wait)
             if not found:

@@ -8,9 +8,9 @@ it can do what whoever may publish there can.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 import time
-from types import TracebackType
 
 from rclpy.publisher import Publisher
 
@@ -30,7 +30,7 @@ Tell = Callable[[str], None]
 
 class FleetControl:
     """
-    A ROS node that asks robots; use it as a context.
+    A ROS node that asks robots, until closed.
 
     :param fleet: as its fleet file has it.
     :param domain: the fleet's ROS domain.
@@ -47,16 +47,7 @@ class FleetControl:
         for robot in fleet.founders:
             self.hear(robot.name)
 
-    def __enter__(self) -> FleetControl:
-        """Return it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Leave the network."""
         self._ros.close()
 
@@ -111,7 +102,7 @@ def put_to_vote(ballot: Ballot, fleet: Fleet, domain: int, seconds: float, tell:
     :returns: robots that answered for another fleet.
     :raises ConfigError: if the wish cannot come true.
     """
-    with FleetControl(fleet, domain, ballot.take) as control:
+    with closing(FleetControl(fleet, domain, ballot.take)) as control:
 
         def look() -> bool:
             for robot, call in ballot.calls():

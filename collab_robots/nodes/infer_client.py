@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 import re
 import time
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -109,16 +108,7 @@ class Client:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
 
-    def __enter__(self) -> Client:
-        """Return it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Leave."""
         self._port.close()
         self._executor.shutdown()
