@@ -97,6 +97,7 @@ def test_safe_text_is_printable_and_the_same_if_it_was(text: str) -> None:
 def test_every_time_has_words(time: float) -> None:
     assert when(time).isprintable()
     assert not 0 <= time < 1e8 or when(time).endswith(' s')
+    assert span(time).isprintable()
 
 
 def test_times_are_those_of_a_simulation_or_of_the_world() -> None:

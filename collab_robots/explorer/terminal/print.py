@@ -76,7 +76,7 @@ def when(time: float) -> str:
 
 def span(seconds: float) -> str:
     """Return how long something took."""
-    if seconds < 120:
+    if not 120 <= seconds < 1e9:
         return f'{seconds:.1f} s'
     minutes, hours = divmod(round(seconds / 60), 60)[::-1]
     return f'{hours} h {minutes} min' if hours else f'{minutes} min'
@@ -89,20 +89,18 @@ def short(identity: str) -> str:
 
 def table(*columns: Column | str, title: str = '') -> Table:
     """Return an empty table; columns whose header begins with ``>`` hold numbers."""
-    made = Table(
+    return Table(
+        *(_column(column) if isinstance(column, str) else column for column in columns),
         box=None,
         header_style='dim',
         pad_edge=False,
         title=plain(title, 'bold') if title else None,
         title_justify='left',
     )
-    for column in columns:
-        if isinstance(column, Column):
-            made.columns.append(column)
-        else:
-            number = column.startswith('>')
-            made.add_column(column.lstrip('>'), justify='right' if number else 'left')
-    return made
+
+
+def _column(header: str) -> Column:
+    return Column(header.lstrip('>'), justify='right' if header.startswith('>') else 'left')
 
 
 def pairs(rows: Iterable[tuple[str, str | Text]]) -> Table:

@@ -118,12 +118,12 @@ def _parents(dag: Dag) -> list[list[int]]:
 def _calls(block: Block) -> Text:
     if block.robot is None or not block.calls:
         return Text('heartbeat' if block.robot else 'data', 'dim')
-    return Text('\n').join(_call(call) for call in block.calls)
+    return Text('\n').join(map(_call, block.calls))
 
 
 def _call(call: Call) -> Text:
     if call.ok:
-        return plain(call.words)
+        return plain(f'· {call.words}')
     return plain(f'✗ {call.words}: {call.reason}', 'red')
 
 

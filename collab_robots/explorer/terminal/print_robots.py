@@ -25,7 +25,7 @@ from collab_robots.explorer.terminal.print_tasks import events
 def robot_rows(robots: Sequence[Robot]) -> Table:
     """Return a line for every robot."""
     made = table(
-        'robot', 'standing', '>records', '>final', '>a s', 'silent', '>done', '>reverted', 'holds'
+        'robot', 'standing', '>records', '>final', '>/s', 'silent', '>done', '>no effect', '>holds'
     )
     for robot in robots:
         made.add_row(
@@ -36,7 +36,7 @@ def robot_rows(robots: Sequence[Robot]) -> Table:
             f'{robot.rate:.1f}',
             span(robot.silent),
             str(robot.tasks_done),
-            f'{robot.reverted}/{robot.calls}',
+            f'{robot.reverted} of {robot.calls}',
             str(len(robot.holds)),
         )
     return made

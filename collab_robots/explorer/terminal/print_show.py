@@ -20,6 +20,8 @@ from collab_robots.explorer.terminal.print import (
     when,
 )
 
+_BLOCKS = ('block', 'call', 'data')  # kinds of hits that are in one
+
 
 def overview(answer: Overview) -> Table:
     """Return a ledger at a glance."""
@@ -81,9 +83,11 @@ def found(answer: Found) -> Group:
             plain(f'nothing found for {answer.query!r}'),
             pairs([('searched', lines(answer.searched)), ('finds', lines(answer.accepts))]),
         )
-    made = table('time', 'kind', Column('', overflow='fold'), Column('', overflow='fold'))
+    made = table('time', 'kind', 'id', 'what', Column('', overflow='fold'))
     for hit in answer.hits.items:
-        made.add_row(when(hit.time), plain(hit.kind), plain(hit.title), plain(hit.words))
+        identity = short(hit.id) if hit.kind in _BLOCKS else ''
+        words = '; '.join(hit.words.splitlines())
+        made.add_row(when(hit.time), plain(hit.kind), identity, plain(hit.title), plain(words))
     searched = plain('searched: ' + '; '.join(answer.searched), 'dim')
     return Group(searched, paged('hits', made, answer.hits))
 

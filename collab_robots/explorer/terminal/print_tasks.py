@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Column, Table
 
 from collab_robots.explorer.book.answers import Event, Lease, Page, Task, TaskDetails
@@ -45,23 +45,34 @@ def task_details(task: TaskDetails) -> Group:
             ),
         ]
     )
-    why = table('robot', '>bid, m', Column('why it has it or does not', overflow='fold'))
-    for robot, words in task.reasons.items():
-        bid = f'{task.bids[robot]:.1f}' if robot in task.bids else '-'
-        why.add_row(plain(robot, 'bold' if robot == task.holder else ''), bid, plain(words))
-    return Group(head, '', why, '', _leases(task.leases), '', events(task.history))
+    parts: list[RenderableType] = [head, '', _reasons(task)]
+    if task.leases:
+        parts += ['', _leases(task.leases)]
+    return Group(*parts, '', events(task.history))
 
 
 def events(history: Iterable[Event]) -> Table:
     """Return what happened, one line each."""
-    made = table('time', 'robot', 'what', Column('', overflow='fold'))
+    made = table('time', 'robot', Column('what', overflow='fold'))
     for event in history:
+        words = (
+            event.words if event.words.startswith(event.kind) else f'{event.kind}: {event.words}'
+        )
         made.add_row(
             when(event.time),
             plain(event.robot),
-            plain(event.kind),
-            plain(event.words if event.ok else f'✗ {event.words}', '' if event.ok else 'red'),
+            plain(words) if event.ok else plain(f'✗ {words}', 'red'),
         )
+    return made
+
+
+def _reasons(task: TaskDetails) -> RenderableType:
+    if not task.reasons:
+        return 'no robot took part'
+    made = table('robot', '>bid, m', Column('why it has it or does not', overflow='fold'))
+    for robot, words in task.reasons.items():
+        bid = f'{task.bids[robot]:.1f}' if robot in task.bids else '-'
+        made.add_row(plain(robot, 'bold' if robot == task.holder else ''), bid, plain(words))
     return made
 
 

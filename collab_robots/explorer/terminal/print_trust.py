@@ -33,7 +33,7 @@ def trust(answer: Trust, sketches: bool) -> Group:
         made.add_row(
             plain(verdict.robot),
             state(verdict.standing),
-            plain(verdict.words, 'red' if found else ''),
+            plain(verdict.words.removeprefix(f'{verdict.robot}: '), 'red' if found else ''),
         )
     parts: list[RenderableType] = [made]
     for verdict in answer.verdicts:
@@ -43,7 +43,7 @@ def trust(answer: Trust, sketches: bool) -> Group:
         for dispute in answer.disputes:
             disputes.add_row(str(dispute.region), when(dispute.since))
         parts += ['', disputes]
-    needed = f'{answer.needed} witnesses of equal weight convict a robot of a wrong map.'
+    needed = f'Witnesses of equal weight that convict a robot of a wrong map: {answer.needed}'
     return Group(*parts, '', plain(needed, 'dim'))
 
 
