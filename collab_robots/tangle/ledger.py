@@ -329,7 +329,7 @@ class Ledger:
             if not tangle.covers(item.issuer, item.record.seq):
                 with suppress(RefusedError):
                     self._intake.take(item.raw, item.sender, now, asked=True)
-        own = [row.seq + 1 for row in tangle.orphans if row.issuer == self.index]
+        own = [row.seq + 1 for row in tangle.orphans if row.issuer == self.index != FOREIGN]
         self._signed = max([self._signed, self._height, *own])
         self._detach(self._is_unvouched)
 
@@ -463,7 +463,7 @@ class Ledger:
         if entry.record.issued_at < now - self._config.active_window * SECOND:
             self._old_at = now
         self._checkpoints.note(entry)
-        if entry.issuer == self.index:
+        if entry.issuer == self.index != FOREIGN:
             self._signed = max(self._signed, entry.record.seq + 1)
         added = self.tangle.add(entry)
         self._calls.take(added)

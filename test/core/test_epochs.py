@@ -9,7 +9,7 @@ from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.identity import PrivateKey
 from collab_robots.sim.protocol.council import Council, vote
 from collab_robots.sim.protocol.scenario import Change
-from collab_robots.tangle.block import block_id, GENESIS
+from collab_robots.tangle.block import block_id, encode_block, GENESIS
 from collab_robots.tangle.issuer import matters
 from collab_robots.tangle.memory import make_team, MemoryNetwork
 from collab_robots.tangle.memory_store import MemoryStore
@@ -136,6 +136,19 @@ def test_a_robot_joins_and_its_weight_counts():
     before = newcomer.order.final
     team.talk(10)
     assert newcomer.order.final == before
+
+
+def test_a_clients_block_is_no_record_of_a_robot_that_is_still_to_join():
+    team = Team()
+    newcomer = team.start('robot5', NEW)
+    posted = team.ledgers[NAMES[0]].post(encode_block([GENESIS], b'tag', b'of a client'))
+    team.talk(5, *NAMES)
+    assert newcomer.index == -1 and posted in newcomer.dag.entries
+    team.vote(JOIN, *NAMES[:3])
+    team.talk(10, *NAMES)
+    assert newcomer.index == 4
+    team.talk(10)
+    assert newcomer.dag.newest(4) is not None, newcomer.status().alarm
 
 
 def test_votes_count_that_are_older_than_what_is_held():
