@@ -23,7 +23,7 @@ PERIOD_S = 0.2
 DOWN_S = 5.0
 KILL_S = 2 * DOWN_S
 LOSS = 0.3
-WARM_UP = 10  # frames
+WARM_UP = 25  # frames: links, and stages that are loaded
 MAX_TAIL, MAX_OVERHEAD, MAX_DROP = 2.0, 0.03, 0.02
 
 

@@ -132,6 +132,7 @@ class Robot(Node):
         own = Times({step: settings.slowness * seconds for step, seconds in times.items()})
         exits = {early.cut: early for early in trained.exits}
         self._engine = Engine(model, own, exits, trained.bottlenecks, self._coder)
+        self._engine.load()
         self._known = Known(
             load_costs(folder),
             Sheet.load(folder / SHEET_FILE, model.hash),

@@ -55,7 +55,8 @@ def measure(
     :returns: what the robot said of each frame, by policy.
     """
     found = {}
-    chosen = {OURS: {'choose': 'ours'}, ORACLE: {'choose': 'oracle'}, **statics}
+    # The fixed ways first: what they use is loaded then, on both robots, for who may choose it.
+    chosen = {**statics, ORACLE: {'choose': 'oracle'}, OURS: {'choose': 'ours'}}
     for name in track(chosen, 'policies', console=report.console, transient=True):
         found[name] = _live(team, rates, chosen[name])
     team.network.limit(ASKER, None)

@@ -73,9 +73,10 @@ class Outfit:
             measured = Model.load(path)
             times = measure_times(measured, exits, bottlenecks, options, picture, clock)
             save_times(times, kept, model.hash)
-        model.stage(0, sheet.last)  # loaded now, so that the first frame does not wait for it
         here = Times({step: slow * seconds for step, seconds in times.items()})
-        return cls(Engine(model, here, exits, bottlenecks), sheet)
+        engine = Engine(model, here, exits, bottlenecks)
+        engine.load()
+        return cls(engine, sheet)
 
     def energy(self, clock: Clock, rest: Callable[[float], object]) -> EnergyModel:
         """

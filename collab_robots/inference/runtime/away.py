@@ -12,7 +12,7 @@ from collab_robots.core.errors import RefusedError
 from collab_robots.inference.options import Option
 from collab_robots.inference.profile.link import LinkEstimate
 from collab_robots.inference.runtime.course import ANSWER_BITS
-from collab_robots.inference.runtime.engine import Engine, handed_on, Tensor
+from collab_robots.inference.runtime.engine import CLEAR_LOSS, Engine, handed_on, Tensor
 from collab_robots.inference.runtime.events import Event, Fault
 from collab_robots.inference.runtime.messages import FrameId, Hop, Reply, ReplyKind, Work
 from collab_robots.inference.runtime.roster import Known, Roster
@@ -244,7 +244,9 @@ class Away:
         there = sum(spent.queued_ns + spent.compute_ns for spent in reply.done) / SECOND
         if len(reply.done) != len(attempt.route) or there >= took:
             return
-        if not attempt.sending.repeated and len(attempt.route) == 1:
+        # Where hardly a chunk is lost, what was sent again was late: that tells of the link.
+        clear = not attempt.asked and first.estimate(now).loss <= CLEAR_LOSS
+        if (clear or not attempt.sending.repeated) and len(attempt.route) == 1:
             wire = min(max(took - there, LEAST_WIRE_S), MOST_WIRE_S)
             first.link.add(self._size, wire, now)
         option = self.option

@@ -141,6 +141,13 @@ class Engine:
         _, height, width = model.cuts[0].shape
         self._size = height, width
 
+    def load(self) -> None:
+        """Load what answers a frame without help, so that the first one does not wait for it."""
+        self.model.stage(0, self.last)
+        for cut in self._exits:
+            self.model.stage(0, cut)
+            self.model.stage(cut, self.last)
+
     def advance(
         self,
         rgb: Rgb,
