@@ -8,42 +8,42 @@ from typing import Annotated
 
 import typer
 
-from collab_robots.cli.common import FAILED, OK, plain_errors
-from collab_robots.cli.ledger_blocks import block, BLOCK_EPILOG, tail, TAIL_EPILOG
-from collab_robots.cli.ledger_common import FleetOption
-from collab_robots.cli.ledger_dag import dag, DAG_EPILOG
-from collab_robots.cli.ledger_diff import diff, DIFF_EPILOG
-from collab_robots.cli.ledger_replay import replay, REPLAY_EPILOG
-from collab_robots.cli.ledger_robots import robot, ROBOT_EPILOG, robots, ROBOTS_EPILOG
-from collab_robots.cli.ledger_show import (
-    find,
-    FIND_EPILOG,
-    models,
-    MODELS_EPILOG,
-    splits,
-    SPLITS_EPILOG,
-    status,
-    STATUS_EPILOG,
-    trust,
-    TRUST_EPILOG,
+from collab_robots.cli import (
+    ledger_blocks,
+    ledger_dag,
+    ledger_diff,
+    ledger_export,
+    ledger_replay,
+    ledger_robots,
+    ledger_show,
+    ledger_tasks,
+    ledger_top,
+    ledger_verify,
 )
-from collab_robots.cli.ledger_tasks import task, TASK_EPILOG, tasks, TASKS_EPILOG
+from collab_robots.cli.common import FAILED, OK, plain_errors
+from collab_robots.cli.ledger_common import FleetOption
 
 ledger_app = typer.Typer(no_args_is_help=True, help="Look into a robot's ledger.")
-ledger_app.command('status', epilog=STATUS_EPILOG)(status)
-ledger_app.command('tail', epilog=TAIL_EPILOG)(tail)
-ledger_app.command('block', epilog=BLOCK_EPILOG)(block)
-ledger_app.command('find', epilog=FIND_EPILOG)(find)
-ledger_app.command('dag', epilog=DAG_EPILOG)(dag)
-ledger_app.command('robots', epilog=ROBOTS_EPILOG)(robots)
-ledger_app.command('robot', epilog=ROBOT_EPILOG)(robot)
-ledger_app.command('tasks', epilog=TASKS_EPILOG)(tasks)
-ledger_app.command('task', epilog=TASK_EPILOG)(task)
-ledger_app.command('trust', epilog=TRUST_EPILOG)(trust)
-ledger_app.command('models', epilog=MODELS_EPILOG)(models)
-ledger_app.command('splits', epilog=SPLITS_EPILOG)(splits)
-ledger_app.command('replay', epilog=REPLAY_EPILOG)(replay)
-ledger_app.command('diff', epilog=DIFF_EPILOG)(diff)
+for name, epilog, command in (
+    ('status', ledger_show.STATUS_EPILOG, ledger_show.status),
+    ('top', ledger_top.EPILOG, ledger_top.top),
+    ('tail', ledger_blocks.TAIL_EPILOG, ledger_blocks.tail),
+    ('block', ledger_blocks.BLOCK_EPILOG, ledger_blocks.block),
+    ('find', ledger_show.FIND_EPILOG, ledger_show.find),
+    ('dag', ledger_dag.EPILOG, ledger_dag.dag),
+    ('robots', ledger_robots.ROBOTS_EPILOG, ledger_robots.robots),
+    ('robot', ledger_robots.ROBOT_EPILOG, ledger_robots.robot),
+    ('tasks', ledger_tasks.TASKS_EPILOG, ledger_tasks.tasks),
+    ('task', ledger_tasks.TASK_EPILOG, ledger_tasks.task),
+    ('trust', ledger_show.TRUST_EPILOG, ledger_show.trust),
+    ('models', ledger_show.MODELS_EPILOG, ledger_show.models),
+    ('splits', ledger_show.SPLITS_EPILOG, ledger_show.splits),
+    ('replay', ledger_replay.EPILOG, ledger_replay.replay),
+    ('diff', ledger_diff.EPILOG, ledger_diff.diff),
+    ('verify', ledger_verify.EPILOG, ledger_verify.verify),
+    ('export', ledger_export.EPILOG, ledger_export.export),
+):
+    ledger_app.command(name, epilog=epilog)(command)
 
 
 @ledger_app.command(

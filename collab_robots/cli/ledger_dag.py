@@ -18,7 +18,7 @@ from collab_robots.cli.ledger_common import (
     some_time,
 )
 
-DAG_EPILOG = (
+EPILOG = (
     'Examples:\n\n'
     '  collab-robots ledger dag --limit 40\n\n'
     '  collab-robots ledger dag --around 0x12ab\n\n'

@@ -9,7 +9,7 @@ import typer
 from collab_robots.cli.common import FAILED, plain_errors
 from collab_robots.cli.ledger_common import FleetOption, JsonOption, progress, show
 
-DIFF_EPILOG = (
+EPILOG = (
     'Examples:\n\n'
     '  collab-robots ledger diff robot1/ledger.db robot2/ledger.db\n\n'
     '  collab-robots ledger diff copy.db http://robot2:8460 --json\n\n'

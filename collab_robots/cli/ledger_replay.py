@@ -17,7 +17,7 @@ from collab_robots.cli.ledger_common import (
     show,
 )
 
-REPLAY_EPILOG = (
+EPILOG = (
     'Examples:\n\n'
     '  collab-robots ledger replay --to 60\n\n'
     '  collab-robots ledger replay --to @500 robot1/ledger.db\n\n'

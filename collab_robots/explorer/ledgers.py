@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from collab_robots.contract.receipt import Receipt
 from collab_robots.contract.runner import Runner
@@ -19,9 +17,7 @@ from collab_robots.explorer.acts import acts_of
 from collab_robots.explorer.agreement import Act, BlockRow, effective
 from collab_robots.explorer.files import LedgerFile, read_file
 from collab_robots.explorer.measures import fuse, Sighting
-from collab_robots.tangle.dag import FOREIGN
 from collab_robots.tangle.replay import Replay
-from collab_robots.tangle.store import Store
 
 Receipts = dict[bytes, tuple[Receipt, ...]]
 
@@ -34,9 +30,6 @@ class History:
     :param rows: every block it holds.
     :param acts: the calls about tasks that took effect, of the blocks it holds.
     :param state_root: of the contract after all records, hex.
-    :param final_root: the same after the final ones.
-    :param final: how many records are final.
-    :param pruned: how many of them a snapshot stands for.
     :param sightings: what the robots' cameras named, fused.
     :param calls: how often each call was executed.
     :param reverted: how often each call was reverted.
@@ -46,9 +39,6 @@ class History:
     rows: list[BlockRow] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     state_root: str = ''
-    final_root: str = ''
-    final: int = 0
-    pruned: int = 0
     sightings: list[Sighting] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
     reverted: dict[str, int] = field(default_factory=dict)
@@ -100,9 +90,6 @@ def read_history(
             rows,
             effective(list(_acts(replay, runner, told))),
             runner.state_root().hex(),
-            runner.final_root().hex(),
-            replay.final,
-            replay.base,
             fuse(
                 (seen.robot, Sighting(*seen.position, labels[seen.class_id], seen.confidence))
                 for seen in MapsView(runner).sightings()
@@ -115,39 +102,3 @@ def read_history(
             MapsView(runner).convicted(),
         )
     return replace(known[identity], robot=robot, rows=rows)
-
-
-def status(db: Path, fleet: Fleet) -> dict[str, Any]:
-    """
-    Sum up one ledger file.
-
-    :raises StoreError: if it is missing or damaged.
-    """
-    history = read_history(db, fleet, '', (), {})
-    with closing(Store.read(db)) as store:
-        robot = store.meta.get('robot', '')
-        snapshot, proofs = store.snapshot(), store.proofs()
-        warning = store.meta.get('incomplete', '')
-    per_issuer = Counter(row.issuer for row in history.rows)
-    return {
-        'fleet': fleet.fleet,
-        'fleet_id': fleet.id.hex(),
-        'robot': robot,
-        'blocks': len(history.rows),
-        'blocks_per_issuer': {
-            member.name: per_issuer[index] for index, member in enumerate(fleet.robots)
-        },
-        'blocks_without_signature': per_issuer[FOREIGN],
-        'final': history.final,
-        'pruned': history.pruned,
-        'snapshot': snapshot[0] if snapshot else None,
-        'equivocators': [fleet.robots[issuer].name for issuer in sorted(proofs)],
-        'warning': warning,
-        'last_issued_s': max((row.issued for row in history.rows), default=0.0),
-        'state_root': history.state_root,
-        'final_root': history.final_root,
-        'tasks': history.states,
-        'calls': history.calls,
-        'reverted': history.reverted,
-        'convicted': sorted(history.convicted),
-    }

@@ -14,7 +14,7 @@ from collab_robots.contract.calls.common import Kind
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Grid
 from collab_robots.core.identity import PrivateKey
-from collab_robots.explorer.ledgers import status
+from collab_robots.explorer.ledgers import read_history
 from collab_robots.explorer.run import Options, prepare, Run
 from collab_robots.explorer.settings import default_world
 from collab_robots.explorer.timeline import (
@@ -47,7 +47,8 @@ def fabricate(directory: Path, robots: int = 4, sightings: bool = True) -> Run:
     timeline.memory = [(float(t), (1 << 30) + t * 1_000_000) for t in range(0, 120, 5)]
     timeline.note('all ledgers equal 1.2 s after the hold')
     _ledgers(run, sightings)
-    _senses(run, status(run.folder('robot1') / 'ledger.db', run.fleet)['state_root'])
+    first = read_history(run.folder('robot1') / 'ledger.db', run.fleet, 'robot1', (), {})
+    _senses(run, first.state_root)
     return run
 
 

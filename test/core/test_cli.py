@@ -1,18 +1,16 @@
 """The command line: what it refuses, and how."""
 
-import json
 from pathlib import Path
 import stat
 import subprocess
 import sys
 import time
 
-from fabricated import fabricate
 import pytest
 from typer.testing import CliRunner
 
 from collab_robots import __version__
-from collab_robots.cli import app, BAD_INPUT, FAILED, OK
+from collab_robots.cli import app, BAD_INPUT, OK
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import mark_used, PrivateKey, unused_marker
@@ -164,34 +162,3 @@ def test_fleet_init_refuses_wrong_names_before_it_writes(robots: str, tmp_path: 
     result = RUNNER.invoke(app, ['fleet', 'init', str(tmp_path / 'f'), '--robots', robots])
     assert result.exit_code == BAD_INPUT
     assert not (tmp_path / 'f').exists()
-
-
-def test_ledger_status_executes_a_file(tmp_path: Path) -> None:
-    run = fabricate(tmp_path / 'run', robots=2)
-    db = run.folder('robot1') / 'ledger.db'
-    result = RUNNER.invoke(app, ['ledger', 'status', str(db), '--json'])
-    assert result.exit_code == OK, result.output
-    status = json.loads(result.stdout)
-    assert status['robot'] == 'robot1' and status['fleet'] == 'demo'
-    assert status['blocks_per_issuer'] == {'robot1': 118, 'robot2': 118}
-    assert status['tasks']['done'] > 5 and len(status['state_root']) == 64
-    plain = RUNNER.invoke(app, ['ledger', 'status', str(db)])
-    assert plain.exit_code == OK and status['state_root'][:40] in plain.stdout
-
-
-def test_ledger_status_says_what_is_wrong(tmp_path: Path) -> None:
-    RUNNER.invoke(app, ['fleet', 'init', str(tmp_path), '--robots', 'a'])
-    missing = RUNNER.invoke(app, ['ledger', 'status', str(tmp_path / 'ledger.db')])
-    assert missing.exit_code == FAILED and 'there is no ledger here' in missing.stderr
-    run = fabricate(tmp_path / 'run', robots=1)
-    foreign = RUNNER.invoke(
-        app,
-        [
-            'ledger',
-            'status',
-            str(run.folder('robot1') / 'ledger.db'),
-            '--fleet',
-            str(tmp_path / 'fleet.yaml'),
-        ],
-    )
-    assert foreign.exit_code == BAD_INPUT and "is of fleet 'demo'" in foreign.stderr

@@ -202,6 +202,15 @@ def test_the_dag_is_drawn_in_files(db: Path, tmp_path: Path) -> None:
     assert nowhere.exit_code == BAD_INPUT and 'cannot be written' in nowhere.stderr
 
 
+def test_a_file_that_is_none_or_of_others_is_refused(run: Path, tmp_path: Path) -> None:
+    make_fleet(tmp_path, ('robot1',), name='other')
+    missing = ledger('status', tmp_path / 'ledger.db')
+    assert missing.exit_code == FAILED and 'there is no ledger here' in missing.stderr
+    db = run / 'robot1' / 'ledger.db'
+    foreign = ledger('status', db, '--fleet', tmp_path / 'fleet.yaml')
+    assert foreign.exit_code == BAD_INPUT and "is of fleet 'demo'" in foreign.stderr
+
+
 def test_a_ledger_that_lost_its_end_is_not_well(run: Path, tmp_path: Path) -> None:
     fleet = Fleet.load(run / 'fleet.yaml')
     with closing(Store(tmp_path / 'ledger.db', fleet, 'robot1')) as store:

@@ -1,12 +1,17 @@
 """Robots that prune, restart and join late execute what the others do."""
 
+from contextlib import closing
+
 from contract_history import FLEET, KEY, KEYS, NAMES, PROPOSE
 import pytest
 
 from collab_robots.contract.calls import maps, tasks
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.views.tasks import TasksView
-from collab_robots.explorer.ledgers import read_history, status
+from collab_robots.explorer.book.book import Book
+from collab_robots.explorer.book.index import Index
+from collab_robots.explorer.book.open import silent
+from collab_robots.explorer.ledgers import read_history
 from collab_robots.tangle.memory import MemoryNetwork
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.store import Store
@@ -91,11 +96,11 @@ def test_a_pruned_file_is_read_on_from_its_snapshot(team):
         team.stop(robot)
     root = team.runners[0].state_root().hex()
     for robot in range(3):
-        summary = status(team.path(robot), FLEET)
-        assert summary['pruned'] > 0
-        assert summary['final'] >= summary['pruned']
-        assert summary['state_root'] == root
-        assert summary['final_root'] == team.runners[robot].final_root().hex()
+        with closing(Store.read(team.path(robot))) as store, closing(Index(None, {})) as index:
+            told = Book('', FLEET, store, index, silent).overview()
+        assert told.final >= told.pruned > 0
+        assert told.state_root == f'0x{root}'
+        assert told.final_root == f'0x{team.runners[robot].final_root().hex()}'
     known = {}
     one = read_history(team.path(0), FLEET, NAMES[0], (), known)
     assert one.calls and len(known) == 1
