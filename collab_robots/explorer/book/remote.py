@@ -13,14 +13,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from collab_robots.core.errors import ConfigError, StoreError, UnreachableError
 from collab_robots.explorer.book import answers
-from collab_robots.explorer.book.reader import Filter, Moment
+from collab_robots.explorer.book.reader import ALL, Filter, Moment
 
 MAX_ANSWER = 64 * 1024 * 1024  # bytes
 ANSWER_S = 30.0
 CONNECT_S = 5.0
 MAX_MESSAGE = 400  # characters
-
-ALL = Filter()
 
 Answer = TypeVar('Answer')
 Value = str | float | int | None
