@@ -1,11 +1,10 @@
-"""``collab-robots ledger verify``: is this ledger file genuine?"""
+"""``collab-robots ledger verify``: whether a ledger file is genuine."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 import json
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer

@@ -1,9 +1,9 @@
 """
 Check a ledger file whole: nothing in it is taken on trust but the fleet file.
 
-Each row for itself (hash, form, signature, roster, columns), every record's place among the others,
-the order and the contracts' state that they come to, and the stored snapshot against those.
-What cannot be checked: when a block arrived is the robot's own word.
+Each row for itself (hash, form, signature, roster, columns), every record's place among the
+others, the order and the contracts' state that they come to, and the stored snapshot against
+those. What cannot be checked: when a block arrived is the robot's own word.
 """
 
 from __future__ import annotations
@@ -23,7 +23,12 @@ from collab_robots.explorer.verify_fault import Fault, WrongRecordError
 from collab_robots.explorer.verify_file import check_end, check_header, check_structure, opened
 from collab_robots.explorer.verify_order import Course
 from collab_robots.explorer.verify_rows import checked, name_of, Values
-from collab_robots.explorer.verify_tables import check_meta, check_proofs, look_for_gaps, read_snapshot
+from collab_robots.explorer.verify_tables import (
+    check_meta,
+    check_proofs,
+    look_for_gaps,
+    read_snapshot,
+)
 from collab_robots.tangle.block import ID_BYTES
 from collab_robots.tangle.block_store import Row
 from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
@@ -147,7 +152,7 @@ def _opening(path: Path) -> tuple[str, AbstractContextManager[Path]]:
 def _begin(
     db: sqlite3.Connection, fleet: Fleet, path: Path
 ) -> tuple[dict[str, str], tuple[Attested, Snapshot] | None]:
-    """Look at all but the blocks and proofs; return what the file says of itself, and its snapshot."""
+    """Look at the file as such; return what it says of itself, and its snapshot."""
     try:
         meta = check_meta(db, fleet, path)
         stored = read_snapshot(db, fleet)

@@ -33,7 +33,7 @@ _HEADER = (  # of the file: where, bytes, what it is
     (64, bytes(28), 'fields that are not used'),
 )
 _CHANGES, _VALID_FOR = slice(24, 28), slice(92, 96)
-_INDEXES = {  # of each table: the columns that they are of
+_INDEXES: dict[str, dict[str, tuple[str, ...]]] = {  # of each table: the columns that they are of
     'meta': {'sqlite_autoindex_meta_1': ('key',)},
     'snapshots': {'sqlite_autoindex_snapshots_1': ('number',)},
     'proofs': {'sqlite_autoindex_proofs_1': ('issuer',)},
@@ -92,9 +92,7 @@ def check_structure(db: sqlite3.Connection, fleet: Fleet) -> None:
         )
 
 
-def check_end(
-    db: sqlite3.Connection, path: Path, noted: int | None, meta: dict[str, str]
-) -> str:
+def check_end(db: sqlite3.Connection, path: Path, noted: int | None, meta: dict[str, str]) -> str:
     """
     Look whether the end of the ledger is there.
 
@@ -117,9 +115,7 @@ def check_end(
         raise WrongRecordError(Fault('-wal file' if frame else 'file', frame, 'end', last, found))
     now_noted = last_commit(str(path))
     if now_noted is not None and now_noted < commits and 'in_use' not in meta:
-        raise WrongRecordError(
-            Fault('lock file', '', 'last commit', f'{commits}', f'{now_noted}')
-        )
+        raise WrongRecordError(Fault('lock file', '', 'last commit', f'{commits}', f'{now_noted}'))
     if noted is None and 'in_use' in meta:
         return 'it was not closed, and its lock file is not here: its end may be missing'
     return meta.get('incomplete', '')
@@ -164,11 +160,18 @@ def _unreachable_row(db: sqlite3.Connection, fleet: Fleet) -> Fault | None:
             for index, columns in indexes.items():
                 named = f'SELECT rowid FROM {table} INDEXED BY {index} ORDER BY {columns[0]}'
                 for (rowid,) in db.execute(named):
-                    if not db.execute(f'SELECT 1 FROM {table} WHERE rowid = ?', (rowid,)).fetchone():
+                    if not db.execute(
+                        f'SELECT 1 FROM {table} WHERE rowid = ?', (rowid,)
+                    ).fetchone():
                         return _of_row(db, fleet, table, rowid, 'row', f'only an entry of {index}')
         except (sqlite3.Error, ValueError) as error:
             return Fault(table, f'after {rowid}', 'row', 'a readable one', str(error))
     return None
+
+
+def _is_there(db: sqlite3.Connection, table: str, rowid: int) -> bool:
+    found = db.execute(f'SELECT 1 FROM {table} WHERE rowid = ?', (rowid,))
+    return found.fetchone() is not None
 
 
 def _leads_to(

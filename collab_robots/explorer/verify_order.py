@@ -3,18 +3,49 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import cast, NamedTuple
 
 from collab_robots.contract.runner import Runner
 from collab_robots.core.errors import RefusedError
 from collab_robots.core.fleet import Fleet
-from collab_robots.explorer.verify_fault import Fault, WrongRecordError
+from collab_robots.explorer.verify_fault import Fault
 from collab_robots.explorer.verify_rows import name_of
 from collab_robots.tangle.block_store import Row
 from collab_robots.tangle.cut import Cut
+from collab_robots.tangle.dag import Entry
+from collab_robots.tangle.order import Order
 from collab_robots.tangle.record import Record
 from collab_robots.tangle.snapshot import Attested, Snapshot
 from collab_robots.tangle.tangle import decode, Tangle
+
+_CUTS = 5  # snapshots from one forgetting to the next: it takes a while
+
+
+class _Final:
+    """
+    The final part of an order, for the runner: what may yet change is not executed meanwhile.
+
+    It never changes, it only grows.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+
+    @property
+    def base(self) -> int:
+        return self._order.base
+
+    @property
+    def final(self) -> int:
+        return self._order.final
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        return self._order.entries[: self.final - self.base]
+
+    def changed_from(self) -> int:
+        return self.final
 
 
 class Item(NamedTuple):
@@ -66,7 +97,7 @@ class Course:
             self.begins_at = cut.position
             self.tangle.install(snapshot, attested.chain(snapshot.fleet))
             self.runner.restore(cut.position, snapshot.state, snapshot.fleet)
-        self.runner.follow(self.tangle.order)
+        self._follow()
 
     def take(self, row: Row) -> None:
         """
@@ -112,34 +143,47 @@ class Course:
         return None
 
     def finish(self) -> None:
-        """Execute what is left."""
-        self.runner.update(self.tangle.order)
+        """Execute what is not final, too."""
+        order = self.tangle.order
+        self.runner.update(self._final)
+        order.changed_from()  # forget it: what was executed is what is final now
+        self.runner.update(order)
+
+    def _follow(self) -> None:
+        # All that the runner asks of an order:
+        self._final = cast(Order, _Final(self.tangle.order))
+        self.runner.follow(self._final)
 
     def _cut(self, fleet: Fleet, cut: Cut) -> None:
-        """Compare the snapshot that robots made here, and forget what is behind the one before."""
-        snapshot = Snapshot(fleet, cut, self.runner.state_at(cut.position))
-        if self._stored is not None and self._stored[1].cut.index == cut.index:
-            self._compare(snapshot, *self._stored)
-        if self.tangle.is_over:
-            self._begin_epoch(snapshot)
-        elif self._previous is not None and self._prune:
-            self.tangle.prune(self._previous)
-        self._previous = cut
+        """Compare the snapshot that robots made here; forget what is behind from time to time."""
+        is_stored = self._stored is not None and self._stored[1].cut.index == cut.index
+        is_over = self.tangle.is_over
+        if is_stored or is_over or cut.index % _CUTS == 0:
+            snapshot = Snapshot(fleet, cut, self.runner.state_at(cut.position))
+            if is_stored:
+                self._compare(snapshot)
+            if is_over:
+                self._begin_epoch(snapshot)
+            elif self._previous is not None and self._prune:
+                self.tangle.prune(self._previous)
+        self._previous = None if is_over else cut
 
     def _begin_epoch(self, snapshot: Snapshot) -> None:
-        later, position = snapshot.fleet, snapshot.cut.position
         self._items.extend(
             Item(one.id, one.record, one.issuer, one.record.issued_at, one.depth)
             for one in self.tangle.order.tentative
         )
         self._items.extend(self.waiting.values())
         self.waiting.clear()
-        self.tangle = Tangle(later, self._interval, self.runner)
+        self.tangle = Tangle(snapshot.fleet, self._interval, self.runner)
         self.tangle.install(snapshot)
-        self.runner.restore(position, snapshot.state, later)
-        self.runner.follow(self.tangle.order)
+        self.runner.restore(snapshot.cut.position, snapshot.state, snapshot.fleet)
+        self._follow()
 
-    def _compare(self, made: Snapshot, attested: Attested, stored: Snapshot) -> None:
+    def _compare(self, made: Snapshot) -> None:
+        """Compare a snapshot with the stored one."""
+        assert self._stored is not None
+        attested, stored = self._stored
         self.is_compared = True
         if made.encode() == attested.body:
             return

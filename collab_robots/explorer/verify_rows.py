@@ -145,5 +145,6 @@ def _check_here(batch: Batch) -> Fault | None:
 
 def name_of(issuer: object, fleet: Fleet) -> str:
     """Return the name of a robot; empty for what is no roster index."""
-    known = isinstance(issuer, int) and 0 <= issuer < len(fleet.robots)
-    return fleet.robots[issuer].name if known else ''  # type: ignore[index]
+    if isinstance(issuer, int) and 0 <= issuer < len(fleet.robots):
+        return fleet.robots[issuer].name
+    return ''

@@ -1,4 +1,4 @@
-"""Check the small tables of a ledger: what it says of itself, proofs, snapshot, and which blocks."""
+"""Check the small tables of a ledger, and which blocks it must hold."""
 
 from __future__ import annotations
 
@@ -113,9 +113,7 @@ def read_snapshot(db: sqlite3.Connection, fleet: Fleet) -> tuple[Attested, Snaps
     return attested, snapshot
 
 
-def look_for_gaps(
-    db: sqlite3.Connection, cut: Cut, fleet: Fleet
-) -> tuple[bool, Fault | None]:
+def look_for_gaps(db: sqlite3.Connection, cut: Cut, fleet: Fleet) -> tuple[bool, Fault | None]:
     """
     Look which blocks are here of those that a snapshot stands for.
 
