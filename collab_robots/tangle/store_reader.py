@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 import sqlite3
+from typing import NamedTuple
 
 from collab_robots.core.errors import StoreError
 from collab_robots.tangle.block_store import Row
@@ -14,7 +15,18 @@ from collab_robots.tangle.store_rows import meta_checksum, proof_of, row_of, SCH
 
 COLUMNS = 'id, raw, issuer, seq, issued_at, received_at, depth, checksum'
 _ORDER = 'ORDER BY issued_at, depth, id'
+_AFTER = 'rowid > coalesce((SELECT rowid FROM blocks WHERE rowid = ? AND id = ?), 0)'
 _INTERNAL = ('checksum', 'in_use')
+
+
+class Newest(NamedTuple):
+    """A block that came last; the row of one that is taken out is used again."""
+
+    row: int
+    id: bytes
+
+
+NOTHING = Newest(0, b'')
 
 
 class StoreReader:
@@ -46,16 +58,17 @@ class StoreReader:
         """True: own records that were durable may be lost; the robot must not issue yet."""
         return 'incomplete' in self._meta
 
-    def load(self, after: int = 0) -> Iterator[Row]:
+    def load(self, after: Newest = NOTHING) -> Iterator[Row]:
         """
         Yield all blocks on the disk, parents before children.
 
-        :param after: only those that came when :attr:`newest` was so much already.
+        :param after: only those that came after it was :attr:`newest`; all, if it is not here
+            any more.
         :raises StoreError: if one cannot be read or is not as it was written.
         """
         with self._explained():
             for values in self._db.execute(
-                f'SELECT {COLUMNS} FROM blocks WHERE rowid > ? {_ORDER}', (after,)
+                f'SELECT {COLUMNS} FROM blocks WHERE {_AFTER} {_ORDER}', after
             ):
                 yield row_of(values)
 
@@ -71,17 +84,17 @@ class StoreReader:
             return row_of(values) if values is not None else None
 
     @property
-    def newest(self) -> int:
-        """A number that grows with each block."""
+    def newest(self) -> Newest:
+        """The block that came last."""
         with self._explained():
-            found = self._db.execute('SELECT max(rowid) FROM blocks').fetchone()[0]
-            return int(found or 0)
+            row, identity = self._db.execute('SELECT max(rowid), id FROM blocks').fetchone()
+            return NOTHING if row is None else Newest(row, identity)
 
-    def count(self, after: int = 0) -> int:
+    def count(self, after: Newest = NOTHING) -> int:
         """Return how many blocks there are; see :meth:`load`."""
         with self._explained():
-            query = 'SELECT count(*) FROM blocks WHERE rowid > ?'
-            return int(self._db.execute(query, (after,)).fetchone()[0])
+            query = f'SELECT count(*) FROM blocks WHERE {_AFTER}'
+            return int(self._db.execute(query, after).fetchone()[0])
 
     def is_whole(self, heights: Sequence[int]) -> bool:
         """Tell whether all records below some heights, per roster index, are on the disk."""

@@ -84,7 +84,7 @@ class Blocks:
         found = self._db.execute(
             'SELECT id FROM blocks WHERE id BETWEEN ? AND ? LIMIT 2', bounds('block', identity)
         ).fetchall()
-        number = self._index.number_of(one('block', identity, [row[0] for row in found]))
+        number, _ = self._index.place_of(one('block', identity, [row[0] for row in found]))
         assert number is not None
         return number
 

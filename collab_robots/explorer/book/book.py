@@ -17,7 +17,7 @@ from collab_robots.explorer.agreement import effective, leases
 from collab_robots.explorer.book import answers, history, search
 from collab_robots.explorer.book.blocks import Blocks, nanoseconds, within
 from collab_robots.explorer.book.ids import digits_of, LEAST, task_key
-from collab_robots.explorer.book.index import Index
+from collab_robots.explorer.book.index import format_newest, Index
 from collab_robots.explorer.book.partings import Partings
 from collab_robots.explorer.book.reader import ALL, Filter, MAX_PAGE, Moment, Told
 from collab_robots.tangle.handover import roster_of
@@ -31,7 +31,9 @@ Value = TypeVar('Value')
 
 LOOK = 0.2  # s between two looks whether the file has grown
 MAX_INTERVALS = 1_000
+TAIL = 100  # blocks of an index; one of them at least is in the file
 _WORD = re.compile(r'-?\w+')
+_OVERVIEW = TypeAdapter(answers.Overview)
 _TASKS = TypeAdapter(list[answers.Task])
 _ROBOTS = TypeAdapter(tuple[answers.Robot, ...])
 _SPLITS = TypeAdapter(tuple[answers.Split, ...])
@@ -59,9 +61,9 @@ class Book:
         self._blocks = Blocks(index, store, self._names)
         self._partings = Partings(index, self._names)
         self._looked = -LOOK
-        last = index.db.execute('SELECT id FROM blocks ORDER BY n DESC LIMIT 1').fetchone()
-        if last is not None and store.get(last[0]) is None and not store.snapshot():
-            index.clear()  # of another ledger that was here before
+        last = index.db.execute('SELECT id FROM blocks ORDER BY n DESC LIMIT ?', (TAIL,))
+        if all(store.get(identity) is None for (identity,) in last.fetchall()):
+            index.clear()  # of another ledger that was here before, or what it lacks is too much
         self._look()
 
     def overview(self, at: Moment | None = None) -> answers.Overview:
@@ -69,12 +71,7 @@ class Book:
         self._look()
         if at is not None:
             return self._overview(at)
-        kept = self._index.told('overview')
-        if kept is not None:
-            return answers.Overview.model_validate_json(kept)
-        made = self._overview(None)
-        self._index.keep('overview', made.model_dump_json())
-        return made
+        return self._kept('overview', None, _OVERVIEW, lambda: self._overview(None))
 
     def blocks(
         self, which: Filter = ALL, page: str | None = None, limit: int = 50
@@ -230,7 +227,7 @@ class Book:
     def _machine(self) -> Machine:
         from collab_robots.explorer.book.machine import Machine  # brings the contracts
 
-        return Machine(self._fleet, self._store, self._index, self._blocks)
+        return Machine(self._fleet, self._store, self._index, self._blocks, self._told)
 
     @property
     def _span(self) -> tuple[int, int]:
@@ -248,8 +245,8 @@ class Book:
         """Take what is new in the file."""
         if monotonic() - self._looked < LOOK:
             return
-        if self._index.version == 0 or str(self._store.newest) != self._index.get('newest'):
-            self._machine.catch_up(self._told)
+        if format_newest(self._store.newest) != self._index.get('newest'):
+            self._machine.catch_up()
         for _, roster in self._index.epochs():
             self._names += [name for name, *_ in roster[len(self._names) :]]
         self._looked = monotonic()
@@ -271,12 +268,14 @@ class Book:
         self, question: str, at: Moment | None, form: TypeAdapter[Value], make: Callable[[], Value]
     ) -> Value:
         """Return an answer about now that is kept, or make it."""
-        kept = self._index.told(question) if at is None else None
+        if at is not None:
+            return make()
+        version = self._index.version
+        kept = self._index.told(question, version)
         if kept is not None:
             return form.validate_json(kept)
         made = make()
-        if at is None:
-            self._index.keep(question, form.dump_json(made).decode())
+        self._index.keep(question, version, form.dump_json(made).decode())
         return made
 
     def _key_of(self, identity: str, at: Moment | None) -> bytes:

@@ -6,7 +6,8 @@ It goes on from the last state that the index holds, so a large ledger is read t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import islice
 
 from collab_robots.contract.calls.words import describe, key_of
 from collab_robots.contract.receipt import Receipt
@@ -17,13 +18,14 @@ from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.acts import acts_of
 from collab_robots.explorer.book.answers import Call
 from collab_robots.explorer.book.ids import task_shown
-from collab_robots.explorer.book.index import Index, Known, Saved
+from collab_robots.explorer.book.index import format_newest, Index, Known, parse_newest, Saved
 from collab_robots.explorer.book.reader import Told
 from collab_robots.explorer.book.texts import words_of
 from collab_robots.tangle.approval import accepted_heights
 from collab_robots.tangle.block_store import Row
 from collab_robots.tangle.cut import Cut
 from collab_robots.tangle.dag import Entry, FOREIGN
+from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.handover import roster_of
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.snapshot import Attested, Snapshot
@@ -32,6 +34,7 @@ from collab_robots.tangle.tangle import Tangle
 
 INTERVAL = 2_000  # final records between two saved states
 STEP = 500  # records that are executed at a time
+Receipts = tuple[Receipt, ...]
 _WINDOW = round(LedgerConfig().active_window * SECOND)
 
 
@@ -53,13 +56,9 @@ class Follower:
     """
 
     def __init__(self, fleet: Fleet, store: StoreReader, index: Index) -> None:
-        self.runner = Runner(fleet)
         self._store = store
         self._index = index
         self._genesis = fleet
-        self._fresh: list[Entry] = []  # final, and not told yet
-        self._tentative: set[bytes] = set()  # ids of those that were told as tentative
-        self._cut_before: Cut | None = None
         self._begin()
 
     @property
@@ -67,55 +66,97 @@ class Follower:
         """With the roster of the present epoch."""
         return self.tangle.fleet
 
+    @property
+    def is_behind(self) -> bool:
+        """Another process took blocks into the index."""
+        return format_newest(self._newest) != self._index.get('newest')
+
     def catch_up(self, told: Told) -> None:
         """
         Take what is new in the file.
 
         :raises StoreError: if the file is damaged.
         """
-        after, newest = int(self._index.get('newest', '0')), self._store.newest
-        total = self._store.count(after)
-        with self._index.changing():
-            for done, row in enumerate(self._store.load(after), 1):
-                self._take(row)
-                if done % STEP == 0:
-                    self._tell_final()
-                    told('blocks', done, total)
-            self._tell_final()
-            self._tell_tentative()
-            self._index.set('newest', str(newest))
+        self._read(told)
+        if self._is_cut_off():
+            self._index.clear()
+            self._begin()
+            self._read(told)
 
     def _begin(self) -> None:
-        """Begin with the last saved state, with the file's snapshot, or with nothing."""
+        """Begin with the last saved state, or with nothing."""
+        self.runner = Runner(self._genesis)
+        """Executes the records; another one after the index was cleared."""
+        self._newest = parse_newest(self._index.get('newest'))
+        self._fresh: list[Entry] = []  # final, and not told yet
+        self._tentative: dict[bytes, Receipts] = {}  # ids, and what was told of them
+        self._misfits: dict[bytes, str] = {}
+        self._cut_before: Cut | None = None
+        if not self._index.get('newest'):
+            self._begin_index()
         saved = self._index.saved()
-        self.tangle = Tangle(self._genesis, INTERVAL, self.runner)
-        if saved is not None:
-            self._restart(saved)
-            return
-        snapshot = self._file_snapshot()
-        if snapshot is not None and not self._store.is_whole(snapshot.cut.heights):
-            self.tangle.begin(self._store)
-        else:
+        if saved is None:
+            self.tangle = Tangle(self._genesis, INTERVAL, self.runner)
             self.runner.follow(self.tangle.order)
-        with self._index.changing():
-            self._index.save_epoch(self.fleet.epoch, roster_of(self.fleet))
-            self._index.set('base', str(self.tangle.order.base))
-
-    def _restart(self, saved: Saved) -> None:
-        fleet = fleet_of(self._index, self._genesis, max(0, saved.epoch - 1))
-        snapshot = Snapshot.decode(saved.data, fleet)
-        self._install(snapshot)
+        else:
+            fleet = fleet_of(self._index, self._genesis, max(0, saved.epoch - 1))
+            self._install(Snapshot.decode(saved.data, fleet))
         held = self._index.db.execute(
-            'SELECT id FROM blocks WHERE position IS NULL OR position >= ? '
-            'ORDER BY issued_at, depth, id',
-            (saved.position,),
+            'SELECT id FROM blocks WHERE position IS NULL OR position >= ?',
+            (self.tangle.order.base,),
         )
-        for (identity,) in held.fetchall():
-            row = self._store.get(identity)
-            if row is not None:
-                self._load(row)
+        self._reload({identity for (identity,) in held} | self._index.waiting())
         self._fresh.clear()  # it was told
-        self._tentative = {entry.id for entry in self.tangle.order.tentative}
+        self._tentative = {entry.id: () for entry in self.tangle.order.tentative}
+
+    def _begin_index(self) -> None:
+        """Keep what the file begins with, if that is not its first block."""
+        found = self._file_snapshot()
+        if found is None or self._store.is_whole(found[1].cut.heights):
+            return
+        attested, snapshot = found
+        fleet = self._genesis
+        with self._index.changing():
+            for handover in attested.chain(snapshot.fleet):
+                fleet = handover.follow(fleet)
+                self._index.save_epoch(fleet.epoch, roster_of(fleet))
+            self._save(snapshot)
+            self._index.set('base', str(snapshot.cut.position))
+
+    def _is_cut_off(self) -> bool:
+        """Tell whether the robot dropped blocks that were not read."""
+        if not (self._misfits or self.tangle.orphans):
+            return False
+        found = self._file_snapshot()
+        return found is not None and found[1].cut.position > self.tangle.order.final
+
+    def _read(self, told: Told) -> None:
+        """Take the blocks that are new in the file."""
+        after, newest = self._newest, self._store.newest
+        total, rows = self._store.count(after), self._store.load(after)
+        for done in range(0, total, STEP):
+            with self._index.changing():
+                for row in islice(rows, STEP):
+                    self._take(row)
+                self._tell_final()
+            told('blocks', min(done + STEP, total), total)
+        self._newest = newest
+        with self._index.changing():
+            self._take_proofs()
+            self.tangle.detach(lambda entry: self._store.get(entry.id) is None)
+            self._tell_final()
+            self._tell_tentative()
+            self._index.wait(self._misfits.keys() | {row.id for row in self.tangle.orphans})
+            self._index.set('misfit', next(iter(self._misfits.values()), ''))
+            self._index.set('newest', format_newest(newest))
+
+    def _take_proofs(self) -> None:
+        for issuer, (first, second) in self._store.proofs().items():
+            if issuer not in self.tangle.proofs:
+                try:
+                    self.tangle.proofs[issuer] = Proof.of(first, second, self.fleet)
+                except RefusedError as error:
+                    raise StoreError(f'a proof of equivocation is damaged: {error}') from None
 
     def _install(self, snapshot: Snapshot) -> None:
         self.tangle = Tangle(snapshot.fleet, INTERVAL, self.runner)
@@ -125,25 +166,40 @@ class Follower:
         self.runner.follow(self.tangle.order)
 
     def _take(self, row: Row) -> None:
-        """Take a new block of the file."""
-        if self._index.number_of(row.id) is None:
-            for entry in self._load(row):
-                self._add(row, entry)
-        if self.tangle.is_over:
+        """Take a block of the file, unless it is known to be final."""
+        number, position = self._index.place_of(row.id)
+        if position is not None and position < self.tangle.order.final:
+            return
+        entry = self._load(row)
+        if entry is not None and number is None:
+            self._add(row, entry)
+        while self.tangle.is_over:
             self._hand_over()
-        elif self.tangle.cuts:
+        if self.tangle.cuts:
             self._cut()
 
-    def _load(self, row: Row) -> list[Entry]:
+    def _load(self, row: Row) -> Entry | None:
         """Attach a block, if it fits the others."""
+        self._misfits.pop(row.id, None)
+        waiting = len(self.tangle.orphans)
         try:
             loaded = list(self.tangle.load([row]))
         except StoreError as error:
-            self._index.set('misfit', str(error))
-            return []
-        for _, added in loaded:
+            self._misfits[row.id] = str(error)
+            return None
+        if len(self.tangle.orphans) > waiting and row.issuer < self.tangle.dag.members:
+            self.tangle.orphans.pop()
+            self._misfits[row.id] = f'the parents of block {row.id.hex()} are not here'
+        for entry, added in loaded:
             self._fresh += added.final
-        return [entry for entry, _ in loaded]
+            return entry
+        return None
+
+    def _reload(self, ids: Collection[bytes]) -> list[tuple[Row, Entry]]:
+        """Attach blocks that were read before, those that fit."""
+        rows = [row for identity in ids if (row := self._store.get(identity)) is not None]
+        rows.sort(key=lambda row: (row.issued_at, row.depth, row.id))
+        return [(row, entry) for row in rows if (entry := self._load(row)) is not None]
 
     def _add(self, row: Row, entry: Entry) -> None:
         number = self._index.add(
@@ -156,7 +212,7 @@ class Follower:
                 entry.depth,
                 entry.round,
                 entry.witness,
-                entry.seen[: len(self.fleet.robots)],
+                self._heights(entry),
                 len(row.raw),
                 len(entry.record.calls),
                 self.fleet.epoch,
@@ -165,6 +221,13 @@ class Follower:
         )
         if row.issuer == FOREIGN:
             self._index.say(number, words_of(row.raw))
+
+    def _heights(self, entry: Entry) -> list[int]:
+        """Return how many records of each robot are in an entry's past."""
+        dag = self.tangle.dag
+        if not dag.forks:
+            return list(entry.seen)
+        return [dag.height(entry.seen, issuer) for issuer in range(dag.members)]
 
     def _cut(self) -> None:
         """Save the state at a cut, and forget what came before the cut before."""
@@ -181,82 +244,84 @@ class Follower:
         self._tell_final()
         later, cut = self.tangle.cuts[-1]
         snapshot = Snapshot(later, cut, self.runner.state_at(cut.position))
-        rest = [entry.id for entry in self.tangle.order.tentative]
-        rest += [row.id for row in self.tangle.orphans]
+        rest = {entry.id for entry in self.tangle.order.tentative}
+        rest |= {row.id for row in self.tangle.orphans} | self._misfits.keys()
         self._index.save_epoch(later.epoch, roster_of(later))
         self._save(snapshot)
         self._install(snapshot)
-        rows = [row for identity in rest if (row := self._store.get(identity)) is not None]
-        for row in sorted(rows, key=lambda row: (row.issued_at, row.depth, row.id)):
-            for entry in self._load(row):
-                if self._index.number_of(row.id) is None:
-                    self._add(row, entry)
+        for row, entry in self._reload(rest):
+            if self._index.place_of(row.id)[0] is None:
+                self._add(row, entry)
 
     def _save(self, snapshot: Snapshot) -> None:
-        position = snapshot.cut.position
-        (latest,) = self._index.db.execute(
-            'SELECT max(issued_at) FROM blocks WHERE position < ?', (position,)
-        ).fetchone()
-        self._index.save(Saved(position, latest or 0, snapshot.fleet.epoch, snapshot.encode()))
+        """Keep a state to go on from; its roots have the newest final record of each robot."""
+        cut = snapshot.cut
+        latest = max((root.issued_at for root in cut.roots), default=0)
+        self._index.save(Saved(cut.position, latest, snapshot.fleet.epoch, snapshot.encode()))
 
     def _tell_final(self) -> None:
         """Execute what is there, and note what came of what is final."""
         self.runner.update(self.tangle.order)
         for entry in self._fresh:
-            number = self._index.number_of(entry.id)
+            number, _ = self._index.place_of(entry.id)
             if number is not None:
                 self._index.finalise(number, entry.position, self.fleet.epoch)
-                self._tell(number, entry)
-                self._tentative.discard(entry.id)
+                self._tell(number, entry, self._tentative.pop(entry.id, ()))
         self._fresh.clear()
 
     def _tell_tentative(self) -> None:
         """Note what comes of the rest at present, and what of it is accepted."""
         heights, index = self._accepted(), self._index
         present = {entry.id: entry for entry in self.tangle.order.tentative}
-        gone = self._tentative - present.keys()
-        index.remove([n for one in gone if (n := index.number_of(one)) is not None])
+        gone = self._tentative.keys() - present.keys() - self._misfits.keys()
+        index.remove([n for one in gone if (n := index.place_of(one)[0]) is not None])
+        before, self._tentative = self._tentative, {}
         for identity, entry in present.items():
-            number = index.number_of(identity)
+            number, _ = index.place_of(identity)
             if number is not None:
-                self._tell(number, entry)
+                self._tentative[identity] = self._tell(number, entry, before.get(identity, ()))
                 ok = entry.issuer != FOREIGN and entry.record.seq < heights[entry.issuer]
                 index.accept(number, ok)
-        self._tentative = set(present)
 
-    def _tell(self, number: int, entry: Entry) -> None:
+    def _tell(self, number: int, entry: Entry, before: Receipts) -> Receipts:
+        """
+        Note what came of a record's calls.
+
+        :param before: what was noted already.
+        """
         receipts = self.runner.receipts.get(entry.id, ())
-        if receipts:
+        if receipts != before:
             calls = [
                 call_of(data, receipt, self.fleet)
                 for data, receipt in zip(entry.record.calls, receipts, strict=True)
             ]
             self._index.tell(number, calls, list(acts_of(entry, receipts, self.fleet)))
+        return receipts
 
     def _accepted(self) -> Sequence[int]:
         """Return, per roster index, how many records are accepted, for who has the file."""
-        dag, fleet = self.tangle.dag, self.fleet
+        tangle, dag = self.tangle, self.tangle.dag
         newest = [dag.newest(robot) for robot in range(dag.members)]
         present = max((one.record.issued_at for one in newest if one is not None), default=0)
         return accepted_heights(
             [one.seen if one is not None else None for one in newest],
-            [robot.weight for robot in fleet.robots],
+            [robot.weight for robot in self.fleet.robots],
             [
                 index
                 for index, one in enumerate(newest)
                 if one is not None
                 and one.record.issued_at >= present - _WINDOW
-                and index not in self.tangle.unvouched
+                and index not in tangle.unvouched
             ],
-            dag.forks,
+            {issuer: proof.seq for issuer, proof in tangle.proofs.items()} | dag.forks,
         )
 
-    def _file_snapshot(self) -> Snapshot | None:
+    def _file_snapshot(self) -> tuple[Attested, Snapshot] | None:
         stored = self._store.snapshot()
         if stored is None:
             return None
         try:
-            return Attested.decode(stored[1], self._genesis)[1]
+            return Attested.decode(stored[1], self._genesis)
         except RefusedError as error:
             raise StoreError(f'the stored snapshot is damaged: {error}') from None
 

@@ -7,8 +7,8 @@ contracts at some places of the final order, to go on from and to look back to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager, suppress
 import json
 from pathlib import Path
 import sqlite3
@@ -20,9 +20,11 @@ from collab_robots.explorer.agreement import Act
 from collab_robots.explorer.book.answers import Call
 from collab_robots.explorer.book.ids import task_key
 from collab_robots.tangle.handover import MAX_EPOCHS, Roster
+from collab_robots.tangle.store_reader import Newest
 
-FORM = '1'  # of the tables and of what is in them
+FORM = '2'  # of the tables and of what is in them
 CALLS = 64  # more than a record has calls
+PATIENCE = 60.0  # s; another process may be writing
 TABLES = (
     'CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)',
     'CREATE TABLE blocks (n INTEGER PRIMARY KEY, id BLOB UNIQUE NOT NULL, issuer INT NOT NULL, '
@@ -49,6 +51,7 @@ TABLES = (
     'CREATE TABLE states (position INTEGER PRIMARY KEY, latest INT NOT NULL, epoch INT NOT NULL, '
     'data BLOB NOT NULL)',
     'CREATE TABLE epochs (epoch INTEGER PRIMARY KEY, roster TEXT NOT NULL)',
+    'CREATE TABLE waiting (id BLOB PRIMARY KEY) WITHOUT ROWID',
     'CREATE TABLE told (question TEXT PRIMARY KEY, version INT NOT NULL, answer TEXT NOT NULL)',
 )
 
@@ -89,47 +92,63 @@ class Index:
     """
     See the module. Its owner reads tables through :attr:`db`, and writes through the methods.
 
-    :param path: is made anew if it is not an index of ``about``; None: in memory.
+    Several processes may follow one ledger with one index: each notes what it finds, which is the
+    same.
+
+    :param path: is made anew if it is not an index of ``about``; None, or what cannot be written:
+        in memory.
     :param about: what tells the ledger apart.
     """
 
     def __init__(self, path: Path | None, about: dict[str, str]) -> None:
         self._about = {'form': FORM, **about}
         self._path = path
+        self.cleared = 0
+        """How often everything was forgotten."""
         try:
-            self._open(path)
-        except sqlite3.Error:  # damaged, or not to be written: it can be made again
+            self._open()
+        except sqlite3.OperationalError:  # not to be written
             self._path = None
-            self._open(None)
-        self.version = int(self.get('version', '0'))
+            self._open()
+        except sqlite3.DatabaseError:  # damaged: it can be made again
+            self._delete()
+            self._open()
+
+    @property
+    def version(self) -> int:
         """Grows when anything changes."""
+        return int(self.get('version', '0'))
 
     def close(self) -> None:
         """Close the file."""
         self.db.close()
 
     def clear(self) -> None:
-        """Forget everything."""
-        self.db.close()
-        if self._path is not None:
-            self._path.unlink()
-        self._open(self._path)
-        self.version = 0
+        """Forget everything but the version."""
+        version = self.version
+        self._delete()
+        self._open()
+        self.set('version', str(version + 1))
+        self.cleared += 1
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Make what is written inside durable, or nothing of it; the version grows."""
-        self.db.execute('BEGIN IMMEDIATE')
-        before = self.version
-        self.version += 1
+        """
+        Make what is written inside durable, or nothing of it; the version grows.
+
+        :raises StoreError: if it cannot be written.
+        """
         try:
+            self.db.execute('BEGIN IMMEDIATE')
+            self._next = self.version + 1
+            self.set('version', str(self._next))
             yield
-            self.set('version', str(self.version))
             self.db.execute('COMMIT')
-        except BaseException:
-            self.version = before
-            self.db.execute('ROLLBACK')
-            raise
+        except sqlite3.Error as error:
+            raise StoreError(f'{self._path}: {error}; delete it and try again') from None
+        finally:
+            if self.db.in_transaction:
+                self.db.execute('ROLLBACK')
 
     def get(self, key: str, default: str = '') -> str:
         """Return a note."""
@@ -148,7 +167,7 @@ class Index:
             'INSERT INTO blocks (id, issuer, seq, issued_at, received_at, depth, round, witness, '
             'seen, size, calls, epoch, born, changed) VALUES '
             '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-            (*columns, self.version, self.version),
+            (*columns, self._next, self._next),
         ).lastrowid
         assert number is not None
         self.db.executemany(
@@ -157,23 +176,24 @@ class Index:
         )
         return number
 
-    def number_of(self, identity: bytes) -> int | None:
-        """Return the number of a block."""
-        found = self.db.execute('SELECT n FROM blocks WHERE id = ?', (identity,)).fetchone()
-        return found[0] if found else None
+    def place_of(self, identity: bytes) -> tuple[int, int | None] | tuple[None, None]:
+        """Return the number of a block, and its position in the final order."""
+        found = self.db.execute('SELECT n, position FROM blocks WHERE id = ?', (identity,))
+        return found.fetchone() or (None, None)
 
     def finalise(self, number: int, position: int, epoch: int) -> None:
         """Take note that a block is final."""
         self.db.execute(
-            'UPDATE blocks SET position = ?, epoch = ?, accepted = 1, changed = ? WHERE n = ?',
-            (position, epoch, self.version, number),
+            'UPDATE blocks SET position = ?, epoch = ?, accepted = 1, changed = ? '
+            'WHERE n = ? AND position IS NULL',
+            (position, epoch, self._next, number),
         )
 
     def accept(self, number: int, accepted: bool) -> None:
         """Take note whether a block that is not final is accepted."""
         self.db.execute(
             'UPDATE blocks SET accepted = ?, changed = ? WHERE n = ? AND accepted != ?',
-            (accepted, self.version, number, accepted),
+            (accepted, self._next, number, accepted),
         )
 
     def tell(self, number: int, calls: Sequence[Call], acts: Sequence[Act]) -> None:
@@ -255,37 +275,67 @@ class Index:
             rows = [(name, bytes.fromhex(key), weight) for name, key, weight in json.loads(roster)]
             yield epoch, rows
 
-    def told(self, question: str) -> str | None:
-        """Return an answer that was given at the present version."""
+    def waiting(self) -> frozenset[bytes]:
+        """Return the ids of the blocks that did not fit the others so far."""
+        return frozenset(one for (one,) in self.db.execute('SELECT id FROM waiting'))
+
+    def wait(self, ids: Set[bytes]) -> None:
+        """Take note which blocks do not fit the others."""
+        if ids != self.waiting():
+            self.db.execute('DELETE FROM waiting')
+            self.db.executemany('INSERT INTO waiting VALUES (?)', ((one,) for one in ids))
+
+    def told(self, question: str, version: int) -> str | None:
+        """Return an answer that was given at a version."""
         found = self.db.execute(
-            'SELECT answer FROM told WHERE question = ? AND version = ?', (question, self.version)
+            'SELECT answer FROM told WHERE question = ? AND version = ?', (question, version)
         ).fetchone()
         return str(found[0]) if found else None
 
-    def keep(self, question: str, answer: str) -> None:
-        """Keep an answer for as long as the version is the present one."""
-        self.db.execute(
-            'INSERT OR REPLACE INTO told VALUES (?, ?, ?)', (question, self.version, answer)
-        )
+    def keep(self, question: str, version: int, answer: str) -> None:
+        """Keep an answer of a version."""
+        with suppress(sqlite3.OperationalError):  # somebody is writing
+            self.db.execute(
+                'INSERT OR REPLACE INTO told VALUES (?, ?, ?)', (question, version, answer)
+            )
 
-    def _open(self, path: Path | None) -> None:
-        name: Any = ':memory:' if path is None else path
-        self.db = sqlite3.connect(name, isolation_level=None, check_same_thread=False)
+    def _open(self) -> None:
+        name: Any = self._path or ':memory:'
+        self.db = sqlite3.connect(
+            name, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        )
         self.db.execute('PRAGMA journal_mode = WAL')
         self.db.execute('PRAGMA synchronous = NORMAL')
         self.db.execute('PRAGMA cache_size = -16384')
-        try:
+        self.db.execute('BEGIN IMMEDIATE')
+        if self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
             known = dict(self.db.execute('SELECT key, value FROM meta'))
-        except sqlite3.OperationalError:
-            known = {}
-        if any(known.get(key) != value for key, value in self._about.items()):
-            if path is not None and self.db.execute('SELECT 1 FROM sqlite_master').fetchone():
-                self.clear()
-                return
+            if any(known.get(key) != value for key, value in self._about.items()):
+                raise sqlite3.DatabaseError('the index of another ledger')
+        else:
             for statement in TABLES:
                 self.db.execute(statement)
             for key, value in self._about.items():
                 self.set(key, value)
+        self.db.execute('COMMIT')
+
+    def _delete(self) -> None:
+        self.db.close()
+        if self._path is not None:
+            for end in ('', '-wal', '-shm'):
+                Path(f'{self._path}{end}').unlink(missing_ok=True)
+
+
+def format_newest(newest: Newest) -> str:
+    """Return how far a ledger's file was read, as it is noted."""
+    row, identity = newest
+    return f'{row} {identity.hex()}'
+
+
+def parse_newest(text: str) -> Newest:
+    """Read how far a ledger's file was read; nothing was if there is no note."""
+    row, _, identity = text.partition(' ')
+    return Newest(int(row or 0), bytes.fromhex(identity))
 
 
 def index_path(cache: Path, ledger: Path) -> Path:

@@ -29,9 +29,13 @@ class Partings:
         self._index = index
         self._names = names
         self._taken = 0
+        self._cleared = index.cleared
 
     def look(self) -> None:
         """Take the records that are new in the index."""
+        if self._cleared != self._index.cleared:
+            self.hearing, self._taken = Hearing(len(self._names)), 0
+            self._cleared = self._index.cleared
         self.hearing.grow(len(self._names))
         for number, issuer, seq, issued_at, seen in self._index.db.execute(
             'SELECT n, issuer, seq, issued_at, seen FROM blocks WHERE n > ? ORDER BY n',
