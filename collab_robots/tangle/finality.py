@@ -147,12 +147,7 @@ class Finality:
 
         :param own: the robot's newest record.
         """
-        round_, support = -1, 0
-        for tip in tips:
-            if tip.round > round_:
-                round_, support = tip.round, tip.support
-            elif tip.round == round_:
-                support |= tip.support
+        round_, support = _reached(tips)
         if own is None or round_ > own.round:
             return True
         if self._quorum.reached(support | (own.support if own.round == round_ else 0)):
@@ -173,6 +168,28 @@ class Finality:
                     if self._quorum.reached(reduce(or_, votes, 0)):
                         return True
         return False
+
+    @property
+    def lag(self) -> int:
+        """How many rounds are open beyond the one whose leaders are decided next."""
+        return max(self._top) - self.next // self.leaders
+
+    def awaits_leaders(self, own: Entry, tips: Sequence[Entry]) -> bool:
+        """
+        Tell whether a record on these tips would vote against leaders that may only be late.
+
+        It would begin a round. Where some robots' records always come later than others', each
+        half may vote against the leaders of the other for ever, so that no slot is decided; a
+        little patience ends that. A leader that takes no part is not waited for.
+
+        :param own: the robot's newest record.
+        """
+        round_, support = _reached([own, *tips])
+        if round_ < own.round or not self._quorum.reached(support):
+            return False
+        since = self.next // self.leaders
+        leaders = {self.issuer_of(slot) for slot in self.slots(round_)}
+        return any(not support >> one & 1 and self._top[one] >= since for one in leaders)
 
     def _open(self, round_: int) -> Iterator[Candidate]:
         for candidates in self._candidates.get(round_, {}).values():
@@ -307,3 +324,14 @@ class Finality:
             by_slot.pop(slot, None)
             if not by_slot:
                 del self._candidates[round_]
+
+
+def _reached(entries: Sequence[Entry]) -> tuple[int, int]:
+    """Return the highest round, and whose witnesses of it are in the past, as a mask."""
+    round_, support = -1, 0
+    for entry in entries:
+        if entry.round > round_:
+            round_, support = entry.round, entry.support
+        elif entry.round == round_:
+            support |= entry.support
+    return round_, support

@@ -23,6 +23,10 @@ from collab_robots.tangle.record import (
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.tangle import Added, Tangle
 
+_USUAL_LAG = 8  # rounds
+_PATIENCE = 0.2  # s to wait for leaders, for each round beyond that
+_MOST_PATIENCE = 4.0  # s; records from a clock that is ahead come so late, about
+
 
 class Calls:
     """
@@ -147,7 +151,11 @@ class Issuer:
             self._issued_at = min(self._issued_at, now)  # should the clock ever go back
             since = (now - self._issued_at) / SECOND
         config, dag = self._config, self._dag
-        if self._signed is not None or ((self._queue or posted) and since >= config.min_interval):
+        if self._signed is not None:
+            return True
+        if self._is_patient(since, oldest):
+            return False
+        if (self._queue or posted) and since >= config.min_interval:
             return True
         if since < self._pace:
             return False
@@ -179,6 +187,20 @@ class Issuer:
     def is_stuck(self) -> bool:
         """Tell whether a record is signed that the disk did not take yet."""
         return self._signed is not None
+
+    def _is_patient(self, since: float, oldest: int) -> bool:
+        """
+        Tell whether to wait for leaders: only while the final order lags, and not for ever.
+
+        :param since: s since the last own record.
+        """
+        finality, own = self._tangle.finality, self._dag.newest(self._me)
+        patience = min(_MOST_PATIENCE, _PATIENCE * (finality.lag - _USUAL_LAG))
+        return (
+            own is not None
+            and since < patience
+            and finality.awaits_leaders(own, self.tips(own, oldest))
+        )
 
     def rested(self, now: int) -> bool:
         """Tell whether the last own record is long enough ago for one that answers others."""
