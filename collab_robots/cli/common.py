@@ -14,7 +14,7 @@ OK, FAILED, BAD_INPUT, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Print our own errors as one message, without a traceback."""
+    """Print our own errors as one message, without a traceback; nothing in it is control."""
     from collab_robots.core.errors import (
         CollabError,
         ConfigError,
@@ -25,7 +25,10 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except CollabError as error:
-        typer.echo(f'collab-robots: {error}', err=True)
+        from collab_robots.explorer.terminal.print import safe
+
+        told = '\n'.join(map(safe, str(error).splitlines()))
+        typer.echo(f'collab-robots: {told}', err=True)
         code = FAILED
         if isinstance(error, (ConfigError, RefusedError)):
             code = BAD_INPUT
@@ -39,6 +42,8 @@ def print_pairs(summary: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
+    from collab_robots.explorer.terminal.print import plain
+
     table = Table('', Column(overflow='fold'), box=None, show_header=False, pad_edge=False)
     for key, value in summary.items():
         if isinstance(value, dict):
@@ -49,7 +54,7 @@ def print_pairs(summary: dict[str, Any]) -> None:
             value = '-'
         elif isinstance(value, float):
             value = f'{value:.4g}'
-        table.add_row(key.replace('_', ' '), str(value))
+        table.add_row(key.replace('_', ' '), plain(str(value)))
     Console().print(table)
 
 
