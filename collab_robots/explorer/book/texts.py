@@ -14,7 +14,6 @@ def words_of(raw: bytes) -> str:
 def text_of(data: bytes) -> str:
     """Return bytes as text if they are some, else as hexadecimal digits."""
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError:
         return f'0x{data.hex()}'
-    return text if text.isprintable() else f'0x{data.hex()}'
