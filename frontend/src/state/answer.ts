@@ -1,0 +1,69 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { ask, type Refusal } from '../api/client'
+import { fresh } from './live'
+
+export interface Asked<Answer> {
+  answer: Answer | null
+  refusal: Refusal | null
+  busy: boolean
+  again: () => void
+}
+
+/**
+ * Ask for an address, and anew when the ledger has grown. A slow answer is waited for: what
+ * grows meanwhile is asked for after it. Until an answer to a changed question of the same path is
+ * there, the old one stays.
+ *
+ * @param still the answer does not change any more.
+ */
+export function useAnswer<Answer>(url: string, still = false): Asked<Answer> {
+  const path = url.split('?')[0]
+  const [shown, show] = useState<{ path?: string; answer: Answer | null; refusal: Refusal | null }>(
+    { answer: null, refusal: null },
+  )
+  const [busy, setBusy] = useState(true)
+  const load = useRef(() => {})
+  useEffect(() => {
+    const abort = new AbortController()
+    let running = false
+    let stale = false
+    load.current = () => {
+      if (running) {
+        stale = true
+        return
+      }
+      running = true
+      ask<Answer>(url, abort.signal)
+        .then(
+          (answer) => ({ path, answer, refusal: null }),
+          (refusal: Refusal) => ({ path, answer: null, refusal }),
+        )
+        .then((got) => {
+          if (abort.signal.aborted) return
+          running = false
+          setBusy(false)
+          show(got)
+          if (stale) {
+            stale = false
+            load.current()
+          }
+        })
+    }
+    setBusy(true)
+    load.current()
+    return () => abort.abort()
+  }, [url])
+  const first = useRef(true)
+  const count = fresh.value
+  useEffect(() => {
+    if (!first.current && !still) load.current()
+    first.current = false
+  }, [count])
+  const current = shown.path === path
+  return {
+    answer: current ? shown.answer : null,
+    refusal: current ? shown.refusal : null,
+    busy: busy || !current,
+    again: () => load.current(),
+  }
+}
