@@ -15,7 +15,7 @@ EPILOG = (
     'Examples:\n\n'
     '  collab-robots ledger web --open\n\n'
     '  collab-robots ledger web runs/2026-01-31_12-00-00/robot1/ledger.db --port 9000\n\n'
-    '  head -c 24 /dev/urandom | base64 > token && chmod 600 token\n\n'
+    '  head -c 24 /dev/urandom | base64 | tr +/ -_ > token && chmod 600 token\n\n'
     '  collab-robots ledger web robot1/ledger.db --host 0.0.0.0 --token-file token\n\n'
     '  ssh -L 8460:localhost:8460 robot1 collab-robots ledger web /var/lib/robot/ledger.db\n\n'
     'A browser gives the token once, as http://HOST:PORT/?token=TOKEN; programs as the header '

@@ -28,7 +28,8 @@ OVERVIEW = answers.Overview(
     source=MARKUP, at=None, fleet='tests', fleet_id='0x00', robot='robot1', epoch=0,
     robots=('robot1',), blocks=0, pending=0, accepted=0, final=0, pruned=0, snapshot=0,
     foreign=0, round=0, first=0.0, last=0.0, final_lag=0.0, state_root='0x',
-    final_root='0x', final_digest='0x', tasks={}, calls={}, reverted={}, convicted=(), equivocators=(), splits=0, warning='', version=1,
+    final_root='0x', final_digest='0x', tasks={}, calls={}, reverted={},
+    convicted=(), equivocators=(), splits=0, warning='', version=1,
 )  # fmt: skip
 
 

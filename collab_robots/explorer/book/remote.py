@@ -175,10 +175,16 @@ class RemoteBook:
         return self._ask(_NEWS, 'news', since=since, limit=limit)
 
     def _ask(self, form: TypeAdapter[Answer], path: str, **query: Value) -> Answer:
-        asked = {name: value for name, value in query.items() if value is not None}
+        asked = {
+            name: _text(value) if isinstance(value, str) else value
+            for name, value in query.items()
+            if value is not None
+        }
         try:
             with self._client.stream('GET', path, params=asked) as response:
                 body = self._read(response)
+        except httpx.InvalidURL as error:
+            raise ConfigError(f'{path:.80}: {error}') from None
         except httpx.HTTPError as error:
             why = str(error) or type(error).__name__
             raise UnreachableError(f'{self._name}: {why}') from None
@@ -222,8 +228,13 @@ class RemoteBook:
         raise UnreachableError(message)
 
 
+def _text(value: str) -> str:
+    """Replace what is no text, such as bytes of a command line that are not UTF-8."""
+    return value.encode('utf-8', 'replace').decode()
+
+
 def _quoted(name: str) -> str:
-    return quote(name, safe='')
+    return quote(_text(name), safe='').replace('.', '%2E')  # a lone dot would be left out
 
 
 def _when(at: Moment | None) -> dict[str, float | int | None]:
