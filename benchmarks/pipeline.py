@@ -36,6 +36,7 @@ STAGES = {
     ('tangle/dag.py', ''): 'insert',
     ('tangle/tangle.py', ''): 'insert',
     ('tangle/ledger.py', ''): 'ledger',
+    ('tangle/voice.py', ''): 'ledger',
     ('tangle/intake.py', ''): 'ledger',
     ('tangle/order.py', ''): 'order',
     ('tangle/finality.py', ''): 'order',

@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 import logging
 
-from collab_robots.core.clock import Clock, SECOND
+from collab_robots.core.clock import Clock
 from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError, StoreError
 from collab_robots.core.fleet import Fleet, MAX_ROBOTS
 from collab_robots.core.identity import PrivateKey
-from collab_robots.tangle import roots
 from collab_robots.tangle.approval import Approval, Status
 from collab_robots.tangle.block import decode_block, GENESIS, ID_BYTES, MAX_PARENTS
 from collab_robots.tangle.block_store import BlockStore, Row
@@ -27,7 +26,6 @@ from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.gossip import Gossip
 from collab_robots.tangle.intake import Intake
 from collab_robots.tangle.issuer import Calls, Issuer
-from collab_robots.tangle.own_history import OwnHistory
 from collab_robots.tangle.postbox import Postbox
 from collab_robots.tangle.record import RECORD_TAG
 from collab_robots.tangle.settings import LedgerConfig
@@ -41,11 +39,9 @@ from collab_robots.tangle.sync import (
     Transport,
 )
 from collab_robots.tangle.tangle import Tangle
+from collab_robots.tangle.voice import Voice
 
 log = logging.getLogger(__name__)
-
-_NEVER = -(1 << 63)
-_NEWEST = SECOND // 2  # ns; a tip that is no older is near the end of the order everywhere
 
 
 class Ledger:
@@ -100,15 +96,14 @@ class Ledger:
         self._key = key
         self._checkpoints = Checkpoints(store, state, config)
         self._gossip = Gossip(name, config, store, transport, self._checkpoints)
+        self._voice = Voice(store, self._disk, self._gossip, config)
         self._issuer = Issuer(key, store, config)
         self._posted = Postbox(self.name, config)
         self._listeners: list[Callable[[Entry], None]] = []
         self._final_listeners: list[Callable[[Entry], None]] = []
         self._strangers: set[str] = set()
-        self._old_at = _NEVER  # when a record arrived that was issued long before
-        self._signed = 0  # own records in the store
         self._begin()
-        self._history = OwnHistory(store.incomplete or not (self._signed or fresh), config)
+        self._voice.wake(fresh)
 
     # What the robot says
 
@@ -275,7 +270,7 @@ class Ledger:
             forked=tuple(self.fleet.robots[issuer].name for issuer in sorted(self.proofs)),
             bytes_sent=self._gossip.bytes_sent,
             bytes_received=self._gossip.bytes_received,
-            alarm=self._alarm(now),
+            alarm=self._voice.alarm(now),
         )
 
     # Inside
@@ -309,6 +304,7 @@ class Ledger:
         self._checkpoints.begin(tangle)
         self._issuer.begin(tangle)
         self._gossip.begin(tangle, self._intake)
+        self._voice.begin(tangle, self.index)
         self._approval = Approval(
             tangle, self._gossip.peers, self.index, self._config.active_window
         )
@@ -317,26 +313,21 @@ class Ledger:
         for entry, added in tangle.load(self._store.load()):
             self._calls.take(added)
             self._checkpoints.note(entry)
+            self._voice.recall(entry.issuer, entry.record.seq)
             final += added.final
         if not self._config.archive:
             self._store.remove(tangle.superseded)
         self._tell_final(final)
         now = self._clock.now_ns()
         for row in tangle.orphans:
+            self._voice.recall(row.issuer, row.seq)
             with suppress(RefusedError):
                 self._intake.take(row.raw, self.name, now, asked=True)
         for item in unsolid:
             if not tangle.covers(item.issuer, item.record.seq):
                 with suppress(RefusedError):
                     self._intake.take(item.raw, item.sender, now, asked=True)
-        own = [row.seq + 1 for row in tangle.orphans if row.issuer == self.index != FOREIGN]
-        self._signed = max([self._signed, self._height, *own])
         self._detach(self._is_unvouched)
-
-    @property
-    def _height(self) -> int:
-        """How many own records are solid here."""
-        return 0 if self.index == FOREIGN else self.dag.heights()[self.index]
 
     def _take_snapshot(self, data: bytes, now: int) -> None:
         """
@@ -362,29 +353,6 @@ class Ledger:
         self._begin(self._intake.items)
         log.info('%s: goes on from snapshot %d, record %d', self.name, cut.index, cut.position)
 
-    def _may_issue(self, now: int) -> bool:
-        if self.hold or self.index in self.tangle.unvouched or self._disk.is_resting(now):
-            return False
-        own = self._height
-        if own < self._signed:
-            return False
-        peers = self._gossip.peers
-        if not self._history.is_complete(
-            now,
-            own,
-            peers.claimed(self.index),
-            peers.vouched(self.index),
-            self._gossip.unheard,
-        ):
-            return False
-        if self._store.incomplete:
-            try:
-                self._store.mark_complete()
-            except StoreError as error:
-                self._disk.failed(error, now)
-                return False
-        return True
-
     def _checkpoint(self, now: int) -> None:
         for call in self._checkpoints.make():
             with suppress(CallError):  # the queue is full: others attest
@@ -401,11 +369,11 @@ class Ledger:
                 log.info('%s: epoch %d begins', self.name, self.fleet.epoch)
 
     def _issue_if_due(self, now: int) -> None:
-        if not self._may_issue(now):
+        if self.hold or not self._voice.is_free(now):
             return
         accepted = self._approval.heights(now)
         behind = self._gossip.peers.is_behind(self._calls.final, now)
-        oldest = self._oldest_to_name(now)
+        oldest = self._voice.oldest_to_name(now)
         if self._issuer.is_due(now, self._calls, accepted, bool(self._posted), behind, oldest):
             self._issue(now, oldest)
 
@@ -420,26 +388,11 @@ class Ledger:
             self._disk.failed(error, now)
             return
         self._disk.worked(now)
-        self._history.spoke()
+        self._voice.spoke()
         self._note(entry)
         for item in foreign:
             self._gossip.send(item.id, item.raw, now)
         self._gossip.send(entry.id, raw, now)
-
-    def _oldest_to_name(self, now: int) -> int:
-        """
-        Return since when tips were issued that a record may name, ns.
-
-        Any, unless the robot is catching up. Then a tip may be one only because what follows is
-        not here yet: final for long, and pruned by others, who could not read the record. If so
-        much is lacking that the last seconds may be among it, only the newest tips are named.
-        """
-        lacking = self._gossip.peers.lacking(self.dag.heights(), self.tangle.unvouched)
-        if lacking > roots.ROOT_WINDOW // 2:
-            return now - _NEWEST
-        if lacking or now < self._old_at + round(self._config.silence * SECOND):
-            return now - round(self._config.active_window * SECOND)
-        return 0
 
     def _attach(self, item: Item, entry: Entry) -> None:
         """Take a record that became solid."""
@@ -459,12 +412,8 @@ class Ledger:
 
     def _note(self, entry: Entry) -> None:
         self._approval.forget()
-        now = self._clock.now_ns()
-        if entry.record.issued_at < now - self._config.active_window * SECOND:
-            self._old_at = now
+        self._voice.hear(entry, self._clock.now_ns())
         self._checkpoints.note(entry)
-        if entry.issuer == self.index != FOREIGN:
-            self._signed = max(self._signed, entry.record.seq + 1)
         added = self.tangle.add(entry)
         self._calls.take(added)
         for listener in self._listeners:
@@ -530,32 +479,3 @@ class Ledger:
         elif sender not in self._strangers and len(self._strangers) < MAX_ROBOTS:
             self._strangers.add(sender)
             log.warning('%s: not our fleet, nothing of it is taken: %s', self.name, error)
-
-    def _alarm(self, now: int) -> str:
-        alarms = [self._disk.alarm and f'not issuing: {self._disk.alarm}']
-        own = self.dag.newest(self.index)
-        if self.index in self.proofs:
-            alarms.append(
-                f'not issuing: two records {self.proofs[self.index].seq} are signed with this '
-                "robot's key: another process uses it, or its disk was lost; give it a new key"
-            )
-        elif self.index == FOREIGN:
-            alarms.append('not issuing: the fleet has not let this robot in yet')
-        elif self.index in self.fleet.left:
-            alarms.append('not issuing: the fleet has let this robot go')
-        elif self._height < self._signed:
-            alarms.append('not issuing: own records wait for parents that are fetched')
-        elif self._history.is_missing:
-            alarms.append('own records are missing here and are fetched from teammates')
-        elif self._history.is_lost and self._gossip.unheard:
-            alarms.append(
-                'not issuing: the ledger here is empty or damaged and own records may be with '
-                f'teammates; waiting to hear {self._gossip.unheard} more of them'
-            )
-        if own and own.record.issued_at > now + self._config.future_tolerance * SECOND:
-            alarms.append('the clock is behind the own last record: was it set back?')
-        for robot, proof in sorted(self.proofs.items()):
-            if robot != self.index:
-                name = self.fleet.robots[robot].name
-                alarms.append(f'{name} signed two records with seq {proof.seq}')
-        return '; '.join(alarm for alarm in alarms if alarm)
