@@ -1,8 +1,11 @@
 """Install the package, for pip and for colcon (ament_python). Dependencies: requirements.txt."""
 
 from pathlib import Path
+import subprocess
+import sys
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 PACKAGE = 'collab_robots'
 DATA = ('config', 'contracts/build', 'launch', 'worlds')
@@ -18,6 +21,16 @@ for folder in DATA:
         if path.is_dir() and path.name != '__pycache__' and files:
             data_files.append((f'share/{PACKAGE}/{path}', files))
 
+
+class BuildWithPages(build_py):
+    """Build the package, and before it the web pages where node and npm are."""
+
+    def run(self) -> None:
+        """Build; without pages if they cannot be built: the script says so."""
+        subprocess.run([sys.executable, 'scripts/build_frontend.py'], check=False)
+        super().run()
+
+
 setup(
     name=PACKAGE,
     version='0.1.0',
@@ -29,9 +42,11 @@ setup(
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     package_data={
         '': ['*.css', '*.html', '*.j2', '*.js', '*.json', '*.svg', '*.txt'],
+        f'{PACKAGE}.explorer.web': ['static/*', 'static/assets/*'],
         f'{PACKAGE}.inference': ['trained/*/*'],
     },
     data_files=data_files,
+    cmdclass={'build_py': BuildWithPages},
     install_requires=['setuptools'],
     zip_safe=False,
     entry_points={

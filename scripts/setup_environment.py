@@ -334,6 +334,14 @@ def install_project() -> None:
     progress.run(*PIP_INSTALL, '--no-deps', '--no-build-isolation', '-e', ROOT)
 
 
+def build_pages() -> None:
+    """Build the web pages; without them all else works, and it says so."""
+    try:
+        progress.run(PYTHON, 'scripts/build_frontend.py')
+    except SetupError as error:
+        print(error, flush=True)
+
+
 def export_model() -> None:
     """Write the vision model that robots run."""
     progress.run(PYTHON, '-m', 'collab_robots.inference.export')
@@ -355,6 +363,12 @@ def plan(ros: str) -> list[Step]:
     inference = ROOT / 'collab_robots' / 'inference'
     parts = ('export.py', 'classifier.py', 'model.py', 'graph/cuts.py', 'graph/trace.py')
     model = [inference / part for part in parts]
+    frontend = ROOT / 'frontend'
+    pages: list[Path | str] = [
+        *(frontend / part for part in ('src', 'public', 'index.html', 'package-lock.json')),
+        *frontend.glob('*.ts'),
+        shutil.which('npm') or 'no npm',
+    ]
     return [
         Step('venv', 'Virtual environment', partial(make_venv, ros), [version, str(VENV), ros]),
         Step('libraries', 'Python libraries', partial(install_libraries, ros), pinned),
@@ -365,6 +379,7 @@ def plan(ros: str) -> list[Step]:
         Step('project', 'This project', install_project, project),
         Step('model', 'Vision model', export_model, model),
         Step('times', 'Times of the model', time_model, [inference / 'outfit.py']),
+        Step('pages', 'Web pages', build_pages, pages),
     ]
 
 

@@ -2,7 +2,7 @@ import type { Split } from '../api/answers'
 import { address } from '../api/client'
 import { Badge, BlockLink, Empty, Head, Robots, Shown, TaskLink, Time } from '../show/basics'
 import { Table } from '../show/table'
-import { capital, count, span } from '../show/words'
+import { count, span } from '../show/words'
 import { useAnswer } from '../state/answer'
 import { href } from '../state/place'
 
@@ -41,7 +41,7 @@ function Card({ of }: { of: Split }) {
           end !== null && <Badge of="nothing lost" tone="good" />
         )}
       </h2>
-      <p>{capital(of.words)}</p>
+      <p>{of.words}</p>
       <Table
         name="What each side did"
         columns={[

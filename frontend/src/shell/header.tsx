@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Found } from '../api/answers'
 import { address, ask } from '../api/client'
 import { helpOpen } from '../keys'
@@ -60,6 +60,11 @@ function Search() {
 export function Header() {
   const name = place.value.path.split('/')[1]
   const now = overview.value
+  const links = useRef<HTMLElement>(null)
+  useEffect(() => {
+    const current = links.current?.querySelector('[aria-current]')
+    current?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [name])
   return (
     <header class="top">
       <div class="top-row">
@@ -84,7 +89,7 @@ export function Header() {
           ?<span class="hidden">Keys</span>
         </button>
       </div>
-      <nav class="pages" aria-label="Pages of the ledger">
+      <nav ref={links} class="pages" aria-label="Pages of the ledger">
         {LINKS.map((link) => (
           <a key={link} href={href(`/${link}`)} aria-current={link === name ? 'page' : undefined}>
             {NAMES[link] ?? capital(link)}
