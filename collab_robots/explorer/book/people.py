@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 import json
 from typing import Any
 
@@ -104,9 +104,7 @@ class People:
                     proof=tuple(shown(block_id(raw)) for raw in proof),
                     evidence=evidence,
                     failures=failures.get(robot.name, {}),
-                    words=_words(
-                        robot.name, robot.standing, robot.name in convicted, evidence, bool(proof)
-                    ),
+                    words=_words(robot.name, robot.standing, convicted, evidence, bool(proof)),
                 )
             )
         return Trust(
@@ -203,13 +201,13 @@ class People:
 def _words(
     robot: str,
     standing: Standing,
-    convicted: bool,
+    convicted: Collection[str],
     evidence: Sequence[Evidence],
     equivocated: bool,
 ) -> str:
     """Say in a sentence how far a robot is trusted."""
     said = []
-    if convicted:
+    if robot in convicted:
         enough = [one for one in evidence if one.suffices]
         where = ', '.join(f'({one.region[0]}, {one.region[1]})' for one in enough)
         who = ', '.join(sorted({name for one in enough for name in one.witnesses}))
@@ -218,7 +216,8 @@ def _words(
         said.append('signed two records with one number')
     if standing is not Standing.ACTIVE:
         said.append(f'has {standing.value}' if standing is Standing.LEFT else 'is expelled')
-    doubts = sum(not one.suffices for one in evidence)
-    if doubts and not convicted:
-        said.append(f'in conflict about {doubts} regions, with too few witnesses to judge')
+    doubts = [one for one in evidence if not one.suffices and {*one.witnesses} - {*convicted}]
+    if doubts and robot not in convicted:
+        where = ', '.join(f'({one.region[0]}, {one.region[1]})' for one in doubts)
+        said.append(f'in conflict about region {where}, with too few witnesses to judge')
     return f'{robot}: {"; ".join(said) or "trusted"}'
