@@ -19,6 +19,7 @@ from collab_robots.cli import (
     ledger_tasks,
     ledger_top,
     ledger_verify,
+    ledger_web,
 )
 from collab_robots.cli.common import FAILED, OK, plain_errors
 from collab_robots.cli.ledger_common import FleetOption
@@ -27,6 +28,7 @@ ledger_app = typer.Typer(no_args_is_help=True, help="Look into a robot's ledger.
 for name, epilog, command in (
     ('status', ledger_show.STATUS_EPILOG, ledger_show.status),
     ('top', ledger_top.EPILOG, ledger_top.top),
+    ('web', ledger_web.EPILOG, ledger_web.web),
     ('tail', ledger_blocks.TAIL_EPILOG, ledger_blocks.tail),
     ('block', ledger_blocks.BLOCK_EPILOG, ledger_blocks.block),
     ('find', ledger_show.FIND_EPILOG, ledger_show.find),

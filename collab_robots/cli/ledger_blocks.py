@@ -111,9 +111,9 @@ def tail(
                 if as_json:
                     typer.echo(json.dumps(found.model_dump(mode='json')))
                 else:
-                    screen.print(print_blocks.block_rows([found], header=number == 0))
+                    screen.print(print_blocks.block_rows([found], kind, header=number == 0))
         answer = reader.blocks(which, page, limit)
-        show(answer, print_blocks.block_page, as_json)
+        show(answer, lambda page: print_blocks.block_page(page, kind), as_json)
     if not answer.items:
         raise typer.Exit(FAILED)
 

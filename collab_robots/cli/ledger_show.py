@@ -13,6 +13,7 @@ from collab_robots.cli.ledger_common import (
     EXIT_CODES,
     FleetOption,
     JsonOption,
+    known_robots,
     LimitOption,
     moment,
     opened,
@@ -38,7 +39,7 @@ FIND_EPILOG = (
 TRUST_EPILOG = (
     'Examples:\n\n'
     '  collab-robots ledger trust\n\n'
-    '  collab-robots ledger trust --sketches\n\n'
+    '  collab-robots ledger trust --robot-name robot3 --sketches\n\n'
     '  collab-robots ledger trust --at 60\n\n' + EXIT_CODES
 )
 MODELS_EPILOG = 'Example:\n\n  collab-robots ledger models robot1/ledger.db\n\n' + EXIT_CODES
@@ -91,6 +92,10 @@ def trust(
     robot: RobotOption = None,
     fleet: FleetOption = None,
     at: AtOption = None,
+    robot_name: Annotated[
+        str | None,
+        typer.Option(help='Only what speaks against this robot.', autocompletion=known_robots),
+    ] = None,
     sketches: Annotated[
         bool, typer.Option('--sketches', help='Draw the maps that contradict each other.')
     ] = False,
@@ -98,9 +103,16 @@ def trust(
 ) -> None:
     """Say who is trusted, who was expelled, and the submissions behind it."""
     with opened(db, robot, fleet) as reader:
+        from collab_robots.core.errors import ConfigError
         from collab_robots.explorer.terminal import print_trust
 
         answer = reader.trust(moment(reader, at))
+        if robot_name is not None:
+            chosen = tuple(one for one in answer.verdicts if one.robot == robot_name)
+            if not chosen:
+                known = ', '.join(verdict.robot for verdict in answer.verdicts)
+                raise ConfigError(f'no robot {robot_name!r}; there are: {known}')
+            answer = answer.model_copy(update={'verdicts': chosen})
         show(answer, lambda told: print_trust.trust(told, sketches), as_json)
 
 

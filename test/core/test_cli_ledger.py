@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import Any
 
+from explorer_web import serving
 from fabricated import fabricate
 from pydantic import TypeAdapter
 import pytest
@@ -20,6 +21,7 @@ from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import PrivateKey
 from collab_robots.explorer.book import answers
+from collab_robots.explorer.book.open import open_reader
 from collab_robots.explorer.fleets import make_fleet
 from collab_robots.explorer.terminal.compare import Difference
 from collab_robots.explorer.terminal.print_replay import Replay
@@ -140,6 +142,18 @@ def test_who_does_not_answer_is_told_from_what_is_wrong() -> None:
     assert result.exit_code == UNREACHABLE and '127.0.0.1:1' in result.stderr
 
 
+def test_a_ledger_elsewhere_answers_as_one_here(db: Path) -> None:
+    block = json.loads(ledger('tail', db, '--json').stdout)['items'][0]['id']
+    with serving(lambda: open_reader(db)) as server:
+        for arguments in (*(one for one, *_ in COMMANDS), ['block', block]):
+            here = json.loads(ledger(*arguments, db, '--json').stdout)
+            there = json.loads(ledger(*arguments, '--robot', server.url, '--json').stdout)
+            for told in (here, there):
+                told = told.get('overview', told) if isinstance(told, dict) else {}
+                told.pop('source', None)
+            assert here == there, arguments
+
+
 def test_nothing_found_is_said_with_what_can_be_found(db: Path) -> None:
     result = ledger('find', 'a needle', db)
     assert result.exit_code == FAILED
@@ -220,7 +234,7 @@ def test_a_ledger_that_lost_its_end_is_not_well(run: Path, tmp_path: Path) -> No
 
 
 def test_a_ledger_is_looked_into_as_of_a_time(db: Path) -> None:
-    then = json.loads(ledger('task', TASK, db, '--at', '13', '--json').stdout)
+    then = json.loads(ledger('task', TASK, db, '--at', '15', '--json').stdout)
     now = json.loads(ledger('task', TASK, db, '--json').stdout)
     assert then['state'] == 'held' and now['state'] == 'done'
     blocks = json.loads(ledger('tail', db, '--state', 'final', '--json').stdout)['items']

@@ -31,7 +31,8 @@ PRINTERS = [
     (answers.Overview, print_show.overview),
     (answers.Split, lambda split: print_show.splits([split])),
     (answers.Found, print_show.found),
-    (answers.Page[answers.Block], print_blocks.block_page),
+    (answers.Page[answers.Block], lambda page: print_blocks.block_page(page, None)),
+    (answers.Page[answers.Block], lambda page: print_blocks.block_page(page, 'award')),
     (answers.BlockDetails, print_blocks.block_details),
     (answers.Dag, print_blocks.lanes),
     (answers.Robot, lambda robot: print_robots.robot_rows([robot])),
@@ -76,8 +77,8 @@ def test_nothing_in_an_answer_controls_the_terminal(kind: Any, printer: Any, ful
     text = printed(printer(fill(kind, EVIL, full)))
     assert all(line.isprintable() for line in text.splitlines()), ascii(text)
     assert '\x1b' not in text and '\u202e' not in text
+    folded = ''.join(text.split())
     if full and kind is not answers.Dag:
-        folded = ''.join(text.split())
         assert '[red]' in folded and '\\x1b' in folded, 'it is shown, as it is'
 
 
@@ -122,4 +123,4 @@ def test_colours_name_states_on_a_terminal_only() -> None:
         print_blocks.block_details(block)
     )
     assert '\x1b[33mpending' in file.getvalue()
-    assert '\x1b' not in printed(print_blocks.block_page(page))
+    assert '\x1b' not in printed(print_blocks.block_page(page, None))

@@ -26,18 +26,22 @@ _MARKS = ('○', '◐', '●')
 _CUT = '; these are the newest of more, see --limit'
 
 
-def block_page(page: Page[Block]) -> Group:
-    """Return a list of blocks, the newest at the end as in a log."""
-    return paged('blocks', block_rows(page.items[::-1]), page)
+def block_page(page: Page[Block], kind: str | None) -> Group:
+    """Return a list of blocks, the newest at the end as in a log; see :func:`block_rows`."""
+    return paged('blocks', block_rows(page.items[::-1], kind), page)
 
 
-def block_rows(blocks: Sequence[Block], header: bool = True) -> Table:
-    """Return a line for every block, and for every call after its first."""
+def block_rows(blocks: Sequence[Block], kind: str | None, header: bool = True) -> Table:
+    """
+    Return a line for every block, and for every call after its first.
+
+    :param kind: what the blocks were chosen by (:class:`.reader.Filter`): other calls are counted.
+    """
     made = table(
-        Column('time', width=1 + max([9, *(len(when(block.issued)) for block in blocks)])),
-        Column('block', width=13),
-        Column('robot', width=11, overflow='fold'),
-        Column('state', width=9),
+        Column('time', width=max([9, *(len(when(block.issued)) for block in blocks)])),
+        Column('block', width=12),
+        Column('robot', width=10, overflow='fold'),
+        Column('state', width=8),
         Column('calls', overflow='fold'),
     )
     made.show_header = header
@@ -47,33 +51,31 @@ def block_rows(blocks: Sequence[Block], header: bool = True) -> Table:
             short(block.id),
             plain(block.robot or 'unsigned'),
             state(block.state.value),
-            _calls(block),
+            _calls(block, kind),
         )
     return made
 
 
-def block_details(block: BlockDetails) -> Group:
+def block_details(block: BlockDetails) -> Table:
     """Return all about a block."""
     final = '' if block.position is None else f': number {block.position} of the final order'
-    return Group(
-        pairs(
-            [
-                ('block', block.id),
-                ('robot', f'{block.robot}, its record {block.seq}' if block.robot else 'unsigned'),
-                ('issued', f'{when(block.issued)}, received {when(block.received)}'),
-                ('state', state(block.state.value).append(final)),
-                ('depth', f'{block.depth}, round {block.round}' + ', a witness' * block.witness),
-                ('epoch', str(block.epoch)),
-                ('size', f'{block.size} bytes' + ('' if block.raw else ', not held any more')),
-                ('parents', listed(block.parents)),
-                ('children', listed(block.children)),
-                ('heard', listed(f'{name} {count}' for name, count in block.heard.items())),
-                ('approved by', listed(block.approved_by)),
-                ('tag', block.tag),
-                ('data', block.data),
-            ]
-        ),
-        *(_call_details(number, call) for number, call in enumerate(block.calls, 1)),
+    return pairs(
+        [
+            ('block', block.id),
+            ('robot', f'{block.robot}, its record {block.seq}' if block.robot else 'unsigned'),
+            ('issued', f'{when(block.issued)}, received {when(block.received)}'),
+            ('state', state(block.state.value).append(final)),
+            ('depth', f'{block.depth}, round {block.round}' + ', a witness' * block.witness),
+            ('epoch', str(block.epoch)),
+            ('size', f'{block.size} bytes' + ('' if block.raw else ', not held any more')),
+            ('parents', listed(block.parents)),
+            ('children', listed(block.children)),
+            ('heard', listed(f'{name} {count}' for name, count in block.heard.items())),
+            ('approved by', listed(block.approved_by)),
+            ('tag', block.tag),
+            ('data', block.data),
+            *(row for at, call in enumerate(block.calls, 1) for row in _call_rows(at, call)),
+        ]
     )
 
 
@@ -115,10 +117,18 @@ def _parents(dag: Dag) -> list[list[int]]:
     return found
 
 
-def _calls(block: Block) -> Text:
-    if block.robot is None or not block.calls:
-        return Text('heartbeat' if block.robot else 'data', 'dim')
-    return Text('\n').join(map(_call, block.calls))
+def _calls(block: Block, kind: str | None) -> Text:
+    if not block.calls:
+        return Text('data' if block.robot is None else 'heartbeat', 'dim')
+    chosen = [
+        call
+        for call in block.calls
+        if kind in (None, call.name) or (kind == 'reverted' and not call.ok)
+    ]
+    lines = [_call(call) for call in chosen]
+    if len(chosen) < len(block.calls):
+        lines.append(Text(f'and {len(block.calls) - len(chosen)} other calls', 'dim'))
+    return Text('\n').join(lines)
 
 
 def _call(call: Call) -> Text:
@@ -127,13 +137,9 @@ def _call(call: Call) -> Text:
     return plain(f'✗ {call.words}: {call.reason}', 'red')
 
 
-def _call_details(number: int, call: Call) -> Table:
-    return pairs(
-        [
-            (f'call {number}', plain(call.name, 'bold')),
-            ('', plain(call.words)),
-            ('effect', 'yes' if call.ok else plain(f'none: {call.reason}', 'red')),
-            ('task', call.task or ''),
-            *(('told', event) for event in call.events),
-        ]
-    )
+def _call_rows(number: int, call: Call) -> list[tuple[str, str | Text]]:
+    return [
+        (f'call {number}', _call(call)),
+        ('about task', call.task or ''),
+        *(('told', event) for event in call.events),
+    ]
