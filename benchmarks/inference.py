@@ -42,7 +42,7 @@ from benchmarks.inference_ways import (
 )
 from benchmarks.inference_ways import load as load_costs
 from benchmarks.namespaces import missing
-from benchmarks.report import Report
+from benchmarks.report import OutOption, Report
 from collab_robots.core.clock import SteadyClock
 from collab_robots.core.errors import ConfigError
 from collab_robots.inference.classifier import model_path
@@ -172,9 +172,7 @@ def main(
         Path | None,
         typer.Option(help='Keeps bytes, accuracy and times of all options for the next run.'),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help='The JSON file; else a new one in runs/benchmarks.')
-    ] = None,
+    out: OutOption = None,
 ) -> None:
     r"""
     Measure collaborative inference: policies at link rates, bytes, faults, lines, runtimes.

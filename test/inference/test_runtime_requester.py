@@ -316,6 +316,19 @@ def test_a_probe_measures_the_link_of_who_computes_alone():
         assert routes == ({('b',): 6} if weather.rate_bps > 1e6 else {(): 6})
 
 
+def test_an_answer_that_comes_late_tells_that_the_link_is_slow():
+    team = Team(choose=fixed(Option(Kind.SPLIT, 2, 32), 'b'), helpers=('b',))
+    team.run(1.5)
+    for weather in (Weather(), Weather(rate_bps=3e5)):
+        team.lab.weather = weather
+        for seed in range(5):
+            team.submit(seed)
+            team.run(1)
+    assert all(is_right(answer, seed % 5) for seed, answer in enumerate(team.answers))
+    wire_s = team.requester.roster.get('b').link.estimate(team.lab.now).seconds(2288)
+    assert float(wire_s) == pytest.approx(0.15, 0.2)  # with headers, there and back
+
+
 def test_a_probe_that_fails_is_left_at_that():
     team = Team()
     liar(team, lambda work: [reply(work, ReplyKind.REFUSED, reason=Reason.BUSY)])

@@ -144,9 +144,10 @@ class Engine:
     def load(self) -> None:
         """Load what answers a frame without help, so that the first one does not wait for it."""
         self.model.stage(0, self.last)
-        for cut in self._exits:
+        for cut, early in self._exits.items():
             self.model.stage(0, cut)
             self.model.stage(cut, self.last)
+            early.answer(np.zeros((1, *self.model.cuts[cut].shape), np.float32))
 
     def advance(
         self,
