@@ -29,6 +29,7 @@ export class Scene {
   private readonly before: CanvasRenderingContext2D
   private readonly resized: ResizeObserver
   private layout = new Layout([], 1, 1, 'time')
+  private width = 0
   private robots: readonly string[] = []
   private splits: readonly Split[] = []
   private chosen: string | null = null
@@ -73,11 +74,7 @@ export class Scene {
     this.sigma.getMouseCaptor().on('mousemovebody', ({ original }) => {
       if ('buttons' in original && original.buttons) this.follow = false
     })
-    let first = true
-    this.resized = new ResizeObserver(() => {
-      if (!first) this.arrange()
-      first = false
-    })
+    this.resized = new ResizeObserver(() => this.resize())
     this.resized.observe(box)
   }
 
@@ -143,6 +140,8 @@ export class Scene {
   setSpacing(spacing: Spacing): void {
     this.spacing = spacing
     this.arrange()
+    if (this.chosen && !this.follow) this.centre(this.chosen)
+    else this.newest()
   }
 
   /** Mark a block and its edges; null: none. */
@@ -213,6 +212,7 @@ export class Scene {
     const { clientWidth: width, clientHeight: height } = this.box
     const unsigned = marks.some((mark) => mark.robot === null)
     const lanes = Math.max(this.robots.length + (unsigned ? 1 : 0), 1)
+    this.width = width
     this.layout = new Layout(marks, lanes, height, this.spacing)
     this.sigma.setCustomBBox({ x: [0, width], y: [0, height] })
   }
@@ -223,7 +223,19 @@ export class Scene {
       (id, attributes) => ({ ...attributes, ...this.at(this.marks.get(id)!) }),
       { attributes: ['x', 'y'] },
     )
-    this.newest()
+  }
+
+  /** Fit a box that changed, and keep what was in the middle there. */
+  private resize(): void {
+    const same = this.width === this.box.clientWidth && this.layout.height === this.box.clientHeight
+    if (!this.marks.size || same) return
+    const { ratio } = this.sigma.getCamera()
+    const { width, height } = this.sigma.getDimensions()
+    const { x } = this.sigma.viewportToGraph({ x: width / 2, y: height / 2 })
+    this.sigma.resize()
+    this.arrange()
+    if (this.follow) this.newest()
+    else this.look(x, this.box.clientHeight / 2, ratio)
   }
 
   private at(mark: Mark) {
