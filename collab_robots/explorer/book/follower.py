@@ -107,6 +107,7 @@ class Follower:
         )
         self._reload({identity for (identity,) in held} | self._index.waiting())
         self._fresh.clear()  # it was told
+        self.runner.update(self.tangle.order)
         self._tentative = {entry.id: () for entry in self.tangle.order.tentative}
 
     def _begin_index(self) -> None:
@@ -250,8 +251,12 @@ class Follower:
         self._save(snapshot)
         self._install(snapshot)
         for row, entry in self._reload(rest):
-            if self._index.place_of(row.id)[0] is None:
+            number, _ = self._index.place_of(row.id)
+            if number is None:
                 self._add(row, entry)
+            else:
+                heights = self._heights(entry)
+                self._index.change(number, entry.round, entry.witness, heights, later.epoch)
 
     def _save(self, snapshot: Snapshot) -> None:
         """Keep a state to go on from; its roots have the newest final record of each robot."""

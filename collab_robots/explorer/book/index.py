@@ -162,7 +162,7 @@ class Index:
     def add(self, block: Known) -> int:
         """Add a block; return its number."""
         *columns, parents = block
-        columns[8] = json.dumps(list(block.seen), separators=(',', ':'))
+        columns[8] = json.dumps(block.seen, separators=(',', ':'))
         number = self.db.execute(
             'INSERT INTO blocks (id, issuer, seq, issued_at, received_at, depth, round, witness, '
             'seen, size, calls, epoch, born, changed) VALUES '
@@ -180,6 +180,15 @@ class Index:
         """Return the number of a block, and its position in the final order."""
         found = self.db.execute('SELECT n, position FROM blocks WHERE id = ?', (identity,))
         return found.fetchone() or (None, None)
+
+    def change(
+        self, number: int, round_: int, witness: bool, seen: Sequence[int], epoch: int
+    ) -> None:
+        """Take note of a block's place in another epoch; see :class:`Known`."""
+        self.db.execute(
+            'UPDATE blocks SET round = ?, witness = ?, seen = ?, epoch = ?, changed = ? WHERE n = ?',
+            (round_, witness, json.dumps(seen, separators=(',', ':')), epoch, self._next, number),
+        )
 
     def finalise(self, number: int, position: int, epoch: int) -> None:
         """Take note that a block is final."""
