@@ -62,6 +62,7 @@ def interrupt_on_term() -> None:
     """Let SIGTERM end a command as Ctrl-C does."""
 
     def interrupt(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # some send it twice
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
