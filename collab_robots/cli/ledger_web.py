@@ -61,7 +61,7 @@ def web(
         token = None if token_file is None else read_private(token_file)
         server = WebServer(host, port, token)
     interrupt_on_term()
-    with opened(db, robot, fleet) as reader, server:
+    with server, opened(db, robot, fleet) as reader:
         typer.echo(f'{server.url}  (Ctrl-C ends it)')
         if open_browser:
             typer.launch(server.url)

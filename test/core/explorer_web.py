@@ -147,9 +147,11 @@ def serving(
     with server, ThreadPoolExecutor(1) as pool:
         answering = pool.submit(answer)
         running = Running(server.port, readers.get())
-        with closing(running.client):
-            yield running
-        if isinstance(running.reader, Stub):
-            running.reader.free.set()
-        server.stop()
+        try:
+            with closing(running.client):
+                yield running
+        finally:
+            if isinstance(running.reader, Stub):
+                running.reader.free.set()
+            server.stop()
         answering.result()

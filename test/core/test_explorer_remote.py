@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import inspect
 import json
 from pathlib import Path
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,6 +30,7 @@ from collab_robots.explorer.book import answers, remote
 from collab_robots.explorer.book.open import open_reader
 from collab_robots.explorer.book.reader import Filter, Moment, Reader
 from collab_robots.explorer.book.remote import RemoteBook
+from collab_robots.explorer.files import find_fleet
 from collab_robots.tangle.block import block_id, encode_block
 from collab_robots.tangle.dag import FOREIGN
 from collab_robots.tangle.store import Row, Store
@@ -39,17 +41,23 @@ LATE, EARLY = Moment(time=95.5), Moment(position=40)
 @pytest.fixture(scope='module')
 def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Yield the ledger of a run with a split, and with a stranger's markup in it."""
-    made = fabricate(tmp_path_factory.mktemp('runs') / 'run')
-    path = made.folder('robot1') / 'ledger.db'
-    with closing(Store(path, made.fleet, 'robot1')) as store:
-        parent = max(store.load(), key=lambda row: row.depth)
-        raw = encode_block([parent.id], b'<b>tag</b>', MARKUP.encode())
-        issued, depth = parent.issued_at, parent.depth + 1
-        store.add(Row(block_id(raw), raw, FOREIGN, FOREIGN, issued, issued, depth))
-        store.commit()
+    path = fabricate(tmp_path_factory.mktemp('runs') / 'run').folder('robot1') / 'ledger.db'
+    add_data(path, b'<b>tag</b>', MARKUP.encode())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
         yield path
+
+
+def add_data(db: Path, tag: bytes, data: bytes) -> str:
+    """Add a stranger's block to a ledger, and return its id."""
+    with closing(Store(db, find_fleet(db, None), 'robot1')) as store:
+        records = (row for row in store.load() if row.issuer != FOREIGN)
+        parent = max(records, key=lambda row: row.depth)
+        raw = encode_block([parent.id], tag, data)
+        issued, depth = parent.issued_at, parent.depth + 1
+        store.add(Row(block_id(raw), raw, FOREIGN, FOREIGN, issued, issued, depth))
+        store.commit()
+        return f'0x{block_id(raw).hex()}'
 
 
 @pytest.fixture(scope='module')
@@ -200,6 +208,21 @@ def test_followers_get_what_the_ledger_has(web: Running, here: Reader) -> None:
     with web.follow(0) as follower:
         told = answers.News.model_validate_json(follower.recv(PATIENCE))
     assert told == here.news(0)
+
+
+def test_followers_get_what_is_written_meanwhile(db: Path, tmp_path: Path) -> None:
+    shutil.copytree(db.parents[1], tmp_path / 'run')
+    growing = tmp_path / 'run' / 'robot1' / 'ledger.db'
+    with serving(lambda: open_reader(growing)) as web, RemoteBook(web.url) as book:
+        before = book.overview()
+        with web.follow(before.version) as follower:
+            for words in (b'one', b'other'):
+                added = add_data(growing, words, words)
+                told = answers.News.model_validate_json(follower.recv(PATIENCE))
+                assert [block.id for block in told.blocks] == [added]
+        assert book.overview() == told.overview
+        assert told.overview.blocks == before.blocks + 2
+        assert book.block(added).data == 'other'
 
 
 def test_a_token_stands_in_the_url_or_beside_it(db: Path) -> None:
