@@ -43,7 +43,7 @@ def trust(answer: Trust, sketches: bool) -> Group:
         for dispute in answer.disputes:
             disputes.add_row(str(dispute.region), when(dispute.since))
         parts += ['', disputes]
-    needed = f'Witnesses of equal weight that convict a robot of a wrong map: {answer.needed}'
+    needed = f'Witnesses of equal weight that convict a robot now: {answer.needed}'
     return Group(*parts, '', plain(needed, 'dim'))
 
 
@@ -110,12 +110,13 @@ def _side_by_side(robot: str, conflict: Conflict) -> Table:
 
 def _sketch(sketch: Sketch, cells: Collection[tuple[int, int]]) -> Text:
     """Return a sketch, north up, every cell two characters wide as terminals are."""
-    picture = Text()
-    for y in range(len(sketch.rows) - 1, -1, -1):
-        for x, char in enumerate(sketch.rows[y]):
-            picture.append_text(plain(char * 2, 'reverse red' if (x, y) in cells else ''))
-        picture.append('\n')
-    return picture
+    return Text('\n').join(
+        Text().join(
+            plain(char * 2, 'reverse red' if (x, y) in cells else '')
+            for x, char in enumerate(sketch.rows[y])
+        )
+        for y in reversed(range(len(sketch.rows)))
+    )
 
 
 def _failures(robot: str, kinds: dict[str, dict[str, int]]) -> Table:
