@@ -265,13 +265,18 @@ class _Mouth:
 
 
 def make(
-    folder: Path, blocks: int = BLOCKS, seed: int = SEED, told: Callable[[int], None] = print
+    folder: Path,
+    blocks: int = BLOCKS,
+    seed: int = SEED,
+    told: Callable[[int], None] = print,
+    split_for: float = SPLIT_FOR,
 ) -> Path:
     """
     Write a ledger and its fleet file, unless they are there.
 
     :param blocks: at least so many.
     :param told: how many there are.
+    :param split_for: s.
     :returns: path of the ledger.
     """
     path = folder / f'{blocks}-{seed}' / 'ledger.db'
@@ -284,7 +289,7 @@ def make(
     while team.blocks < blocks:
         now = team.clock.now_ns()
         if not split_until and team.blocks >= split_at:
-            split_until = now + round(SPLIT_FOR * SECOND)
+            split_until = now + round(split_for * SECOND)
             team.split((0, 1), (2, 3))
         elif len(team.sides) > 1 and now >= split_until:
             team.split(team.robots)

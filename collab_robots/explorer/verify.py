@@ -186,7 +186,7 @@ class _Blocks:
         """Check all blocks, and return what they come to."""
         whole, gap = True, None
         if self._stored is not None:
-            whole, gap = look_for_gaps(self._db, self._stored[1].cut, self.roster)
+            whole, gap = look_for_gaps(self._db, self._stored[1], self._interval)
         course = self._course(whole, prune=True)
         done = 0
         for batch in checked(self._rows(), self.roster, jobs):

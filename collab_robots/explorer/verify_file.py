@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 import re
 import sqlite3
@@ -74,6 +76,7 @@ def opened(path: Path) -> Iterator[tuple[sqlite3.Connection, int | None]]:
     noted = last_commit(str(path))  # before the ledger: its robot may be writing
     uri = path.absolute().as_uri() + '?mode=ro'
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
+        db.text_factory = partial(str, encoding='utf-8', errors='backslashreplace')
         db.execute('BEGIN')
         yield db, noted
 
@@ -85,6 +88,7 @@ def check_structure(db: sqlite3.Connection, fleet: Fleet) -> None:
     :param fleet: with all robots that ever were in it, as far as that is known.
     :raises WrongRecordError: if one is not as it was made.
     """
+    _check_schema(db)
     problem = _problem(db)
     if problem:
         raise WrongRecordError(
@@ -121,17 +125,25 @@ def check_end(db: sqlite3.Connection, path: Path, noted: int | None, meta: dict[
     return meta.get('incomplete', '')
 
 
-def _problem(db: sqlite3.Connection) -> str:
-    """Return what SQLite finds wrong, or would take although it was not made so; else nothing."""
+def _check_schema(db: sqlite3.Connection) -> None:
     question = 'SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name'
     with closing(sqlite3.connect(':memory:')) as model:
         for table in TABLES:
             model.execute(table)
         expected = model.execute(question).fetchall()
+    here = Fault('sqlite_master', '', '', '', '')
     try:
-        for made, found in zip(expected, db.execute(question).fetchall(), strict=True):
-            if made != found:
-                return f'{found} in sqlite_master, expected {made}'
+        found = db.execute(question).fetchall()
+    except (sqlite3.Error, ValueError) as error:
+        raise here.wrong('definitions', 'those of a ledger', error) from None
+    for made, what in zip_longest(expected, found):
+        if made != what:
+            raise here.wrong('definition', made, what)
+
+
+def _problem(db: sqlite3.Connection) -> str:
+    """Return what SQLite finds wrong, empty if that is nothing."""
+    try:
         (problem,) = db.execute('PRAGMA integrity_check(1)').fetchone()
     except (sqlite3.Error, ValueError) as error:
         return str(error)

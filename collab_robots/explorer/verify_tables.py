@@ -10,8 +10,8 @@ from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.verify_fault import Fault, WrongRecordError
 from collab_robots.explorer.verify_rows import name_of
 from collab_robots.tangle.block import block_id
-from collab_robots.tangle.cut import Cut
 from collab_robots.tangle.equivocation import Proof
+from collab_robots.tangle.roots import ROOT_WINDOW
 from collab_robots.tangle.snapshot import Attested, Snapshot
 from collab_robots.tangle.store_rows import meta_checksum, proof_checksum, SCHEMA, snapshot_digest
 
@@ -113,32 +113,30 @@ def read_snapshot(db: sqlite3.Connection, fleet: Fleet) -> tuple[Attested, Snaps
     return attested, snapshot
 
 
-def look_for_gaps(db: sqlite3.Connection, cut: Cut, fleet: Fleet) -> tuple[bool, Fault | None]:
+def look_for_gaps(
+    db: sqlite3.Connection, snapshot: Snapshot, interval: int
+) -> tuple[bool, Fault | None]:
     """
     Look which blocks are here of those that a snapshot stands for.
 
-    A robot drops all of them, or none from some time on; roots of the snapshot may stay.
+    A robot may have dropped them, or never got them because it was too far behind. But whoever
+    lacks only a few gets those from its teammates.
 
+    :param interval: final records between two snapshots.
     :returns: whether all are here; the first that is not, if no robot leaves it so.
     """
-    roots = {root.id for root in cut.roots}
-    lost: list[tuple[bool, int, int]] = []  # not surely, issuer, first seq
-    begins = False  # with the very first blocks
-    for issuer, height in enumerate(cut.heights):
-        rows = db.execute(
-            'SELECT seq, id, depth FROM blocks WHERE issuer = ? AND seq < ?', (issuer, height)
-        ).fetchall()
-        kept = {seq: depth for seq, identity, depth in rows if identity not in roots}
-        begins |= 1 in kept.values()
-        missing = sorted({*range(height)}.difference(seq for seq, *_ in rows))
-        gaps = [seq for seq in missing if seq > min(kept, default=height)]
-        if missing:
-            lost.append((not gaps, issuer, (gaps or missing)[0]))
-    if not lost:
-        return True, None
-    doubtful, issuer, seq = min(lost)
-    gap = Fault('blocks', '', 'row', 'one', 'none', '', name_of(issuer, fleet), seq)
-    return False, gap if begins or not doubtful else None
+    missing: list[tuple[int, int]] = []  # issuer and seq
+    held = 0
+    for issuer, height in enumerate(snapshot.cut.heights):
+        question = 'SELECT DISTINCT seq FROM blocks WHERE issuer = ? AND seq < ?'
+        mine = {seq for (seq,) in db.execute(question, (issuer, height))}
+        missing += [(issuer, seq) for seq in range(height) if seq not in mine]
+        held += len(mine)
+    if not held or not 0 < len(missing) <= min(ROOT_WINDOW, interval // 4):
+        return not missing, None
+    issuer, seq = missing[0]
+    name = name_of(issuer, snapshot.fleet)
+    return False, Fault('blocks', '', 'row', 'one', 'none', '', name, seq)
 
 
 def _wrong(place: str, row: str, what: str, expected: str, found: str) -> WrongRecordError:
