@@ -135,7 +135,7 @@ def measure_trace(
     report: Report, common: Line, model: Model, folder: Path, quick: bool, seed: int
 ) -> Series:
     """Measure policies under a trace; return figures to draw."""
-    walk = inference_trace.trace(seed, 2 if quick else 12)
+    walk = inference_trace.trace(seed, 2 if quick else 10)
     sheet = Sheet.load(folder / SHEET_FILE, model.hash)
     times = load_times(folder / TIMES_FILE, model.hash) or Times({})
     slow = Times({step: SLOWNESS * seconds for step, seconds in times.items()})
@@ -215,7 +215,7 @@ def main(
         if Part.TRACE in chosen:
             drawn['trace'] = measure_trace(report, common, model, kept, quick, seed)
         if Part.FAILURE in chosen:
-            inference_failure.show(report, common, 24.0 if quick else 120.0)
+            inference_failure.show(report, common, 14.0 if quick else 120.0)
         if Part.PIPELINE in chosen:
             inference_pipeline.show(report, common, (2,) if quick else (2, 3, 4), 30)
 

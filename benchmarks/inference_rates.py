@@ -28,7 +28,7 @@ from collab_robots.inference.profile.energy import EnergyModel
 MBIT = 1_000_000
 RATES = (0.5, 1, 2, 5, 10, 20, 50, 100)  # Mbit/s
 ASKER, HELPER = 'robot1', 'robot2'
-WARM_UP = 6  # frames of each cell that do not count: links and caches
+WARM_UP = 6  # frames that do not count, of who plans: links; of all others, and later, two
 QUEUE = '5s'  # at the limit: a raw picture, sent at once, is slow but not lost
 STATICS = (
     ('local', LOCAL),
@@ -102,7 +102,7 @@ def run_cell(team: Team, cell: Cell, frames: int) -> None:
     network, command = team.network, cell.command
     for robot in team.robots:
         team.tell(robot, {'do': 'packing', 'name': command.get('packing', OURS)})
-    warm_up = 2 if command['choose'] == 'fixed' else WARM_UP
+    warm_up = WARM_UP if command['choose'] != 'fixed' and not cell.lines else 2
     _answers(team, {**command, 'frames': warm_up})
     before = network.sent(ASKER) + network.received(ASKER)
     cell.lines += _answers(team, {**command, 'frames': frames, 'first': len(cell.lines)})
