@@ -62,7 +62,8 @@ def web(
         server = WebServer(host, port, token)
     interrupt_on_term()
     with server, opened(db, robot, fleet) as reader:
-        typer.echo(f'{server.url}  (Ctrl-C ends it)')
+        given = '' if token_file is None else f'?token=TOKEN with that of {token_file}'
+        typer.echo(f'{server.url}{given}  (Ctrl-C ends it)')
         if open_browser:
             typer.launch(server.url)
         with suppress(KeyboardInterrupt):
