@@ -188,12 +188,13 @@ class Mission:
         deadline = time.monotonic() + SETTLE_WALL
         while timeline.now < held_at + SETTLE_LIMIT and time.monotonic() < deadline:
             self.look()
-            alive = self.alive()
+            # What an expelled liar said last, before it knew, need not reach anybody.
+            honest = tuple(one for one in self.alive() if one != self._run.options.liar)
             fresh = all(
                 timeline.ledgers[robot] and timeline.ledgers[robot][-1].t >= held_at + 1.0
-                for robot in alive
+                for robot in honest
             )
-            if fresh and timeline.equal(alive):
+            if fresh and timeline.equal(honest):
                 timeline.note(f'all ledgers equal {timeline.now - held_at:.1f} s after the hold')
                 return
         timeline.note('the ledgers did not become equal after the hold')
