@@ -74,8 +74,10 @@ def opened(db: Path | None, robot: str | None, fleet: Path | None) -> Iterator[R
     """
     with plain_errors(), progress() as told:
         from collab_robots.core.errors import ConfigError
-        from collab_robots.explorer.book.open import open_reader
+        from collab_robots.explorer.book.open import open_reader, SCHEMES
 
+        if robot is not None and not robot.startswith(SCHEMES):
+            raise ConfigError(f'--robot {robot}: expected http://HOST:PORT')
         if robot is not None and db is not None:
             raise ConfigError(f'either {db} or --robot {robot}, not both')
         source: Path | str

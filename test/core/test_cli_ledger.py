@@ -128,6 +128,8 @@ def test_a_block_goes_by_the_beginning_of_its_id(db: Path) -> None:
         (['dag', '--dot', '--svg'], 'choose one of'),
         (['dag', '--out', 'x'], 'goes with --dot or --svg'),
         (['status', '--robot', 'http://127.0.0.1:1'], 'not both'),
+        (['status', '--robot', 'ftp://robot1'], 'expected http://HOST:PORT'),
+        (['trust', '--robot-name', 'robot9'], 'there are: robot1, robot2'),
     ],
 )
 def test_wrong_input_is_refused_in_words(db: Path, arguments: list[str], words: str) -> None:

@@ -87,15 +87,13 @@ def short(identity: str) -> str:
     return safe(identity)[:_ID]
 
 
-def table(*columns: Column | str, title: str = '') -> Table:
+def table(*columns: Column | str) -> Table:
     """Return an empty table; columns whose header begins with ``>`` hold numbers."""
     return Table(
         *(_column(column) if isinstance(column, str) else column for column in columns),
         box=None,
         header_style='dim',
         pad_edge=False,
-        title=plain(title, 'bold') if title else None,
-        title_justify='left',
     )
 
 
@@ -114,11 +112,13 @@ def pairs(rows: Iterable[tuple[str, str | Text]]) -> Table:
 
 def heading(text: str) -> Text:
     """Return the line above a part."""
-    return Text(f'\n{text}', 'bold')
+    return Text('\n').append_text(plain(text, 'bold'))
 
 
 def paged(what: str, listing: Table, page: Page[Any]) -> Group:
     """Return a part of a list, and how to go on if that is not all."""
+    if not page.items:
+        return Group('none')
     if page.next is None:
         return Group(listing)
     shown = f'{len(page.items)} of {page.total} {what}; for the next add: --page {page.next}'

@@ -29,6 +29,7 @@ def overview(answer: Overview) -> Table:
     return pairs(
         [
             ('ledger', answer.source),
+            ('as of', '' if answer.at is None else when(answer.at)),
             ('warning', plain(answer.warning, 'bold red')),
             ('robot', answer.robot),
             ('fleet', f'{answer.fleet}, epoch {answer.epoch}'),

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from collab_robots.explorer.book.answers import Conflict, Evidence, Models, Sketch, Trust, Verdict
 from collab_robots.explorer.terminal.print import (
+    heading,
     lines,
     listed,
     pairs,
@@ -39,10 +40,10 @@ def trust(answer: Trust, sketches: bool) -> Group:
     for verdict in answer.verdicts:
         parts += _reasons(verdict, sketches)
     if answer.disputes:
-        disputes = table('disputed region', 'since', title='Too few witnesses so far')
+        disputes = table('region', 'since')
         for dispute in answer.disputes:
             disputes.add_row(str(dispute.region), when(dispute.since))
-        parts += ['', disputes]
+        parts += [heading('Disputed, with too few witnesses so far'), disputes]
     needed = f'Witnesses of equal weight that convict a robot now: {answer.needed}'
     return Group(*parts, '', plain(needed, 'dim'))
 
@@ -61,12 +62,12 @@ def models(answer: Models) -> Group:
 def _reasons(verdict: Verdict, sketches: bool) -> Iterator[RenderableType]:
     """Yield what speaks against a robot."""
     if verdict.proof:
-        yield ''
-        yield plain(f'{verdict.robot} signed two records with one number:', 'bold')
+        yield heading(f'{verdict.robot} signed two records with one number')
         yield lines(verdict.proof)
     for evidence in verdict.evidence:
-        yield ''
-        yield _evidence(verdict.robot, evidence)
+        enough = 'enough to convict it' if evidence.suffices else 'not enough to convict it'
+        yield heading(f'Against {verdict.robot} in region {evidence.region}: {enough}')
+        yield _conflicts(evidence)
         if sketches and evidence.conflicts:
             yield ''
             yield _side_by_side(verdict.robot, evidence.conflicts[0])
@@ -75,8 +76,7 @@ def _reasons(verdict: Verdict, sketches: bool) -> Iterator[RenderableType]:
         yield _failures(verdict.robot, verdict.failures)
 
 
-def _evidence(robot: str, evidence: Evidence) -> Table:
-    enough = 'enough to convict it' if evidence.suffices else 'not enough to convict it'
+def _conflicts(evidence: Evidence) -> Table:
     made = table(
         'it drew at',
         'in block',
@@ -84,7 +84,6 @@ def _evidence(robot: str, evidence: Evidence) -> Table:
         'drew at',
         'in block',
         '>cells differ',
-        title=f'Against {robot} in region {evidence.region}: {enough}',
     )
     for conflict in evidence.conflicts:
         made.add_row(
