@@ -2,12 +2,14 @@
 When robots did not hear one another, read off the DAG.
 
 A record names what its robot had heard. So a robot was deaf to another from when that one issued a
-record until it issued one itself that has it in its past, if that took long. Robots that were not
-deaf to one another, also by way of others, are on one side.
+record until it issued one itself that has it in its past, if that took long and one of the two
+kept speaking meanwhile. Robots that were not deaf to one another, also by way of others, are on
+one side.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from itertools import combinations, pairwise
 from typing import NamedTuple
@@ -69,11 +71,9 @@ class Hearing:
             known = before[other] if other < len(before) else height
             times = self._issued[other]
             if other != issuer and known < height and known < len(times):
-                waited = issued - times[known]
-                if waited > self.least:
-                    self._deaf.setdefault((issuer, other), []).append(
-                        Interval(times[known], issued)
-                    )
+                missed = self._missed(issuer, other, times[known], issued)
+                if missed is not None:
+                    self._deaf.setdefault((issuer, other), []).append(missed)
         self._seen[issuer], self._last[issuer] = seen, issued
 
     @property
@@ -97,8 +97,9 @@ class Hearing:
         for issuer in range(len(self._issued)):
             for other in range(len(self._issued)):
                 since = self._unheard(issuer, other)
-                if since is not None and now - since > self.least:
-                    deaf.setdefault((issuer, other), []).append(Interval(since, None))
+                missed = self._missed(issuer, other, since, now) if since is not None else None
+                if missed is not None:
+                    deaf.setdefault((issuer, other), []).append(Interval(missed.begin, None))
         ends = {time for found in deaf.values() for one in found for time in one if time}
         times = sorted(ends | {now})
         found: list[Parting] = []
@@ -113,6 +114,25 @@ class Hearing:
             lasts = end == now and any(one.end is None for some in deaf.values() for one in some)
             found.append(Parting(begin, None if lasts else end, sides))
         return [one for one in found if (one.end or now) - one.begin >= self.least]
+
+    def _missed(self, issuer: int, other: int, begin: float, end: float) -> Interval | None:
+        """
+        Return when, of a time that began with a record a robot had not heard of, it mattered.
+
+        That is from when to when one of them kept speaking: it could have heard, or been heard.
+        Where both are silent nothing is known.
+        """
+        if end - begin <= self.least:
+            return None
+        said = sorted(
+            time
+            for own in (self._issued[issuer], self._issued[other])
+            for time in own[bisect_left(own, begin) : bisect_right(own, end)]
+        )
+        pauses = [index for index, (a, b) in enumerate(pairwise(said), 1) if b - a > self.least]
+        talks = [said[first:last] for first, last in pairwise([0, *pauses, len(said)])]
+        long = [talk for talk in talks if talk[-1] - talk[0] > self.least]
+        return Interval(long[0][0], long[-1][-1]) if long else None
 
     def _unheard(self, issuer: int, other: int) -> float | None:
         """Return when another robot's first record was issued that a robot has not heard of."""
