@@ -116,7 +116,7 @@ export async function dag(visitor) {
   const box = page.locator('.dag-box')
   const picture = () => box.screenshot()
   const byState = await picture()
-  await page.getByLabel('Colour by').selectOption('robot')
+  await page.getByLabel('Colour by', { exact: true }).selectOption('robot')
   await page.waitForURL('**/dag?colour=robot')
   assert.notDeepEqual(await picture(), byState, 'blocks are drawn in other colours')
   await box.focus()
@@ -132,26 +132,20 @@ export async function dag(visitor) {
   await page.reload()
   await visitor.settled()
   assert.equal(page.url(), url)
-  assert.equal(await page.getByLabel('Colour by').inputValue(), 'robot')
+  assert.equal(await page.getByLabel('Colour by', { exact: true }).inputValue(), 'robot')
   assert.match(await visitor.text('.card'), new RegExp(before))
-  // The chosen block lies in the middle; a click beside it chooses none, one on it that one.
-  const middle = async () => {
-    const { x, y, width, height } = await box.boundingBox()
-    return { x: x + width / 2, y: y + height / 2 }
-  }
-  const { robots, id, robot } = await ask(visitor, '/dag')
-  const { height } = await box.boundingBox()
-  const lane = robot[id.indexOf(before)]
-  const pitch = Math.min((height - 46) / robots.length, 110)
-  const at = async () => {
-    const { x, y } = await middle()
-    return [x, y - height / 2 + 46 + pitch * (lane + 0.5)]
-  }
-  const [x, y] = await at()
-  await page.mouse.click(x, y + pitch / 2)
+  // The chosen block lies in the middle, wherever its lane is; a click beside it chooses none.
+  await page.locator('.close').click()
   await page.waitForURL((now) => !now.searchParams.has('block'))
-  await page.mouse.click(...(await at()))
+  const { x, y, width, height } = await box.boundingBox()
+  const over = page.locator('.dag-box.is-over')
+  for (let down = 30; down < height && !(await over.count()); down += 4) {
+    await page.mouse.move(x + width / 2, y + down)
+  }
+  await page.mouse.down()
+  await page.mouse.up()
   await page.waitForURL((now) => now.searchParams.get('block') === before)
+  await box.focus()
   await page.keyboard.press('Enter')
   await page.getByRole('link', { name: 'Around it in the DAG' }).click()
   await page.waitForURL('**/dag?around=*')
@@ -200,8 +194,8 @@ export async function paging(visitor) {
   await visitor.settled()
   assert.equal(await first(), newest)
   const name = (await ask(visitor, '/overview')).robots[1]
-  await page.getByLabel('Robot').selectOption(name)
-  await page.getByLabel('What').selectOption('bid')
+  await page.getByLabel('Robot', { exact: true }).selectOption(name)
+  await page.getByLabel('What', { exact: true }).selectOption('bid')
   await page.waitForURL('**/blocks?*kind=bid*')
   await visitor.settled()
   const total = (await ask(visitor, `/blocks?robot=${name}&kind=bid`)).total
@@ -214,7 +208,7 @@ export async function questions(visitor) {
   await visitor.visit('/')
   await page.getByRole('link', { name: 'Tasks', exact: true }).click()
   await page.waitForURL('**/tasks')
-  await page.getByLabel('State').selectOption('done')
+  await page.getByLabel('State', { exact: true }).selectOption('done')
   await page.waitForURL('**/tasks?state=done')
   await visitor.settled()
   await page.locator('tbody a').first().click()

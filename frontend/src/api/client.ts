@@ -20,7 +20,7 @@ const REASONS: Record<number, string> = {
 }
 
 export function query(params: Params): string {
-  const given = Object.entries(params).filter(([, value]) => value != null && value !== '')
+  const given = Object.entries(params).filter(([, value]) => value != null)
   const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
   return text && `?${text}`
 }

@@ -104,16 +104,18 @@ export function BlocksPage() {
 
 /** A time in s that the address keeps. */
 function Seconds({ label, name }: { label: string; name: string }) {
+  const id = `choose-${name}`
   return (
-    <label class="choice">
-      <span>{label}, s</span>
+    <span class="choice">
+      <label for={id}>{label}, s</label>
       <input
+        id={id}
         type="number"
         step="any"
         key={asked(name)}
         defaultValue={asked(name) ?? ''}
         onChange={(event) => choose(name)(event.currentTarget.value || null)}
       />
-    </label>
+    </span>
   )
 }

@@ -2,7 +2,7 @@ import type { Lease, TaskDetails } from '../api/answers'
 import { address } from '../api/client'
 import { Badge, Empty, Head, Robot, Shown, Time } from '../show/basics'
 import { Table } from '../show/table'
-import { capital, metres, span } from '../show/words'
+import { capital, metres, short, span } from '../show/words'
 import { useAnswer } from '../state/answer'
 import { href, moment } from '../state/place'
 import { EVENT_COLUMNS } from './robot'
@@ -10,13 +10,19 @@ import { EVENT_COLUMNS } from './robot'
 export function TaskPage({ id }: { id: string }) {
   const url = address(`/tasks/${encodeURIComponent(id)}`, { time: moment.value })
   const asked = useAnswer<TaskDetails>(url, moment.value !== null)
+  const known = asked.answer
   return (
+    <>
+      <Head title={known ? capital(known.words) : `Task ${short(id)}`} json={url}>
+        {known && (
+          <>
+            <Badge of={known.state} tone={`task-${known.state}`} /> {known.why}
+          </>
+        )}
+      </Head>
     <Shown asked={asked}>
       {(task) => (
         <>
-          <Head title={capital(task.words)} json={url}>
-            <Badge of={task.state} tone={`task-${task.state}`} /> {task.why}
-          </Head>
           <Facts of={task} />
           <section>
             <h2>Who could have done it, and why they have it or not</h2>
@@ -38,6 +44,7 @@ export function TaskPage({ id }: { id: string }) {
         </>
       )}
     </Shown>
+    </>
   )
 }
 

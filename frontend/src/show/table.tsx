@@ -85,10 +85,12 @@ export function Choice(props: {
   options: readonly (readonly [value: string, words: string])[]
   onChoose: (value: string | null) => void
 }) {
+  const id = `choose-${props.name}`
   return (
-    <label class="choice">
-      <span>{props.label}</span>
+    <span class="choice">
+      <label for={id}>{props.label}</label>
       <select
+        id={id}
         value={asked(props.name) ?? ''}
         onChange={(event) => props.onChoose(event.currentTarget.value || null)}
       >
@@ -98,6 +100,6 @@ export function Choice(props: {
           </option>
         ))}
       </select>
-    </label>
+    </span>
   )
 }
