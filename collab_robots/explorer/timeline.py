@@ -7,9 +7,10 @@ Times are seconds of simulated time, positions metres in the map frame.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TYPE_CHECKING
 
-from collab_robots.core.geometry import Grid
+if TYPE_CHECKING:
+    from collab_robots.core.geometry import Grid
 
 STATES = ('open', 'held', 'done', 'stale')  # in the order of TaskStatus.msg
 

@@ -48,12 +48,13 @@ def open_reader(
     with ExitStack() as stack:
         store = StoreReader(stack.enter_context(current(path)))
         stack.callback(store.close)
-        roster = find_fleet(path, fleet)
+        whose = f'{path}: robot {store.meta.get("robot")!r} of fleet {store.meta.get("fleet")!r}'
+        try:
+            roster = find_fleet(path, fleet)
+        except ConfigError as error:
+            raise ConfigError(f'{whose}: {error}') from None
         if store.meta.get('fleet_id') != roster.id.hex():
-            raise ConfigError(
-                f'{path}: is of fleet {store.meta.get("fleet")!r}, not of {roster.fleet!r}; '
-                'name its fleet file with --fleet'
-            )
+            raise ConfigError(f'{whose}, not of {roster.fleet!r}; name its fleet file by --fleet')
         about = {key: store.meta.get(key, '') for key in ('fleet_id', 'robot')}
         cached: Path | None = None
         with suppress(StoreError):
