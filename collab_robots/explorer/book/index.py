@@ -186,7 +186,8 @@ class Index:
     ) -> None:
         """Take note of a block's place in another epoch; see :class:`Known`."""
         self.db.execute(
-            'UPDATE blocks SET round = ?, witness = ?, seen = ?, epoch = ?, changed = ? WHERE n = ?',
+            'UPDATE blocks SET round = ?, witness = ?, seen = ?, epoch = ?, changed = ? '
+            'WHERE n = ?',
             (round_, witness, json.dumps(seen, separators=(',', ':')), epoch, self._next, number),
         )
 
