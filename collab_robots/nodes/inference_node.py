@@ -29,8 +29,8 @@ from collab_robots.contract.views.tasks import TaskState
 from collab_robots.core.clock import SteadyClock
 from collab_robots.core.errors import ConfigError, Refusal, RefusedError
 from collab_robots.core.geometry import pose
-from collab_robots.inference.labels import load_labels
 from collab_robots.inference.fuser import Finding
+from collab_robots.inference.labels import load_labels
 from collab_robots.inference.lookout import Lookout, MAX_VIEWS, probabilities_of
 from collab_robots.inference.outfit import Outfit
 from collab_robots.inference.pictures import Rgb
