@@ -38,7 +38,7 @@ def verify(
         typer.Option(
             '--snapshot-interval',
             min=1,
-            help='Final records between two snapshots, if the robots have another than usual.',
+            help='Final records between two snapshots, as the robots have it.',
         ),
     ] = 2_000,
     as_json: JsonOption = False,
@@ -46,9 +46,10 @@ def verify(
     """
     Check a ledger file whole: hashes, signatures, order, proofs, snapshot and contract state.
 
-    Nothing is taken on trust but the fleet file. If the file holds all blocks everything is
-    computed again from genesis, otherwise from its snapshot, which the fleet attests. Only when a
-    block arrived cannot be checked: that is the robot's own word.
+    Nothing is taken on trust but the fleet file. If the file holds all blocks, everything is
+    computed again from genesis, otherwise from its snapshot, which the fleet attests. When a
+    block arrived cannot be checked: that is the robot's own word. Bytes of the file that hold
+    nothing are passed over.
     """
     with plain_errors(), progress() as told:
         from collab_robots.explorer import verify as tool

@@ -207,6 +207,18 @@ def test_a_forked_past_is_no_fault_but_told(copy, rows):
     assert found.equivocators == ('robot_01', 'robot_03') and found.proofs == ('robot_03',)
 
 
+def test_a_record_on_top_of_what_is_forgotten_on_the_way_is_no_fault(copy, rows):
+    last = max((row for row in rows if row.issuer == 1), key=lambda row: row.seq)
+    parents = [last.id, rows[5].id]
+    record = sign_record(KEYS[1], FLEET.id, last.seq + 1, parents, last.issued_at + 1)
+    new = forged(last, record)
+    insert(copy, new._replace(seq=record.seq, issued_at=record.issued_at, depth=last.depth + 1))
+    change(copy, ('DELETE FROM snapshots',))
+    found = verify(copy, FLEET, 1, lambda *said: None, interval=20)
+    assert (found.blocks, found.unplaced) == (len(rows) + 1, 0)
+    assert found.final + found.tentative == found.blocks
+
+
 def stored(path: Path) -> tuple[Attested, Snapshot]:
     with closing(Store.read(path)) as store:
         return Attested.decode(store.snapshot()[1], FLEET)
