@@ -45,6 +45,7 @@ class Top(App[CollabError]):
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     #head { height: 2; padding: 0 1; }
+    #head, #status { text-wrap: nowrap; text-overflow: ellipsis; }
     TabbedContent { height: 1fr; }
     TabPane { padding: 0 1; }
     Lines { height: 1fr; scrollbar-size-horizontal: 0; }
@@ -102,19 +103,21 @@ class Top(App[CollabError]):
     @work
     async def _follow(self) -> None:
         try:
-            self._newest = await self._feed.open()
+            last = await self._feed.open()
         except CollabError as error:
             self.exit(error)
             return
+        trouble, self._newest = '', last
         self._show()
         while True:
             await asyncio.sleep(self._period)
             try:
-                self._newest = await self._feed.look(self._newest)
-                self._trouble = ''
+                last, trouble = await self._feed.look(last), ''
             except CollabError as error:
-                self._trouble = f'{error}; trying again'
-            self._show()
+                trouble = f'{error}; trying again'
+            if last is not self._newest or trouble != self._trouble:
+                self._newest, self._trouble = last, trouble
+                self._show()
 
     def _told(self, what: str, done: int, total: int) -> None:
         """Tell the screen of each percent; called in the thread that reads."""
@@ -176,10 +179,8 @@ class Top(App[CollabError]):
         try:
             found = await self._feed.ask(lambda reader: LISTINGS[tab].details(reader, key))
         except CollabError as error:
-            self._trouble = str(error)
-            self._show()
-        else:
-            self.push_screen(Details(found))
+            found = plain(str(error), 'red')
+        self.push_screen(Details(found))
 
     @on(Input.Changed, '#filter')
     def _filter(self, event: Input.Changed) -> None:

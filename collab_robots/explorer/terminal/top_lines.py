@@ -48,13 +48,12 @@ class Listing(NamedTuple):
 def headline(look: Look) -> Text:
     """Return a ledger at a glance, on two lines."""
     about = look.overview
-    said = Text(no_wrap=True, overflow='ellipsis')
-    said.append_text(plain(f'{about.robot} of {about.fleet}', 'bold'))
+    said = Text().append_text(plain(f'{about.robot} of {about.fleet}', 'bold'))
     said.append_text(plain(f'  epoch {about.epoch}  {about.blocks} blocks'))
     counts = {'final': about.final, 'accepted': about.accepted, 'pending': about.pending}
     for name, count in counts.items():
         said.append('  ').append_text(_mark(name)).append(f' {count}')
-    said.append(f'  lag {span(about.final_lag)}  {when(about.last)}\n')
+    said.append(f'  lag {span(about.final_lag)}\n{when(about.last)}  ')
     bad = ', '.join(dict.fromkeys((*about.convicted, *about.equivocators)))
     if bad:
         said.append_text(plain(f'not trusted: {bad}  ', 'red'))

@@ -39,6 +39,11 @@ MEANINGS = (
 class Lines(DataTable[Text]):
     """A list. Its cursor stays on its line when others come in, or on the first line."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding('home', 'scroll_top', show=False),
+        Binding('end', 'scroll_bottom', show=False),
+    ]
+
     def __init__(self, name: str, columns: Sequence[str]) -> None:
         super().__init__(id=name, cursor_type='row', zebra_stripes=False)
         self._names = columns
