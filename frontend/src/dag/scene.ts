@@ -2,7 +2,7 @@
 
 import { DirectedGraph } from 'graphology'
 import Sigma from 'sigma'
-import { EdgeLineProgram } from 'sigma/rendering'
+import { EdgeLineProgram, NodePointProgram } from 'sigma/rendering'
 import type { Dag, News, Split } from '../api/answers'
 import { colour } from '../state/theme'
 import { drawBefore, drawBehind } from './backdrop'
@@ -56,6 +56,8 @@ export class Scene {
       enableCameraRotation: false,
       itemSizesReference: 'positions',
       minCameraRatio: NEAREST,
+      // One vertex a block: three times as fast where WebGL runs without a graphics card.
+      nodeProgramClasses: { circle: NodePointProgram },
       renderLabels: false,
       stagePadding: 0,
       zoomToSizeRatioFunction: (ratio) => ratio,
