@@ -19,6 +19,7 @@ from collab_robots.explorer.verify_fault import Fault, WrongRecordError
 from collab_robots.tangle.attestation import attestation
 from collab_robots.tangle.block import block_id, encode_block
 from collab_robots.tangle.block_store import Row
+from collab_robots.tangle.dag import FOREIGN
 from collab_robots.tangle.memory import make_team
 from collab_robots.tangle.record import encode_record, Record, sign_record, SIGNING_DOMAIN
 from collab_robots.tangle.snapshot import Attested, Snapshot, snapshot_digest
@@ -217,6 +218,19 @@ def test_a_record_on_top_of_what_is_forgotten_on_the_way_is_no_fault(copy, rows)
     found = verify(copy, FLEET, 1, lambda *said: None, interval=20)
     assert (found.blocks, found.unplaced) == (len(rows) + 1, 0)
     assert found.final + found.tentative == found.blocks
+
+
+@pytest.mark.parametrize('issued_later', [0, 1])
+def test_an_unsigned_block_is_as_old_as_its_parent(copy, rows, issued_later):
+    parent = rows[-1]
+    raw = encode_block([parent.id], b'note', b'<b>hello</b>')
+    at = parent.issued_at + issued_later
+    insert(copy, Row(block_id(raw), raw, FOREIGN, 0, at, 0, parent.depth + 1))
+    if issued_later:
+        fault = fault_of(copy)
+        assert (fault.what, fault.block) == ('issued_at', block_id(raw).hex())
+    else:
+        assert check(copy).foreign == 1
 
 
 def stored(path: Path) -> tuple[Attested, Snapshot]:
