@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TYPE_CHECKING
 
-from collab_robots.explorer.timeline import Split
+if TYPE_CHECKING:
+    from collab_robots.explorer.timeline import Split  # brings numpy
 
 LEASE = 10.0  # s, as in contracts/Fleet.sol
 _LEASE_CALLS = ('award', 'renew', 'complete', 'release')

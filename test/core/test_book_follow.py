@@ -128,7 +128,7 @@ def test_cuts_change_nothing(short: Short, tmp_path: Path, interval: int, window
     interval=st.sampled_from([70, 2_000]),
 )
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_a_growing_file_says_the_same(
     tmp_path_factory: pytest.TempPathFactory,

@@ -20,6 +20,7 @@ from collab_robots.explorer.book.ids import digits_of, LEAST, task_key
 from collab_robots.explorer.book.index import format_newest, Index
 from collab_robots.explorer.book.partings import Partings
 from collab_robots.explorer.book.reader import ALL, Filter, MAX_PAGE, Moment, Told
+from collab_robots.tangle.block import ID_BYTES
 from collab_robots.tangle.handover import roster_of
 from collab_robots.tangle.store_reader import StoreReader
 
@@ -358,6 +359,7 @@ def _names(text: str, task: answers.Task) -> bool:
     """Tell whether somebody who wrote this may mean a task."""
     digits = digits_of(text)
     if digits is not None and len(digits) >= LEAST:
-        return task.id[2:].startswith(digits.lstrip('0'))
+        whole = len(digits) == 2 * ID_BYTES  # with the zeros that all begin with
+        return task.id[2:].startswith(digits.lstrip('0') if whole else digits)
     words = _words(text)
     return bool(words) and _words(task.words)[: len(words)] == words

@@ -37,7 +37,7 @@ def find(
     """
     if len(query) > MAX_QUERY:
         raise ConfigError(f'expected at most {MAX_QUERY} characters, got {len(query)}')
-    query = query.strip()
+    query = query.encode(errors='replace').decode().replace('\0', ' ').strip()
     limit, start = within(limit, MAX_PAGE), start_of(page)
     searched, hits = [], list[Hit]()
     if query:
