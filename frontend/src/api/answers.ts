@@ -186,10 +186,15 @@ export interface Verdict {
   words: string
 }
 
+export interface Dispute {
+  region: Pair
+  since: number
+}
+
 export interface Trust {
   needed: number
   verdicts: Verdict[]
-  disputes: { region: Pair; since: number }[]
+  disputes: Dispute[]
 }
 
 export interface Model {

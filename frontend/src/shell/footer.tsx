@@ -80,7 +80,7 @@ function Slider({ of }: { of: Activity }) {
 function Status() {
   if (!connected.value) {
     return (
-      <span class="status is-bad" role="status">
+      <span class={`status ${refusal.value ? 'is-bad' : ''}`} role="status">
         {refusal.value ? refusal.value.message : 'Connecting …'}
       </span>
     )

@@ -46,7 +46,9 @@ export function Gantt({ bars, splits }: { bars: readonly Bar[]; splits: readonly
   const end = Math.max(...shown.map((bar) => bar.until), begin + 1)
   const x = (time: number) => LABEL + ((width - LABEL - 8) * (time - begin)) / (end - begin)
   const placed = rows(shown)
-  const robots = names.value.filter((name) => placed.some(({ robot }) => robot === name))
+  const shownRobots = new Set(placed.map(({ robot }) => robot))
+  const roster = names.value.filter((name) => shownRobots.has(name))
+  const robots = [...new Set([...roster, ...shownRobots])]
   const tall = robots.map((name) => 1 + Math.max(...placed.filter(({ robot }) => robot === name).map(({ row }) => row)))
   const above = robots.map((_, index) => tall.slice(0, index).reduce((sum, n) => sum + n, 0))
   const height = TOP + ROW * tall.reduce((sum, n) => sum + n, 0)

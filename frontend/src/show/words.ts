@@ -18,8 +18,9 @@ export function span(seconds: number): string {
   const s = Math.max(seconds, 0)
   if (s < 10) return `${s.toFixed(1)} s`
   if (s < 60) return `${Math.round(s)} s`
-  const [minutes, hours] = [Math.floor(s / 60), Math.floor(s / 3600)]
-  if (hours < 1) return `${minutes} min ${Math.round(s % 60)} s`
+  const whole = Math.round(s)
+  const [minutes, hours] = [Math.floor(whole / 60), Math.floor(whole / 3600)]
+  if (hours < 1) return `${minutes} min ${whole % 60} s`
   if (hours < 24) return `${hours} h ${minutes % 60} min`
   return `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
