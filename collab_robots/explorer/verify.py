@@ -103,7 +103,7 @@ def verify(
         try:
             meta, stored = _begin(db, fleet, path)
             warning = check_end(db, file, noted, meta)
-            blocks = _Blocks(db, fleet, stored, interval)
+            blocks = _Blocks(db, fleet, stored, interval, meta['robot'])
             roster = blocks.roster
             proofs = check_proofs(db, roster)
             course = blocks.verify(jobs, told)
@@ -161,10 +161,6 @@ def _begin(
         raise
     roster = stored[1].fleet if stored is not None else fleet
     check_structure(db, roster)
-    if meta['robot'] not in {robot.name for robot in roster.robots}:
-        raise WrongRecordError(
-            Fault('meta', 'robot', 'value', 'a robot of the fleet', ascii(meta['robot']))
-        )
     return meta, stored
 
 
@@ -177,8 +173,10 @@ class _Blocks:
         fleet: Fleet,
         stored: tuple[Attested, Snapshot] | None,
         interval: int,
+        robot: str,
     ) -> None:
-        self._db, self._fleet, self._stored, self._interval = db, fleet, stored, interval
+        self._db, self._fleet, self._stored = db, fleet, stored
+        self._interval, self._robot = interval, robot
         self.roster = stored[1].fleet if stored is not None else fleet
         (self.count,) = db.execute('SELECT count(*) FROM blocks').fetchone()
 
@@ -186,7 +184,7 @@ class _Blocks:
         """Check all blocks, and return what they come to."""
         whole, gap = True, None
         if self._stored is not None:
-            whole, gap = look_for_gaps(self._db, self._stored[1], self._interval)
+            whole, gap = look_for_gaps(self._db, self._stored, self._interval, self._robot)
         course = self._course(whole, prune=True)
         done = 0
         for batch in checked(self._rows(), self.roster, jobs):

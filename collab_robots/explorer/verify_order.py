@@ -106,7 +106,9 @@ class Course:
         :raises WrongRecordError: if it breaks a rule, or the stored snapshot is another one than
             the records come to.
         """
-        if self.tangle.covers(row.issuer, row.seq) or row.id in self.tangle.dag.entries:
+        tangle = self.tangle
+        has_joined = row.issuer < tangle.dag.members
+        if has_joined and (tangle.covers(row.issuer, row.seq) or row.id in tangle.dag.entries):
             return  # the snapshot that all begins with stands for it
         self._items.append(Item(row.id, decode(row.raw), row.issuer, row.issued_at, row.depth))
         while self._items:

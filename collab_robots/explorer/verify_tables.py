@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 import sqlite3
 
@@ -14,7 +16,9 @@ from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.roots import ROOT_WINDOW
 from collab_robots.tangle.snapshot import Attested, Snapshot
 from collab_robots.tangle.store_rows import meta_checksum, proof_checksum, SCHEMA, snapshot_digest
+from collab_robots.tangle.tangle import decode
 
+_ENDING = 20  # records of a robot from the end of an epoch to the one that attests it
 _KEYS = {'schema', 'fleet', 'fleet_id', 'robot', 'checksum', 'in_use', 'incomplete'}
 
 
@@ -114,29 +118,53 @@ def read_snapshot(db: sqlite3.Connection, fleet: Fleet) -> tuple[Attested, Snaps
 
 
 def look_for_gaps(
-    db: sqlite3.Connection, snapshot: Snapshot, interval: int
+    db: sqlite3.Connection, stored: tuple[Attested, Snapshot], interval: int, robot: str
 ) -> tuple[bool, Fault | None]:
     """
     Look which blocks are here of those that a snapshot stands for.
 
-    A robot may have dropped them, or never got them because it was too far behind. But whoever
-    lacks only a few gets those from its teammates.
+    A robot may have dropped the oldest, or never got some because it was too far behind. But who
+    lacks only a few gets them from its teammates, unless it joined later or an epoch ended.
 
     :param interval: final records between two snapshots.
+    :param robot: whose file it is.
     :returns: whether all are here; the first that is not, if no robot leaves it so.
     """
-    missing: list[tuple[int, int]] = []  # issuer and seq
-    held = 0
+    attested, snapshot = stored
+    ends = [_seqs(handover.blocks, snapshot.fleet) for handover in attested.chain(snapshot.fleet)]
+    missing = held = 0
+    surely: list[tuple[int, int]] = []  # issuer and seq
+    oldest: list[tuple[int, int]] = []
     for issuer, height in enumerate(snapshot.cut.heights):
-        question = 'SELECT DISTINCT seq FROM blocks WHERE issuer = ? AND seq < ?'
+        question = 'SELECT seq FROM blocks WHERE issuer = ? AND seq < ?'
         mine = {seq for (seq,) in db.execute(question, (issuer, height))}
-        missing += [(issuer, seq) for seq in range(height) if seq not in mine]
         held += len(mine)
-    if not held or not 0 < len(missing) <= min(ROOT_WINDOW, interval // 4):
+        missing += height - len(mine)
+        for first, end in _runs(seq for seq in range(height) if seq not in mine):
+            if first == 0:
+                oldest.append((issuer, 0))
+            elif not any(0 <= ended.get(issuer, end) - end <= _ENDING for ended in ends):
+                surely.append((issuer, first))
+    if robot in {founder.name for founder in snapshot.fleet.founders}:
+        surely += oldest
+    if not held or missing > min(ROOT_WINDOW, interval // 4) or not surely:
         return not missing, None
-    issuer, seq = missing[0]
+    issuer, seq = surely[0]
     name = name_of(issuer, snapshot.fleet)
     return False, Fault('blocks', '', 'row', 'one', 'none', '', name, seq)
+
+
+def _seqs(blocks: Iterable[bytes], fleet: Fleet) -> dict[int, int]:
+    """Return the seq of each record that attests the end of an epoch, by who signed it."""
+    records = map(decode, blocks)
+    return {fleet.index_by_key[record.issuer]: record.seq for record in records}
+
+
+def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield runs of numbers that follow one another: the first, and one past the last."""
+    for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        every = [number for _, number in run]
+        yield every[0], every[-1] + 1
 
 
 def _wrong(place: str, row: str, what: str, expected: str, found: str) -> WrongRecordError:
