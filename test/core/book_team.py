@@ -19,7 +19,7 @@ from collab_robots.explorer.book.index import Index
 from collab_robots.explorer.book.open import silent
 from collab_robots.explorer.book.reader import Told
 from collab_robots.tangle.block import encode_block
-from collab_robots.tangle.block_store import Row
+from collab_robots.tangle.block_store import BlockStore, Row
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.memory import make_team, MemoryNetwork
 from collab_robots.tangle.memory_store import MemoryStore
@@ -53,9 +53,21 @@ class Memory(MemoryStore):
 
 
 class Team:
-    """Four robots that explore, in virtual time."""
+    """
+    Four robots that explore, in virtual time.
 
-    def __init__(self, seed: int = 1, interval: int = 100_000, archive: bool = True) -> None:
+    :param interval: final records between two snapshots.
+    :param archive: they keep blocks that a snapshot stands for.
+    :param file: the first robot's store, in place of one in memory.
+    """
+
+    def __init__(
+        self,
+        seed: int = 1,
+        interval: int = 100_000,
+        archive: bool = True,
+        file: Store | None = None,
+    ) -> None:
         self.network = MemoryNetwork(FLEET, seed)
         self.work = Work(FLEET, self._submit, seed)
         self._config = LedgerConfig(
@@ -64,7 +76,9 @@ class Team:
             snapshot_interval=interval,
             archive=archive,
         )
-        self._stores = {name: Memory() for name in NAMES}
+        self.store = Memory()
+        self._stores: dict[str, BlockStore] = {name: MemoryStore() for name in NAMES[1:]}
+        self._stores[NAMES[0]] = file or self.store
         self.runners: dict[str, Runner] = {}
         for name in NAMES:
             self.start(name)
@@ -79,11 +93,6 @@ class Team:
     def runner(self) -> Runner:
         """That of the first robot."""
         return self.runners[NAMES[0]]
-
-    @property
-    def store(self) -> Memory:
-        """That of the first robot."""
-        return self._stores[NAMES[0]]
 
     @property
     def now(self) -> float:

@@ -105,7 +105,8 @@ class Follower:
             'SELECT id FROM blocks WHERE position IS NULL OR position >= ?',
             (self.tangle.order.base,),
         )
-        self._reload({identity for (identity,) in held} | self._index.waiting())
+        for row in self._rows({identity for (identity,) in held} | self._index.waiting()):
+            self._load(row)
         self._fresh.clear()  # it was told
         self.runner.update(self.tangle.order)
         self._tentative = {entry.id: () for entry in self.tangle.order.tentative}
@@ -144,6 +145,8 @@ class Follower:
         self._newest = newest
         with self._index.changing():
             self._take_proofs()
+            for row in self._rows(list(self._misfits) if total else ()):
+                self._take(row)
             self.tangle.detach(lambda entry: self._store.get(entry.id) is None)
             self._tell_final()
             self._tell_tentative()
@@ -196,11 +199,10 @@ class Follower:
             return entry
         return None
 
-    def _reload(self, ids: Collection[bytes]) -> list[tuple[Row, Entry]]:
-        """Attach blocks that were read before, those that fit."""
+    def _rows(self, ids: Collection[bytes]) -> list[Row]:
+        """Return blocks that the file holds, parents first."""
         rows = [row for identity in ids if (row := self._store.get(identity)) is not None]
-        rows.sort(key=lambda row: (row.issued_at, row.depth, row.id))
-        return [(row, entry) for row in rows if (entry := self._load(row)) is not None]
+        return sorted(rows, key=lambda row: (row.issued_at, row.depth, row.id))
 
     def _add(self, row: Row, entry: Entry) -> None:
         number = self._index.add(
@@ -250,11 +252,12 @@ class Follower:
         self._index.save_epoch(later.epoch, roster_of(later))
         self._save(snapshot)
         self._install(snapshot)
-        for row, entry in self._reload(rest):
+        for row in self._rows(rest):
+            entry = self._load(row)
             number, _ = self._index.place_of(row.id)
-            if number is None:
+            if entry is not None and number is None:
                 self._add(row, entry)
-            else:
+            elif entry is not None and number is not None:
                 heights = self._heights(entry)
                 self._index.change(number, entry.round, entry.witness, heights, later.epoch)
 
