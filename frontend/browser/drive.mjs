@@ -57,7 +57,11 @@ export class Visitor {
     await this.settled()
   }
 
+  /** Wait until what was done last is drawn, with all that was asked for it. */
   async settled() {
+    await this.page.evaluate(
+      () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+    )
     await this.page.waitForFunction(
       () =>
         document.querySelector('h1') &&

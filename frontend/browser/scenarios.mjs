@@ -114,7 +114,10 @@ export async function dag(visitor) {
   const page = await visitor.open()
   await visitor.visit('/dag')
   const box = page.locator('.dag-box')
-  const picture = () => box.screenshot()
+  const picture = async () => {
+    await visitor.settled()
+    return box.screenshot()
+  }
   const byState = await picture()
   await page.getByLabel('Colour by', { exact: true }).selectOption('robot')
   await page.waitForURL('**/dag?colour=robot')

@@ -9,6 +9,12 @@ export interface Asked<Answer> {
   again: () => void
 }
 
+interface Got<Answer> {
+  url: string
+  answer: Answer | null
+  refusal: Refusal | null
+}
+
 /**
  * Ask for an address, and anew when the ledger has grown. A slow answer is waited for: what
  * grows meanwhile is asked for after it. Until an answer to a changed question of the same path is
@@ -17,11 +23,7 @@ export interface Asked<Answer> {
  * @param still the answer does not change any more.
  */
 export function useAnswer<Answer>(url: string, still = false): Asked<Answer> {
-  const path = url.split('?')[0]
-  const [shown, show] = useState<{ path?: string; answer: Answer | null; refusal: Refusal | null }>(
-    { answer: null, refusal: null },
-  )
-  const [busy, setBusy] = useState(true)
+  const [shown, show] = useState<Got<Answer>>({ url: '', answer: null, refusal: null })
   const load = useRef(() => {})
   useEffect(() => {
     const abort = new AbortController()
@@ -35,13 +37,12 @@ export function useAnswer<Answer>(url: string, still = false): Asked<Answer> {
       running = true
       ask<Answer>(url, abort.signal)
         .then(
-          (answer) => ({ path, answer, refusal: null }),
-          (refusal: Refusal) => ({ path, answer: null, refusal }),
+          (answer) => ({ url, answer, refusal: null }),
+          (refusal: Refusal) => ({ url, answer: null, refusal }),
         )
         .then((got) => {
           if (abort.signal.aborted) return
           running = false
-          setBusy(false)
           show(got)
           if (stale) {
             stale = false
@@ -49,7 +50,6 @@ export function useAnswer<Answer>(url: string, still = false): Asked<Answer> {
           }
         })
     }
-    setBusy(true)
     load.current()
     return () => abort.abort()
   }, [url])
@@ -59,11 +59,11 @@ export function useAnswer<Answer>(url: string, still = false): Asked<Answer> {
     if (!first.current && !still) load.current()
     first.current = false
   }, [count])
-  const current = shown.path === path
+  const same = shown.url.split('?')[0] === url.split('?')[0]
   return {
-    answer: current ? shown.answer : null,
-    refusal: current ? shown.refusal : null,
-    busy: busy || !current,
+    answer: same ? shown.answer : null,
+    refusal: same ? shown.refusal : null,
+    busy: shown.url !== url,
     again: () => load.current(),
   }
 }
