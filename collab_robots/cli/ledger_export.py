@@ -35,14 +35,19 @@ def export(
         Format,
         typer.Option(
             '--format',
-            help='jsonl, csv and parquet hold a table, mcap a bag of ROS 2 messages, dot a '
-            'drawing of the DAG.',
+            metavar='FORMAT',
+            help='jsonl, csv or parquet: a table; mcap: a bag of ROS 2 messages; dot: a drawing '
+            'of the DAG.',
         ),
     ],
     db: DbArgument = None,
     what: Annotated[
         What | None,
-        typer.Option(help='Which table; blocks if not given.', show_default=False),
+        typer.Option(
+            metavar='TABLE',
+            help=f'Of these, blocks if not given: {", ".join(one.value for one in What)}.',
+            show_default=False,
+        ),
     ] = None,
     out: Annotated[
         Path | None,
