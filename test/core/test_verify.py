@@ -342,6 +342,14 @@ def test_a_ledger_that_was_kept_whole_from_some_time_on_is_genuine(copy, rows):
     assert found.begins_at == stored(copy)[1].cut.position
 
 
+def test_a_ledger_that_lacks_the_end_of_an_epoch_is_genuine(copy):
+    """The robot was behind, and its teammates handed over meanwhile."""
+    snapshot = stored(copy)[1]
+    for issuer, height in enumerate(snapshot.cut.heights):
+        change(copy, ('DELETE FROM blocks WHERE issuer = ? AND seq = ?', issuer, height - 1))
+    assert check(copy).begins_at == snapshot.cut.position
+
+
 def test_a_ledger_with_another_snapshot_interval_says_so(copy):
     with pytest.raises(WrongRecordError, match='a snapshot every 100'):
         verify(copy, FLEET, 1, lambda *said: None, interval=100)
