@@ -62,8 +62,10 @@ class Book:
         self._blocks = Blocks(index, store, self._names)
         self._partings = Partings(index, self._names)
         self._looked = -LOOK
-        last = index.db.execute('SELECT id FROM blocks ORDER BY n DESC LIMIT ?', (TAIL,))
-        if all(store.get(identity) is None for (identity,) in last.fetchall()):
+        last = index.db.execute(
+            'SELECT id FROM blocks ORDER BY n DESC LIMIT ?', (TAIL,)
+        ).fetchall()
+        if last and all(store.get(identity) is None for (identity,) in last):
             index.clear()  # of another ledger that was here before, or what it lacks is too much
         self._look()
 

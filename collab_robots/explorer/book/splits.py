@@ -54,11 +54,8 @@ class Hearing:
             self._issued.append([])
             self._seen.append(())
             self._last.append(0.0)
-
-    @property
-    def least(self) -> float:
+        self.least = LEAST * max(1.0, len(self._issued) / 4)
         """How long a split is at least, s: with more robots each says less."""
-        return LEAST * max(1.0, len(self._issued) / 4)
 
     def tell(self, issuer: int, seq: int, issued: float, seen: Sequence[int]) -> None:
         """Take a signed record."""

@@ -18,7 +18,7 @@ from collab_robots.core.clock import SECOND
 from collab_robots.explorer.book import answers
 from collab_robots.explorer.book.ids import shown, task_shown
 
-_UNKNOWN, _FREE, _OCCUPIED = ' .#'
+_CELLS = str.maketrans('0123', ' .##')  # unknown, free, occupied
 _HALVES = ('whole', 'head', 'tail')
 
 
@@ -128,14 +128,10 @@ class StateView:
 
 def sketch_of(masks: Masks) -> answers.Sketch:
     """Return a sketch as rows."""
-
-    def cell(bit: int) -> str:
-        return _OCCUPIED if masks.occupied >> bit & 1 else '.' if masks.free >> bit & 1 else ' '
-
+    digits = int(f'{masks.free:b}', 16) + 2 * int(f'{masks.occupied:b}', 16)  # one a cell
+    cells = f'{digits:0{SIDE * SIDE}x}'.translate(_CELLS)[::-1]
     return answers.Sketch(
-        rows=tuple(
-            ''.join(cell(SIDE * row + column) for column in range(SIDE)) for row in range(SIDE)
-        )
+        rows=tuple(cells[begin : begin + SIDE] for begin in range(0, SIDE * SIDE, SIDE))
     )
 
 
