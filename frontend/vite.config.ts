@@ -9,5 +9,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: { proxy: { '/api': { target: 'http://127.0.0.1:8765', ws: true } } },
+  server: { proxy: { '/api': { target: 'http://127.0.0.1:8460', ws: true } } },
 })

@@ -98,7 +98,8 @@ export async function time(visitor) {
   await page.waitForURL(`**/tasks?time=${chosen}`)
   await visitor.settled()
   await visitor.shot('tasks-then')
-  const total = async () => Number((await visitor.text('.pager span')).split(' in all')[0].replaceAll(/\D/g, ''))
+  const total = async () =>
+    Number((await visitor.text('.pager span')).split(' in all')[0].replaceAll(/\D/g, ''))
   assert.equal(await total(), (await ask(visitor, `/tasks?time=${chosen}`)).total)
   await page.keyboard.press('t')
   await page.keyboard.press('Home')
@@ -254,7 +255,17 @@ export async function keyboard(visitor) {
   await page.reload()
   await visitor.settled()
   assert.equal(await theme(), 'dark')
-  const pages = { o: '/', d: '/dag', b: '/blocks', r: '/robots', t: '/tasks', m: '/map', v: '/trust', n: '/models', s: '/splits' }
+  const pages = {
+    o: '/',
+    d: '/dag',
+    b: '/blocks',
+    r: '/robots',
+    t: '/tasks',
+    m: '/map',
+    v: '/trust',
+    n: '/models',
+    s: '/splits',
+  }
   for (const [key, path] of Object.entries(pages)) {
     await page.keyboard.press('g')
     await page.keyboard.press(key)
@@ -292,7 +303,12 @@ export async function errors(visitor) {
   await page.locator('.refusal').waitFor()
   assert.match(await visitor.text('.refusal'), /0xffffffff/)
   await visitor.shot('no-block')
-  for (const path of ['/robots/nobody', '/tasks/0xffff', '/dag?around=0xffffffff', '/?time=-5e9']) {
+  for (const path of [
+    '/robots/nobody',
+    '/tasks/0xffff',
+    '/dag?around=0xffffffff',
+    '/?time=-5e9',
+  ]) {
     await visitor.visit(path)
     assert.ok((await visitor.text('main')).length > 20, path)
   }
@@ -309,7 +325,8 @@ export async function live(visitor) {
   const began = await blocks()
   await visitor.grow()
   await page.waitForFunction(
-    (before) => Number(document.querySelector('.tile strong').innerText.replaceAll(/\D/g, '')) > before,
+    (before) =>
+      Number(document.querySelector('.tile strong').innerText.replaceAll(/\D/g, '')) > before,
     began,
   )
   const { total } = await ask(visitor, '/blocks?limit=1')
@@ -337,7 +354,9 @@ export async function live(visitor) {
   await page.locator('.status', { hasText: /[1-9]\d* new blocks? waiting/ }).waitFor()
   assert.deepEqual(await box.screenshot(), still, 'paused, the DAG stands still')
   await page.getByRole('button', { name: 'Resume' }).click()
-  await page.locator('.note', { hasText: String((await ask(visitor, '/overview')).blocks) }).waitFor()
+  await page
+    .locator('.note', { hasText: String((await ask(visitor, '/overview')).blocks) })
+    .waitFor()
   assert.notDeepEqual(await box.screenshot(), still)
   assert.equal(await newest(), await last(visitor))
   await visitor.shot('dag')

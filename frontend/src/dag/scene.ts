@@ -229,7 +229,8 @@ export class Scene {
 
   /** Fit a box that changed, and keep what was in the middle there. */
   private resize(): void {
-    const same = this.width === this.box.clientWidth && this.layout.height === this.box.clientHeight
+    const same =
+      this.width === this.box.clientWidth && this.layout.height === this.box.clientHeight
     if (!this.marks.size || same) return
     const { ratio } = this.sigma.getCamera()
     const { width, height } = this.sigma.getDimensions()

@@ -51,13 +51,19 @@ export function BlocksPage() {
     <>
       <Head title="Blocks" json={url}>
         Every record that a robot signed, newest first.{' '}
-        <a href={href('/dag', { since: filter.since, until: asked('until') })}>See them in the DAG</a>
+        <a href={href('/dag', { since: filter.since, until: asked('until') })}>
+          See them in the DAG
+        </a>
       </Head>
       <div class="filters">
         <Choice
           label="Robot"
           name="robot"
-          options={[['', 'all'], ...names.value.map((name) => [name, name] as const), ['unsigned', 'unsigned']]}
+          options={[
+            ['', 'all'],
+            ...names.value.map((name) => [name, name] as const),
+            ['unsigned', 'unsigned'],
+          ]}
           onChoose={choose('robot')}
         />
         <Choice

@@ -71,7 +71,10 @@ export function DagPage() {
         <Choice
           label="At most"
           name="limit"
-          options={LIMITS.map((limit) => [limit === LIMIT ? '' : limit, `${count(Number(limit))} blocks`])}
+          options={LIMITS.map((limit) => [
+            limit === LIMIT ? '' : limit,
+            `${count(Number(limit))} blocks`,
+          ])}
           onChoose={change('limit')}
         />
         {!whole && <Part {...part} />}
@@ -89,7 +92,11 @@ export function DagPage() {
 }
 
 /** Which part is shown, and the way back to all. */
-function Part(props: { around: string | null; since: string | null; until: string | number | null }) {
+function Part(props: {
+  around: string | null
+  since: string | null
+  until: string | number | null
+}) {
   const from = props.since === null ? '' : ` from ${when(Number(props.since))}`
   const to = props.until === null ? '' : ` to ${when(Number(props.until))}`
   return (
@@ -139,12 +146,7 @@ function Legend({ by }: { by: ColourBy }) {
   )
 }
 
-function Picture(props: {
-  of: Dag
-  live: boolean
-  heard: readonly News[]
-  block: string | null
-}) {
+function Picture(props: { of: Dag; live: boolean; heard: readonly News[]; block: string | null }) {
   const { of, live, block } = props
   const box = useRef<HTMLDivElement>(null)
   const scene = useRef<Scene | null>(null)
@@ -233,7 +235,9 @@ function Picture(props: {
       <p class="note">
         {count(of.id.length)} blocks loaded
         {of.cut && ', the newest of more: choose more above, or a time below'}
-        {live && (paused.value ? '; paused' : `; ${count(overview.value?.blocks ?? 0)} in the ledger`)}.
+        {live &&
+          (paused.value ? '; paused' : `; ${count(overview.value?.blocks ?? 0)} in the ledger`)}
+        .
       </p>
     </div>
   )
@@ -256,7 +260,8 @@ function Card({ id }: { id: string }) {
         {(block) => (
           <>
             <p>
-              <Robot name={block.robot} /> {block.robot === null ? block.tag : <Calls of={block.calls} />}
+              <Robot name={block.robot} />{' '}
+              {block.robot === null ? block.tag : <Calls of={block.calls} />}
             </p>
             <BlockFacts of={block} />
           </>

@@ -37,7 +37,10 @@ export function FindPage() {
                     { title: 'Kind', cell: (hit: Hit) => <Badge of={hit.kind} tone="kind" /> },
                     { title: 'What', cell: (hit) => <a href={link(hit)}>{hit.title}</a> },
                     { title: 'About it', cell: (hit) => hit.words },
-                    { title: 'Time', cell: (hit) => hit.kind !== 'robot' && <Time at={hit.time} /> },
+                    {
+                      title: 'Time',
+                      cell: (hit) => hit.kind !== 'robot' && <Time at={hit.time} />,
+                    },
                   ]}
                   rows={found.hits.items}
                   empty="Nothing was found."

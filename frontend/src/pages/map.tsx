@@ -70,7 +70,11 @@ function Drawn({ of }: { of: Answer }) {
           name="What cameras recognised"
           columns={[
             { title: 'What', cell: (one: Sighting) => one.label },
-            { title: 'Sure', cell: (one) => `${Math.round(100 * one.confidence)} %`, number: true },
+            {
+              title: 'Sure',
+              cell: (one) => `${Math.round(100 * one.confidence)} %`,
+              number: true,
+            },
             { title: 'Robot', cell: (one) => <Robot name={one.robot} /> },
             {
               title: 'Place',
@@ -101,7 +105,11 @@ function Picture({ of, chosen }: { of: Answer; chosen: Region | undefined }) {
       free: colour('free'),
       occupied: layer ? colour(`c${Math.max(names.value.indexOf(layer), 0) % 8}`) : colour('wall'),
     }
-    for (const { region: [column, row], merged, contributions } of of.regions) {
+    for (const {
+      region: [column, row],
+      merged,
+      contributions,
+    } of of.regions) {
       const own = contributions.find((one) => one.robot === layer)?.sketch
       const sketch = layer ? own : merged
       if (!sketch) continue
@@ -111,7 +119,8 @@ function Picture({ of, chosen }: { of: Answer; chosen: Region | undefined }) {
   }, [of, layer, shade])
   const x = (metre: number) => (metre / of.region_size - left) * SIDE
   const y = (metre: number) => (high - (metre / of.region_size - bottom)) * SIDE
-  const mark = asked('x') && asked('y') ? ([Number(asked('x')), Number(asked('y'))] as const) : null
+  const mark =
+    asked('x') && asked('y') ? ([Number(asked('x')), Number(asked('y'))] as const) : null
   return (
     <figure class="map">
       <div class="map-frame">

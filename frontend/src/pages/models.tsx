@@ -20,7 +20,10 @@ export function ModelsPage() {
             <Table
               name="Parts of models"
               columns={[
-                { title: 'Part', cell: (model: Model) => model.part || <span class="id">{model.id}</span> },
+                {
+                  title: 'Part',
+                  cell: (model: Model) => model.part || <span class="id">{model.id}</span>,
+                },
                 {
                   title: 'Of model',
                   cell: (model) =>

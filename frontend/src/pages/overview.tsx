@@ -193,7 +193,8 @@ function Identity({ now }: { now: Overview }) {
         </dd>
         <dt>Not held any more</dt>
         <dd>
-          {many(now.pruned, 'final block')}; {now.snapshot ? `snapshot ${now.snapshot}` : 'no snapshot'}
+          {many(now.pruned, 'final block')};{' '}
+          {now.snapshot ? `snapshot ${now.snapshot}` : 'no snapshot'}
         </dd>
         <dt>Unsigned blocks</dt>
         <dd>{count(now.foreign)}</dd>

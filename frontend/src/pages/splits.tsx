@@ -85,7 +85,13 @@ function Card({ of }: { of: Split }) {
           See it in the DAG
         </a>
         {' · '}
-        <a href={href('/tasks', { since: of.begin - AROUND, until: end && end + AROUND, time: null })}>
+        <a
+          href={href('/tasks', {
+            since: of.begin - AROUND,
+            until: end && end + AROUND,
+            time: null,
+          })}
+        >
           Tasks of that time
         </a>
         {' · '}

@@ -20,30 +20,30 @@ export function TaskPage({ id }: { id: string }) {
           </>
         )}
       </Head>
-    <Shown asked={asked}>
-      {(task) => (
-        <>
-          <Facts of={task} />
-          <section>
-            <h2>Who could have done it, and why they have it or not</h2>
-            <Candidates of={task} />
-          </section>
-          <section>
-            <h2>Who had it</h2>
-            <Leases of={task.leases} />
-          </section>
-          <section>
-            <h2>All that happened</h2>
-            <Table
-              name="History of the task"
-              columns={EVENT_COLUMNS.filter((column) => column.title !== 'Task')}
-              rows={task.history}
-              empty="Nothing."
-            />
-          </section>
-        </>
-      )}
-    </Shown>
+      <Shown asked={asked}>
+        {(task) => (
+          <>
+            <Facts of={task} />
+            <section>
+              <h2>Who could have done it, and why they have it or not</h2>
+              <Candidates of={task} />
+            </section>
+            <section>
+              <h2>Who had it</h2>
+              <Leases of={task.leases} />
+            </section>
+            <section>
+              <h2>All that happened</h2>
+              <Table
+                name="History of the task"
+                columns={EVENT_COLUMNS.filter((column) => column.title !== 'Task')}
+                rows={task.history}
+                empty="Nothing."
+              />
+            </section>
+          </>
+        )}
+      </Shown>
     </>
   )
 }

@@ -50,7 +50,8 @@ function VerdictCard({ of, needed }: { of: Verdict; needed: number }) {
   return (
     <section class={`verdict ${guilty ? 'is-bad' : ''}`} id={of.robot}>
       <h2>
-        <Robot name={of.robot} /> <Badge of={of.standing} tone={of.standing === 'active' ? 'good' : 'bad'} />
+        <Robot name={of.robot} />{' '}
+        <Badge of={of.standing} tone={of.standing === 'active' ? 'good' : 'bad'} />
         {of.convicted && <Badge of="convicted" tone="bad" />}
         {of.equivocated && <Badge of="signed twice" tone="bad" />}
       </h2>
@@ -136,4 +137,3 @@ export function FailureTable({ of }: { of: Failures }) {
     />
   )
 }
-

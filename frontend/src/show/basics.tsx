@@ -75,7 +75,11 @@ export function Empty({ children }: { children: ComponentChildren }) {
 }
 
 /** A page's heading, what it is about, and the same as JSON. */
-export function Head(props: { title: ComponentChildren; json?: string; children?: ComponentChildren }) {
+export function Head(props: {
+  title: ComponentChildren
+  json?: string
+  children?: ComponentChildren
+}) {
   return (
     <header class="head">
       <div class="head-row">

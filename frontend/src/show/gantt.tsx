@@ -16,7 +16,10 @@ export function ticks(begin: number, end: number, wanted: number): number[] {
   const magnitude = 10 ** Math.floor(Math.log10(raw || 1))
   const step = [1, 2, 5, 10].map((m) => m * magnitude).find((s) => s >= raw) ?? raw
   const first = Math.ceil(begin / step)
-  return Array.from({ length: Math.max(Math.floor(end / step) - first + 1, 0) }, (_, i) => (first + i) * step)
+  return Array.from(
+    { length: Math.max(Math.floor(end / step) - first + 1, 0) },
+    (_, i) => (first + i) * step,
+  )
 }
 
 /** Rows that robots need so that no two bars of a row overlap. */
@@ -49,7 +52,9 @@ export function Gantt({ bars, splits }: { bars: readonly Bar[]; splits: readonly
   const shownRobots = new Set(placed.map(({ robot }) => robot))
   const roster = names.value.filter((name) => shownRobots.has(name))
   const robots = [...new Set([...roster, ...shownRobots])]
-  const tall = robots.map((name) => 1 + Math.max(...placed.filter(({ robot }) => robot === name).map(({ row }) => row)))
+  const tall = robots.map(
+    (name) => 1 + Math.max(...placed.filter(({ robot }) => robot === name).map(({ row }) => row)),
+  )
   const above = robots.map((_, index) => tall.slice(0, index).reduce((sum, n) => sum + n, 0))
   const height = TOP + ROW * tall.reduce((sum, n) => sum + n, 0)
   const marks = ticks(begin, end, Math.max(width / 130, 2))
@@ -57,13 +62,31 @@ export function Gantt({ bars, splits }: { bars: readonly Bar[]; splits: readonly
     <div ref={frame} class="gantt">
       <Zoom begin={begin} end={end} />
       {shown.length < bars.length && (
-        <p class="note">The newest {many(shown.length, 'lease')} of {bars.length}; narrow the time to see others.</p>
+        <p class="note">
+          The newest {many(shown.length, 'lease')} of {bars.length}; narrow the time to see others.
+        </p>
       )}
-      <svg viewBox={`0 0 ${width} ${height}`} width={width} height={height} role="group" aria-label="Timeline of leases; the table below lists the tasks">
+      <svg
+        viewBox={`0 0 ${width} ${height}`}
+        width={width}
+        height={height}
+        role="group"
+        aria-label="Timeline of leases; the table below lists the tasks"
+      >
         {splits.map((split) => {
-          const [from, to] = [Math.max(x(split.begin), LABEL), Math.min(x(split.end ?? end), width)]
+          const [from, to] = [
+            Math.max(x(split.begin), LABEL),
+            Math.min(x(split.end ?? end), width),
+          ]
           return to > from ? (
-            <rect key={split.id} class="split" x={from} width={to - from} y={TOP} height={height - TOP}>
+            <rect
+              key={split.id}
+              class="split"
+              x={from}
+              width={to - from}
+              y={TOP}
+              height={height - TOP}
+            >
               <title>{split.words}</title>
             </rect>
           ) : null
@@ -78,7 +101,13 @@ export function Gantt({ bars, splits }: { bars: readonly Bar[]; splits: readonly
         ))}
         {robots.map((name, index) => (
           <g key={name}>
-            <line class="rule" x1={0} x2={width} y1={TOP + ROW * above[index]!} y2={TOP + ROW * above[index]!} />
+            <line
+              class="rule"
+              x1={0}
+              x2={width}
+              y1={TOP + ROW * above[index]!}
+              y2={TOP + ROW * above[index]!}
+            />
             <text class="row-name" x={0} y={TOP + ROW * above[index]! + 17}>
               {name.length > 11 ? `${name.slice(0, 10)}…` : name}
             </text>
@@ -118,7 +147,13 @@ export function Gantt({ bars, splits }: { bars: readonly Bar[]; splits: readonly
 function Zoom({ begin, end }: { begin: number; end: number }) {
   const length = end - begin
   const show = (since: number | null, until: number | null) =>
-    go(here({ since: since && Math.round(since * 10) / 10, until: until && Math.round(until * 10) / 10 }), true)
+    go(
+      here({
+        since: since && Math.round(since * 10) / 10,
+        until: until && Math.round(until * 10) / 10,
+      }),
+      true,
+    )
   return (
     <div class="zoom" role="group" aria-label="Time shown">
       <button type="button" onClick={() => show(begin - length / 2, end - length / 2)}>
@@ -130,7 +165,11 @@ function Zoom({ begin, end }: { begin: number; end: number }) {
       <button type="button" onClick={() => show(begin + length / 2, end + length / 2)}>
         Later →
       </button>
-      <button type="button" disabled={!asked('since') && !asked('until')} onClick={() => show(null, null)}>
+      <button
+        type="button"
+        disabled={!asked('since') && !asked('until')}
+        onClick={() => show(null, null)}
+      >
         All
       </button>
     </div>

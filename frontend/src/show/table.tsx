@@ -61,7 +61,8 @@ export function Pager<Item>({ of, size }: { of: Page<Item>; size: number }) {
   return (
     <nav class="pager" aria-label="Pages">
       <span>
-        {count(of.total)} in all{of.total > size && `, page ${number} of ${Math.ceil(of.total / size)}`}
+        {count(of.total)} in all
+        {of.total > size && `, page ${number} of ${Math.ceil(of.total / size)}`}
       </span>
       {page !== null && <a href={here({ page: null, n: null })}>First</a>}
       {earlier !== undefined && (

@@ -36,14 +36,15 @@ export function useAnswer<Answer>(url: string, still = false): Asked<Answer> {
       }
       running = true
       ask<Answer>(url, abort.signal)
-        .then(
+        .then<Got<Answer>, Got<Answer>>(
           (answer) => ({ url, answer, refusal: null }),
           (refusal: Refusal) => ({ url, answer: null, refusal }),
         )
         .then((got) => {
           if (abort.signal.aborted) return
           running = false
-          show(got)
+          // Asked anew in vain: what is there stays, and the footer says that nothing comes.
+          show((old) => (got.refusal && old.url === url && old.answer !== null ? old : got))
           if (stale) {
             stale = false
             load.current()
