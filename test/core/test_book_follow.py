@@ -24,23 +24,27 @@ from hypothesis import given, HealthCheck, settings
 from hypothesis import strategies as st
 import pytest
 
+from collab_robots.contract.calls.fleet import Capability, join, set_capabilities, vote
 from collab_robots.contract.receipt import Receipt
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.views.maps import MapsView
 from collab_robots.contract.views.tasks import TasksView
 from collab_robots.core.clock import SECOND
+from collab_robots.core.identity import PrivateKey
 from collab_robots.explorer.book import book as book_module
 from collab_robots.explorer.book import follower
 from collab_robots.explorer.book.answers import Overview
 from collab_robots.explorer.book.index import Index
-from collab_robots.explorer.book.reader import Moment
+from collab_robots.explorer.book.reader import Filter, Moment
 from collab_robots.explorer.files import read_file
 from collab_robots.tangle import roots
 from collab_robots.tangle.block import block_id
 from collab_robots.tangle.block_store import Row
 from collab_robots.tangle.dag import FOREIGN
+from collab_robots.tangle.memory_store import MemoryStore
 from collab_robots.tangle.record import encode_record, sign_record
 from collab_robots.tangle.replay import Replay
+from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.tangle import decode
 
 SHARED = HealthCheck.function_scoped_fixture
@@ -295,3 +299,37 @@ def test_who_names_what_is_pruned_is_left_out(short: Short, tmp_path: Path) -> N
                 found = book.overview()
                 assert late.id.hex() in found.warning
                 assert (found.blocks, found.state_root) == (known.blocks, known.state_root)
+
+
+@pytest.mark.parametrize('interval', [60, 2_000])
+def test_a_robot_joins_and_works(short: Short, tmp_path: Path, interval: int) -> None:
+    short(interval, 40)
+    path, index = tmp_path / 'ledger.db', tmp_path / 'x'
+    new = PrivateKey(b'n' * 32)
+    with writing(path) as store:
+        team = Team(5, file=store)
+        team.network.start(
+            new, MemoryStore(), LedgerConfig(min_interval=0.25), state=Runner(FLEET), name='scout'
+        )
+        team.run(4)
+        for robot in NAMES:
+            team.network.ledgers[robot].submit(vote(join('scout', new.public)))
+        for step in range(16):
+            team.network.heal()
+            team.network.run(0.5)
+            team.network.ledgers['scout'].submit(set_capabilities(Capability(1)))
+            team.runner.update(team.ledger.order)
+            store.commit()
+            with reading(path, index) as book:
+                now = book.overview()
+                assert now.warning == '', step
+                if not team.ledger.tangle.is_over:
+                    assert now.state_root == f'0x{team.runner.state_root().hex()}'
+        assert now.epoch == 1 and now.robots == (*NAMES, 'scout')
+        with reading(path, index) as book:
+            grown = everything(book)
+            assert book.blocks(Filter(robot='scout')).total > 3
+            assert {one.name for one in book.robots()} == {*NAMES, 'scout'}
+        with reading(path) as book:
+            assert everything(book) == grown
+            agrees(book.overview(), path)
