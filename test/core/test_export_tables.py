@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 import pandas as pd
 import pytest
+from typer.testing import CliRunner, Result
 
 from benchmarks.explorer_ledger import make
+from collab_robots.cli import app, BAD_INPUT, OK
 from collab_robots.core.errors import ConfigError
 from collab_robots.explorer.book.answers import Block
 from collab_robots.explorer.book.open import open_reader, silent
@@ -191,3 +193,39 @@ def test_lists_are_read_page_by_page(readers: tuple[Reader, Reader], tmp_path: P
     total = readers[0].overview().blocks
     assert len(told) > total / 500 and told[-1] == ('reading blocks', total, total)
     assert all(a[1] < b[1] for a, b in pairwise(told))
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ['ledger', 'export', *map(str, arguments)])
+
+
+def test_the_command_writes_to_a_file_or_a_pipe(
+    readers: tuple[Reader, Reader], tmp_path: Path
+) -> None:
+    db = readers[1].overview().source
+    piped = command(db, '--format', 'csv', '--what', 'calls', '--until', '60')
+    out = tmp_path / 'calls.csv'
+    filed = command(db, '--format', 'csv', '--what', 'calls', '--until', '60', '-o', out)
+    assert piped.exit_code == filed.exit_code == OK and not filed.stdout
+    assert piped.stdout_bytes == out.read_bytes()
+    table = pd.read_csv(out)
+    assert 0 < len(table) < sum(readers[1].overview().calls.values())
+    assert command(db, '--format', 'dot').stdout.startswith('digraph')
+    lines = command(db, '--format', 'jsonl').stdout.splitlines()
+    assert len(lines) == readers[1].overview().blocks
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['--format', 'mcap'], 'name it with --out'),
+        (['--format', 'parquet'], 'name it with --out'),
+        (['--format', 'dot', '--what', 'tasks'], 'dot holds no table'),
+        (['--format', 'csv', '--since', 'noon'], 'expected a time'),
+    ],
+)
+def test_the_command_says_what_makes_no_sense(
+    readers: tuple[Reader, Reader], arguments: list[str], words: str
+) -> None:
+    told = command(readers[1].overview().source, *arguments)
+    assert told.exit_code == BAD_INPUT and words in told.output

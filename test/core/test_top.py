@@ -18,7 +18,7 @@ from collab_robots.cli import app, BAD_INPUT
 from collab_robots.core.errors import CollabError, StoreError
 from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.book.open import open_reader
-from collab_robots.explorer.book.reader import Reader, Told
+from collab_robots.explorer.book.reader import Filter, Reader, Told
 from collab_robots.explorer.terminal.top import TABS, Top
 from collab_robots.explorer.terminal.top_feed import LINES, Meter, Opener, SECONDS
 from collab_robots.explorer.terminal.top_widgets import Details, Lines
@@ -144,6 +144,7 @@ def test_every_tab_shows_what_the_ledger_says(made: Path) -> None:
         assert [row[1] for row in rows(pilot)] == ['active'] * 3 + ['expelled']
         await pilot.press('5')
         await until(pilot, lambda: sees(pilot, 'records a second'))
+        assert sees(pilot, f'{late / SECONDS:.1f} on average of {SECONDS} s')
         for name, count in list(about.calls.items())[:3]:
             assert any(re.search(rf'{name} +{count}', line) for line in screen(pilot))
         assert '…' not in screen(pilot)[0], 'the first line is there as a whole'
@@ -151,6 +152,7 @@ def test_every_tab_shows_what_the_ledger_says(made: Path) -> None:
     with open_reader(made) as reader:
         about, robots = reader.overview(), reader.robots()
         blocks, tasks = reader.blocks(limit=LINES).items, reader.tasks(limit=LINES).items
+        late = reader.blocks(Filter(since=int(about.last) - SECONDS + 1), limit=1).total
     assert show(lambda told: open_reader(made, told=told), look) is None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from collab_robots.explorer.book.answers import Block, Overview, Robot, Task, Trust
-from collab_robots.explorer.book.reader import MAX_PAGE, Reader, Told
+from collab_robots.explorer.book.reader import Filter, MAX_PAGE, Reader, Told
 
 Answer = TypeVar('Answer')
 
@@ -28,6 +28,7 @@ class Look:
 
     :param blocks: the newest, newest first; as ``tasks``.
     :param records: received in each of the last ``SECONDS`` s up to the newest; so ``bytes_``.
+        What came late before the first look, such as after a split, is not among it.
     """
 
     overview: Overview
@@ -109,8 +110,14 @@ class Feed:
 
     def _open(self) -> Look:
         self._reader = self._kept.enter_context(self._opener(self._progress))
-        self._meter.take(self._reader.blocks(limit=MAX_PAGE).items)
-        return self._all(self._reader.overview())
+        overview = self._reader.overview()
+        lately, page = Filter(since=overview.last - SECONDS), None
+        while True:
+            found = self._reader.blocks(lately, page, MAX_PAGE)
+            self._meter.take(found.items)
+            page = found.next
+            if page is None:
+                return self._all(overview)
 
     def _progress(self, what: str, done: int, total: int) -> None:
         if self._closed:
