@@ -186,7 +186,7 @@ class Book:
         def make() -> tuple[answers.Split, ...]:
             self._partings.look()
             rosters = {0: roster_of(self._fleet), **dict(self._index.epochs())}
-            return self._partings.splits(rosters, history.acts(self._index))
+            return self._partings.splits(rosters)
 
         return self._kept('splits', None, _SPLITS, make)
 
@@ -303,20 +303,23 @@ class Book:
         state, now = self._state(at)
         runner, meta = state.runner, self._store.meta
         db = self._index.db
-        position = at.position if at is not None else None
-        where, value = ('issued_at <= ?', now) if position is None else ('position < ?', position)
+        calls_of, where, values = 'calls', '1', list[int]()
+        if at is not None:
+            calls_of = 'calls JOIN blocks ON n = block'
+            where = 'issued_at <= ?' if at.position is None else 'position < ?'
+            values = [now if at.position is None else at.position]
         blocks, final, accepted, foreign, depth, first, last, last_final = db.execute(
             'SELECT count(*), count(position), coalesce(sum(accepted), 0), '
             'coalesce(sum(issuer < 0), 0), coalesce(max(round), 0), coalesce(min(issued_at), 0), '
             'coalesce(max(issued_at), 0), '
             'coalesce(max(CASE WHEN position IS NOT NULL THEN issued_at END), min(issued_at), 0) '
             f'FROM blocks WHERE {where}',
-            (value,),
+            values,
         ).fetchone()
         calls = db.execute(
-            'SELECT name, count(*), sum(NOT ok) FROM calls JOIN blocks ON n = block '
+            f'SELECT name, count(*), sum(NOT ok) FROM {calls_of} '
             f'WHERE {where} GROUP BY name ORDER BY name',
-            (value,),
+            values,
         ).fetchall()
         stored = self._store.snapshot()
         misfit = self._index.get('misfit')

@@ -7,6 +7,7 @@ import json
 
 from collab_robots.core.clock import SECOND
 from collab_robots.explorer.agreement import Act
+from collab_robots.explorer.book import history
 from collab_robots.explorer.book.answers import Side, Split
 from collab_robots.explorer.book.ids import shown, task_shown
 from collab_robots.explorer.book.index import Index
@@ -45,18 +46,16 @@ class Partings:
             if issuer >= 0:
                 self.hearing.tell(issuer, seq, issued_at / SECOND, json.loads(seen))
 
-    def splits(self, rosters: Mapping[int, Roster], acts: Sequence[Act]) -> tuple[Split, ...]:
+    def splits(self, rosters: Mapping[int, Roster]) -> tuple[Split, ...]:
         """
         Return all splits, oldest first.
 
         :param rosters: by epoch.
-        :param acts: about tasks that took effect.
         """
         last = rosters[max(rosters)]
         left = {index for index, (*_, weight) in enumerate(last) if not weight}
         return tuple(
-            self._split(one, self._quorum(one, rosters), acts)
-            for one in self.hearing.partings(left)
+            self._split(one, self._quorum(one, rosters)) for one in self.hearing.partings(left)
         )
 
     def _quorum(self, parting: Parting, rosters: Mapping[int, Roster]) -> Quorum:
@@ -67,10 +66,10 @@ class Partings:
         ).fetchone()
         return Quorum([weight for *_, weight in rosters[epoch]])
 
-    def _split(self, parting: Parting, quorum: Quorum, acts: Sequence[Act]) -> Split:
+    def _split(self, parting: Parting, quorum: Quorum) -> Split:
         begin, end = parting.begin, parting.end
         until = end if end is not None else self.hearing.now
-        during = [act for act in acts if begin <= act.t <= until]
+        during = history.acts(self._index, 'time BETWEEN ? AND ?', begin, until)
         sides = tuple(self._side(one, begin, until, quorum, during) for one in parting.sides)
         span = [round(time * SECOND) for time in (begin, until)]
         joined = self._index.db.execute(
