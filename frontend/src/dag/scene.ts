@@ -19,6 +19,7 @@ const BEHIND = { style: {}, beforeLayer: 'edges' }
 const BEFORE = { style: {}, beforeLayer: 'mouse' }
 
 const NEAREST = 0.05
+const FARTHEST = 3 // camera ratio; beyond, blocks are too small to click
 const MOVE = { duration: 200 }
 
 export class Scene {
@@ -85,8 +86,12 @@ export class Scene {
     this.sigma.kill()
   }
 
-  /** Show a part of the DAG in place of what is shown. */
-  show(dag: Dag): void {
+  /**
+   * Show a part of the DAG in place of what is shown.
+   *
+   * @param whole all of it, if that is not too much; else the newest.
+   */
+  show(dag: Dag, whole: boolean): void {
     this.graph.clear()
     this.marks.clear()
     this.robots = dag.robots
@@ -99,6 +104,7 @@ export class Scene {
     this.sigma.refresh()
     if (this.chosen && this.marks.has(this.chosen)) this.centre(this.chosen)
     else this.newest()
+    if (whole && this.farthest() <= FARTHEST) this.all()
   }
 
   /** Add what is new; blocks that came already are left alone. */
@@ -140,6 +146,7 @@ export class Scene {
   }
 
   setSpacing(spacing: Spacing): void {
+    if (spacing === this.spacing) return
     this.spacing = spacing
     this.arrange()
     if (this.chosen && !this.follow) this.centre(this.chosen)
@@ -186,21 +193,33 @@ export class Scene {
   }
 
   newest(): void {
-    let right = -Infinity
-    for (const mark of this.marks.values()) right = Math.max(right, this.layout.x(mark))
-    if (!Number.isFinite(right)) return
+    const [, right] = this.ends()
     const { ratio } = this.sigma.getCamera()
     this.look(right - AHEAD * this.box.clientWidth * ratio, this.box.clientHeight / 2, ratio)
     this.follow = true
   }
 
   all(): void {
+    const [left, right] = this.ends()
+    this.look((left + right) / 2, this.box.clientHeight / 2, this.farthest())
     this.follow = false
-    const xs = [...this.marks.values()].map((mark) => this.layout.x(mark))
-    const left = xs.reduce((a, b) => Math.min(a, b), 0)
-    const right = xs.reduce((a, b) => Math.max(a, b), left)
-    const ratio = Math.max((1.1 * (right - left)) / this.box.clientWidth, 1)
-    this.look((left + right) / 2, this.box.clientHeight / 2, ratio)
+  }
+
+  /** Where the oldest and the newest block lie. */
+  private ends(): readonly [number, number] {
+    let [left, right] = [Infinity, -Infinity]
+    for (const mark of this.marks.values()) {
+      const x = this.layout.x(mark)
+      left = Math.min(left, x)
+      right = Math.max(right, x)
+    }
+    return Number.isFinite(left) ? [left, right] : [0, 0]
+  }
+
+  /** The zoom that shows all blocks. */
+  private farthest(): number {
+    const [left, right] = this.ends()
+    return Math.max((1.1 * (right - left)) / this.box.clientWidth, 1)
   }
 
   private look(x: number, y: number, ratio: number): void {

@@ -173,7 +173,7 @@ function Picture(props: { of: Dag; live: boolean; heard: readonly News[]; block:
   }, [])
   useEffect(() => scene.current?.choose(block), [ready, block])
   useEffect(() => {
-    scene.current?.show(of)
+    scene.current?.show(of, asked('since') !== null)
     if (live) for (const news of props.heard) scene.current?.add(news)
   }, [ready, of])
   useEffect(() => scene.current?.setSplits(splits.answer ?? []), [ready, splits.answer])

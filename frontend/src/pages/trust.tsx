@@ -93,9 +93,11 @@ function Region({ of, robot, needed }: { of: Evidence; robot: string; needed: nu
         Witnesses: <Robots of={of.witnesses} />.{' '}
         <a href={href('/map', { region: of.region.join(',') })}>See it on the map</a>
       </p>
-      {of.conflicts.map((conflict, index) => (
-        <Pair key={index} of={conflict} robot={robot} />
-      ))}
+      <div class="pairs">
+        {of.conflicts.map((conflict, index) => (
+          <Pair key={index} of={conflict} robot={robot} />
+        ))}
+      </div>
     </article>
   )
 }

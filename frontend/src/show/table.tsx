@@ -87,12 +87,13 @@ export function Choice(props: {
   onChoose: (value: string | null) => void
 }) {
   const id = `choose-${props.name}`
+  const given = asked(props.name)
   return (
     <span class="choice">
       <label for={id}>{props.label}</label>
       <select
         id={id}
-        value={asked(props.name) ?? ''}
+        value={props.options.some(([value]) => value === given) ? given! : ''}
         onChange={(event) => props.onChoose(event.currentTarget.value || null)}
       >
         {props.options.map(([value, words]) => (
