@@ -8,7 +8,7 @@ help:
 	@echo 'make demo    set everything up and run the main job   (make demo ARGS="--robots 2 --seed 3")'
 	@echo 'make test    set everything up and run all tests      (make test ARGS="test/core -k block")'
 	@echo 'make bench   measure the ledger, alone and beside others  (make bench ARGS="--quick")'
-	@echo 'make check   lint, formatting, types, import layers'
+	@echo 'make check   lint, formatting, types, import layers, the pages'
 	@echo 'make contracts  what tests reach of contracts/*.sol, and what slither says (needs node)'
 	@echo 'make format  put sources into the form that make check wants'
 	@echo 'make setup   make .venv with libraries, messages and model; part of all the above'
@@ -34,6 +34,8 @@ check: setup
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 	$(BIN)/pydocstyle collab_robots
+	@if [ -d frontend/node_modules ]; then npm --prefix frontend run --silent check; \
+	else echo 'the pages are not checked: the set-up found no npm'; fi
 
 contracts: setup
 	$(BIN)/python scripts/solidity_coverage.py
