@@ -18,7 +18,8 @@ Item = TypeVar('Item')
 class Answer(BaseModel):
     """What all answers share."""
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    # Built when it is used: a command needs few of them, and should answer at once.
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class Page(Answer, Generic[Item]):
