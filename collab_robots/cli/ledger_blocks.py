@@ -141,7 +141,7 @@ def _coming(reader: Reader, which: Filter, limit: int) -> Iterator[Block]:
     printed = {block.id for block in blocks}
     yield from blocks
     while True:
-        time.sleep(_PERIOD)
+        time.sleep(_PERIOD)  # a file does not tell when it grows
         news = reader.news(version, MAX_PAGE)
         version = news.version
         yield from (b for b in news.blocks if b.id not in printed and _fits(b, which))
