@@ -1,5 +1,5 @@
 /**
- * The answers of the server, as collab_robots/explorer/book/answers.py defines them: times are
+ * The answers of the server, as collab_robots/explorer/book/answers/ defines them: times are
  * seconds of the fleet's clock, places metres in the map frame.
  */
 
