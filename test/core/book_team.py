@@ -13,7 +13,8 @@ from benchmarks.explorer_work import Work
 from collab_robots.contract.runner import Runner
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
-from collab_robots.explorer.book.answers import Event, Item, Page
+from collab_robots.explorer.book.answers import Event, Page
+from collab_robots.explorer.book.answers.base import Item
 from collab_robots.explorer.book.book import Book
 from collab_robots.explorer.book.index import Index
 from collab_robots.explorer.book.open import silent
