@@ -360,12 +360,15 @@ def test_the_command_serves_until_it_is_stopped(db: Path, number: signal.Signals
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        url = process.stdout.readline().split()[0]
-        assert httpx.get(f'{url}api/v1/overview', timeout=PATIENCE).json()['robot'] == 'robot1'
-        with httpx.stream('GET', url) as held:  # who holds on does not keep it
-            assert held.status_code in (200, 404)
-            process.send_signal(number)
-            said, errors = process.communicate()
+        try:
+            url = process.stdout.readline().split()[0]
+            assert httpx.get(f'{url}api/v1/overview', timeout=PATIENCE).json()['robot'] == 'robot1'
+            with httpx.stream('GET', url) as held:  # who holds on does not keep it
+                assert held.status_code in (200, 404)
+                process.send_signal(number)
+                said, errors = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
     assert (process.returncode, said, errors) == (OK, '', '')
 
 
