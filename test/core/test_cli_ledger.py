@@ -224,7 +224,7 @@ def test_a_file_that_is_none_or_of_others_is_refused(run: Path, tmp_path: Path) 
     assert missing.exit_code == FAILED and 'there is no ledger here' in missing.stderr
     db = run / 'robot1' / 'ledger.db'
     foreign = ledger('status', db, '--fleet', tmp_path / 'fleet.yaml')
-    assert foreign.exit_code == BAD_INPUT and "is of fleet 'demo'" in foreign.stderr
+    assert foreign.exit_code == BAD_INPUT and "of fleet 'demo', not of" in foreign.stderr
 
 
 def test_a_ledger_that_lost_its_end_is_not_well(run: Path, tmp_path: Path) -> None:

@@ -169,11 +169,12 @@ def test_no_changed_byte_leaves_a_proof(two_proofs, where, change, cut):
 def test_status_names_who_is_proven_and_what_may_be_lost(db: Path) -> None:
     def status() -> dict[str, object]:
         result = RUNNER.invoke(app, ['ledger', 'status', str(db), '--json'])
-        assert result.exit_code == OK, result.output
-        return json.loads(result.stdout)
+        summary = json.loads(result.stdout)
+        assert result.exit_code == (FAILED if summary['warning'] else OK), result.output
+        return summary
 
     assert status()['equivocators'] == ['robot3'] and status()['warning'] == ''
-    assert status()['snapshot'] is None
+    assert status()['snapshot'] == 0
     with closing(Store(db, Fleet.load(db.parents[1] / 'fleet.yaml'), 'robot1')) as store:
         store.mark_incomplete('its end is lost')
     assert status()['warning'] == 'its end is lost'

@@ -74,7 +74,8 @@ class Book:
         self._look()
         if at is not None:
             return self._overview(at)
-        return self._kept('overview', None, _OVERVIEW, lambda: self._overview(None))
+        found = self._kept('overview', None, _OVERVIEW, lambda: self._overview(None))
+        return found.model_copy(update={'warning': self._warning})  # changes without a block
 
     def blocks(
         self, which: Filter = ALL, page: str | None = None, limit: int = 50
@@ -244,6 +245,11 @@ class Book:
     def _now(self) -> int:
         return self._span[1]
 
+    @property
+    def _warning(self) -> str:
+        """What is wrong with the file; empty if nothing is."""
+        return self._store.meta.get('incomplete', '') or self._index.get('misfit')
+
     def _look(self) -> None:
         """Take what is new in the file."""
         if monotonic() - self._looked < LOOK:
@@ -322,7 +328,6 @@ class Book:
             values,
         ).fetchall()
         stored = self._store.snapshot()
-        misfit = self._index.get('misfit')
         return answers.Overview(
             source=self._source,
             at=None if at is None else now / SECOND,
@@ -351,7 +356,7 @@ class Book:
             convicted=tuple(sorted(state.convicted())),
             equivocators=tuple(self._names[robot] for robot in sorted(self._store.proofs())),
             splits=sum(at is None or one.begin * SECOND <= now for one in self.splits()),
-            warning=meta.get('incomplete', '') or misfit,
+            warning=self._warning,
             version=self._index.version,
         )
 
