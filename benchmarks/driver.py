@@ -27,9 +27,10 @@ from typing import Any
 
 from rclpy.node import Node
 
+from collab_robots.bringup import topics
 from collab_robots.contract.calls import maps
 from collab_robots.core.clock import SECOND
-from collab_robots.nodes import qos, topics
+from collab_robots.nodes import qos
 from collab_robots.nodes.ledger_node import LedgerNode
 from collab_robots.nodes.parameters import declare, Parameter, required
 from collab_robots.nodes.spin import run

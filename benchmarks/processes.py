@@ -29,10 +29,10 @@ import psutil
 
 from benchmarks.driver import LOG, RATE
 from benchmarks.namespaces import Network
+from collab_robots.bringup.topics import direct_remappings
 from collab_robots.core.errors import SimulationError
 from collab_robots.explorer.fleets import make_fleet
 from collab_robots.explorer.processes import Children, environment
-from collab_robots.nodes.topics import direct_remappings
 from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
 
 POLL_S = 0.05  # between two looks at the logs: of files that grow the system tells nobody

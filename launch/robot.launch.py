@@ -5,7 +5,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from collab_robots.nodes.topics import direct_remappings
+from collab_robots.bringup.topics import direct_remappings
 from launch import LaunchDescription
 
 ARGUMENTS = {

@@ -276,8 +276,8 @@ def _shell(command: list[str]) -> str:
 
 
 def _start_command(name: str, fleet: Path, folder: Path, made_here: bool) -> list[str]:
+    from collab_robots.bringup.topics import direct_remappings
     from collab_robots.explorer.processes import node_command
-    from collab_robots.nodes.topics import direct_remappings
 
     def place(path: Path) -> str:
         return str(path.resolve()) if made_here else path.name

@@ -12,12 +12,12 @@ import math
 import time
 from typing import Protocol
 
+from collab_robots.bringup import topics
 from collab_robots.core.errors import CollabError, SimulationError
 from collab_robots.explorer.live import Screen
 from collab_robots.explorer.processes import Children, Domain, environment
 from collab_robots.explorer.run import Kill, robot_command, Run, simulator_command
 from collab_robots.explorer.verdict import COVERAGE, Effort
-from collab_robots.nodes import topics
 
 POLL = 0.25  # s of wall time between two looks
 MEMORY_PERIOD = 5.0  # s of wall time

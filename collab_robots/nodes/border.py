@@ -7,8 +7,9 @@ from typing import Any
 
 from rclpy.node import Node
 
+from collab_robots.bringup import topics
 from collab_robots.core.errors import Refusal, RefusedError
-from collab_robots.nodes import qos, topics
+from collab_robots.nodes import qos
 from collab_robots_msgs.msg import Refused
 
 MAX_TEXT = 200

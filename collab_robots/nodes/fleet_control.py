@@ -14,10 +14,11 @@ import time
 
 from rclpy.publisher import Publisher
 
+from collab_robots.bringup import topics
 from collab_robots.contract.ballot import Answer, Ballot
 from collab_robots.core.errors import RefusedError
 from collab_robots.core.fleet import Fleet
-from collab_robots.nodes import qos, topics
+from collab_robots.nodes import qos
 from collab_robots.nodes.outsider import Outsider
 from collab_robots.nodes.roster_conversions import roster_from_msg
 from collab_robots.nodes.spin import IDLE_S

@@ -13,6 +13,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from collab_robots.bringup import topics
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import ROBOT_NAME
 from collab_robots.inference.labels import CLASSES, load_labels
@@ -22,7 +23,6 @@ from collab_robots.inference.pictures import Rgb
 from collab_robots.inference.planner import LATENCY, Objective, Planner
 from collab_robots.inference.runtime.answer import Answer
 from collab_robots.inference.runtime.course import Chooser, chooser
-from collab_robots.nodes import topics
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.inference_port import InferencePort, PortSettings
 

@@ -11,9 +11,9 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.task import Future
 
+from collab_robots.bringup import topics
 from collab_robots.core.errors import RefusedError
 from collab_robots.inference.pictures import Rgb
-from collab_robots.nodes import topics
 from collab_robots.nodes.conversions import image_from_msg
 from collab_robots_msgs.action import Infer
 

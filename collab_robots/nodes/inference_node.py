@@ -23,6 +23,7 @@ from rclpy.clock import ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 
+from collab_robots.bringup import topics
 from collab_robots.contract.calls import maps
 from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.views.tasks import TaskState
@@ -39,7 +40,7 @@ from collab_robots.inference.runtime.answer import Answer
 from collab_robots.inference.runtime.course import chooser
 from collab_robots.inference.runtime.messages import FrameId
 from collab_robots.inference.sightings import Camera
-from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes import conversions, qos
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.infer_server import InferServer, MAX_GOALS, Submitted, Take
 from collab_robots.nodes.inference_conversions import trace_to_msg

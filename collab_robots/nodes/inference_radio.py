@@ -10,13 +10,14 @@ from typing import Any
 
 from rclpy.node import Node
 
+from collab_robots.bringup import topics
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.fleet import ROBOT_NAME
 from collab_robots.inference.runtime.messages import Reply, Work
 from collab_robots.inference.runtime.peer import Message
 from collab_robots.nodes import inference_conversions as conversions
-from collab_robots.nodes import qos, topics
+from collab_robots.nodes import qos
 from collab_robots.nodes.border import Border
 from collab_robots_msgs.msg import InferenceOffer, InferenceReply, TensorChunk
 

@@ -17,6 +17,7 @@ from std_msgs.msg import String
 
 from collab_robots.anchor.deployed import deployment_file
 from collab_robots.anchor.notary import Notary
+from collab_robots.bringup import topics
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.views.maps import MapsView
 from collab_robots.contract.views.roster import RosterView
@@ -25,7 +26,7 @@ from collab_robots.core.clock import Clock, SECOND
 from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import mark_used, PrivateKey, unused_marker
-from collab_robots.nodes import conversions, ledger_conversions, qos, topics
+from collab_robots.nodes import conversions, ledger_conversions, qos
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.ledger_http import HTTP_PARAMETERS, LedgerHttp
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT

@@ -18,6 +18,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import LaserScan
 from tf2_msgs.msg import TFMessage
 
+from collab_robots.bringup import topics
 from collab_robots.contract.calls import maps
 from collab_robots.core.errors import ConfigError, Refusal
 from collab_robots.core.geometry import Array, pose
@@ -26,7 +27,7 @@ from collab_robots.mapping.layers import LayeredMap, TileKey
 from collab_robots.mapping.mapper import Mapper
 from collab_robots.mapping.resume import resume, save
 from collab_robots.mapping.witness import Witness
-from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes import conversions, qos
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
 from collab_robots.nodes.spin import run

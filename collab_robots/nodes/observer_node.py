@@ -17,6 +17,7 @@ from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Float64, String
 
+from collab_robots.bringup import topics
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import RefusedError
 from collab_robots.core.geometry import Array, Grid
@@ -32,7 +33,7 @@ from collab_robots.explorer.timeline import (
     Timeline,
     Waypoint,
 )
-from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes import conversions, qos
 from collab_robots.nodes.outsider import Outsider
 from collab_robots_msgs.msg import (
     Detection,

@@ -22,10 +22,11 @@ from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Float64
 
+from collab_robots.bringup import topics
 from collab_robots.core.clock import SECOND
 from collab_robots.core.config import load_yaml
 from collab_robots.core.errors import RefusedError
-from collab_robots.nodes import qos, topics
+from collab_robots.nodes import qos
 from collab_robots.nodes.parameters import declare, Parameter, required
 from collab_robots.nodes.sim_robot import fill, MESSAGES, RobotTopics
 from collab_robots.nodes.spin import run

@@ -13,8 +13,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from tf2_msgs.msg import TFMessage
 
+from collab_robots.bringup import topics
 from collab_robots.core.geometry import Array
-from collab_robots.nodes import qos, topics
+from collab_robots.nodes import qos
 from collab_robots.sim.mjcf import (
     CAMERA_FORWARD,
     CAMERA_HEIGHT,

@@ -16,10 +16,11 @@ from rclpy.node import Node
 from sensor_msgs.msg import LaserScan
 from std_msgs.msg import String
 
+from collab_robots.bringup import topics
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.geometry import Array, Grid
-from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes import conversions, qos
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
 from collab_robots.nodes.spin import run

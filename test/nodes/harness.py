@@ -13,9 +13,10 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 
+from collab_robots.bringup import topics
 from collab_robots.core.clock import SECOND
 from collab_robots.explorer.fleets import make_fleet
-from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes import conversions, qos
 from collab_robots.nodes.poller import Poller
 from collab_robots.nodes.spin import IDLE_S
 

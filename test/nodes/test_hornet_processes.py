@@ -20,9 +20,10 @@ import pytest
 import rclpy
 from rclpy.node import Node
 
+from collab_robots.bringup import topics
 from collab_robots.contract.calls import tasks as calls
 from collab_robots.explorer.fleets import make_fleet
-from collab_robots.nodes import qos, topics
+from collab_robots.nodes import qos
 from collab_robots_msgs.msg import Call
 
 DOMAINS = {'robot1': 52, 'robot2': 53, 'robot3': 54}

@@ -24,12 +24,13 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 import skimage
 
+from collab_robots.bringup import topics
 from collab_robots.contract.calls.common import Kind
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError
 from collab_robots.explorer.processes import node_command
 from collab_robots.inference.runtime.messages import FrameId, Hop, Reply, ReplyKind, Work
-from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes import conversions, qos
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.inference_conversions import work_to_msg
 from collab_robots.nodes.inference_node import InferenceNode

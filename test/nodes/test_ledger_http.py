@@ -14,9 +14,10 @@ import urllib.request
 from harness import Harness, running
 import pytest
 
+from collab_robots.bringup import topics
 from collab_robots.contract.calls import tasks as calls
 from collab_robots.core.errors import ConfigError
-from collab_robots.nodes import qos, topics
+from collab_robots.nodes import qos
 from collab_robots.nodes.ledger_node import LedgerNode
 from collab_robots.tangle.block import block_id, encode_block, GENESIS
 from collab_robots_msgs.msg import Call, LedgerStatus, TaskStatusArray

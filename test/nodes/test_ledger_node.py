@@ -9,11 +9,12 @@ import shutil
 from harness import Harness, running
 import pytest
 
+from collab_robots.bringup import topics
 from collab_robots.contract.calls import tasks as calls
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError, KeyFileError, StoreError
 from collab_robots.explorer.fleets import make_fleet
-from collab_robots.nodes import qos, topics
+from collab_robots.nodes import qos
 from collab_robots.nodes.ledger_node import LedgerNode
 from collab_robots_msgs.msg import Block, Call, Have, LedgerStatus, TaskStatus, TaskStatusArray
 

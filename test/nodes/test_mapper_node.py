@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import LaserScan
 
+from collab_robots.bringup import topics
 from collab_robots.mapping.layer import Layer
 from collab_robots.mapping.scan import Scan
 from collab_robots.mapping.tile import tile_digest, TileCoder
-from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes import conversions, qos
 from collab_robots.nodes.mapper_node import MapperNode
 from collab_robots_msgs.msg import (
     Call,

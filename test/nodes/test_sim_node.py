@@ -24,9 +24,10 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from std_msgs.msg import Float64
 from tf2_msgs.msg import TFMessage
 
+from collab_robots.bringup import topics
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import ConfigError
-from collab_robots.nodes import qos, topics
+from collab_robots.nodes import qos
 from collab_robots.nodes.poller import Poller
 from collab_robots.nodes.sim_node import SimNode
 from collab_robots.sim.radio import KINDS

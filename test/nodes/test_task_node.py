@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from std_msgs.msg import String
 
+from collab_robots.bringup import topics
 from collab_robots.contract.calls.words import describe
 from collab_robots.core.geometry import FREE, Grid, OCCUPIED, pose, UNKNOWN
-from collab_robots.nodes import conversions, qos, topics
+from collab_robots.nodes import conversions, qos
 from collab_robots.nodes.task_node import TaskNode
 from collab_robots_msgs.msg import Call, Refused
 

@@ -15,13 +15,14 @@ import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
 
+from collab_robots.bringup import topics
 from collab_robots.cli.common import BAD_INPUT
 from collab_robots.contract.calls import fleet as calls
 from collab_robots.contract.calls import maps
 from collab_robots.contract.calls.fleet import Capability
 from collab_robots.explorer.fleets import make_fleet, make_key
 from collab_robots.explorer.processes import Children, environment, node_command
-from collab_robots.nodes import qos, topics
+from collab_robots.nodes import qos
 from collab_robots.nodes.poller import Poller
 from collab_robots.nodes.spin import IDLE_S
 from collab_robots_msgs.msg import Call, LedgerStatus

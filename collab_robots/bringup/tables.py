@@ -1,0 +1,181 @@
+"""The parameters of every node, declared once."""
+
+from __future__ import annotations
+
+from collab_robots.bringup.parameters import Parameter, Table
+from collab_robots.tangle.settings import SNAPSHOT_INTERVAL
+
+MAX_PORT = 65_535
+OWN, EXTERNAL, NAV2 = 'own', 'external', 'nav2'
+RAW, COMPRESSED = 'raw', 'compressed'
+DDS, HORNET = 'dds', 'hornet'
+LATENCY, ENERGY, THROUGHPUT = 'latency', 'energy', 'throughput'
+
+NODE: Table = {
+    'name': Parameter('', "This robot's name in the fleet file.", required=True),
+    'autostart': Parameter(
+        True, 'Configure and activate at the start; false: wait for a lifecycle manager.'
+    ),
+    'diagnostics_period': Parameter(
+        1.0, 'Time between two messages on /diagnostics.', 0.1, 60.0, 's'
+    ),
+}
+"""What all nodes of a robot share."""
+
+_FLEET: Table = {
+    'fleet': Parameter('', 'Path of the fleet file, the same on every robot.', required=True)
+}
+
+_UPLINK: Table = {
+    'uplink': Parameter(
+        0.0,
+        "Bytes a second that this robot's process sends to teammates at most: the ledger first, "
+        'then tiles, then work for networks; 0: no limit.',
+        0.0,
+        1e9,
+        'bytes/s',
+    ),
+}
+
+LEDGER: Table = {
+    **NODE,
+    **_FLEET,
+    **_UPLINK,
+    'key': Parameter('', "Path of this robot's private key, mode 0600.", required=True),
+    'store': Parameter('ledger.db', 'Path of the ledger file, made when missing.'),
+    'tick_period': Parameter(0.1, 'Time between two looks at what is to be sent.', 0.01, 1.0, 's'),
+    'status_period': Parameter(0.5, 'Time between two status messages.', 0.1, 10.0, 's'),
+    'snapshot_interval': Parameter(
+        SNAPSHOT_INTERVAL,
+        'Final records between two snapshots; what is older is dropped. The same on all robots.',
+        1_000,
+        1_000_000,
+        'records',
+    ),
+    'archive': Parameter(
+        False,
+        'Keep blocks that snapshots stand for on the disk, to look at the whole history.',
+    ),
+    'anchor': Parameter(
+        '',
+        'Path of the file that says where anchors are written to; anchor.json beside the fleet '
+        'file if empty. It need not be there.',
+    ),
+    'rest_port': Parameter(0, 'Port of the IOTA core API v2 for clients; 0: off.', 0, MAX_PORT),
+    'rest_host': Parameter('127.0.0.1', 'Address that it listens at; loopback keeps others out.'),
+    'rest_token_file': Parameter(
+        '', 'File with the token that a client needs to post, mode 0600; empty: none can post.'
+    ),
+    'transport': Parameter(
+        DDS, 'Where blocks go: over the radio, or over a TIP-25 node.', choices=(DDS, HORNET)
+    ),
+    'hornet_url': Parameter('', 'URL of that node, such as http://127.0.0.1:14265.'),
+    'hornet_token_file': Parameter(
+        '', 'File with the token for that node, mode 0600; empty: it needs none.'
+    ),
+}
+
+MAPPER: Table = {
+    **NODE,
+    **_UPLINK,
+    'mapper': Parameter(
+        OWN,
+        'Who maps: this node from scans, or another (such as slam_toolbox) whose grid comes on '
+        'slam_map and whose pose comes by tf.',
+        choices=(OWN, EXTERNAL),
+    ),
+    'initial_pose': Parameter(
+        [0.0, 0.0, 0.0],
+        'Pose in the map where odometry is zero: x (m), y (m), yaw (rad).',
+        size=3,
+    ),
+    'lidar_pose': Parameter(
+        [0.0, 0.0, 0.0], 'Lidar on the robot: x (m), y (m), yaw (rad).', size=3
+    ),
+    'frame_prefix': Parameter(
+        '', "Put before the names of the robot's own frames, such as robot1/; map has none."
+    ),
+    'pose_file': Parameter('', 'Where the pose is kept for a restart; empty: nowhere.'),
+    'map_period': Parameter(1.0, 'Time between two published maps.', 0.1, 60.0, 's'),
+    'tile_period': Parameter(2.0, 'Time between two rounds of changed tiles.', 0.2, 60.0, 's'),
+    'false_wall': Parameter(
+        [0.0, 0.0, 0.0, 0.0],
+        'To see what becomes of a liar: a wall that it adds to the map it shows others, '
+        'x0, y0, x1, y1 (m). All zeros: it does not lie.',
+        size=4,
+    ),
+}
+
+TASKS: Table = {
+    **NODE,
+    **_FLEET,
+    'navigator': Parameter(
+        OWN,
+        'Who drives: this node by cmd_vel, or Nav2 by its action navigate_to_pose.',
+        choices=(OWN, NAV2),
+    ),
+    'decide_period': Parameter(0.5, 'Time between two decisions.', 0.1, 10.0, 's'),
+    'steer_period': Parameter(0.1, 'Time between two velocity commands.', 0.02, 1.0, 's'),
+}
+
+INFERENCE: Table = {
+    **NODE,
+    **_UPLINK,
+    'image_transport': Parameter(
+        RAW,
+        'How pictures come: on camera/image_raw, or on camera/image_raw/compressed (JPEG, PNG).',
+        choices=(RAW, COMPRESSED),
+    ),
+    'camera_pose': Parameter(
+        [0.17, 0.0, 0.0], 'Camera on the robot: x (m), y (m), yaw (rad).', size=3
+    ),
+    'share': Parameter(True, 'Whether it asks teammates to compute for it, and helps them.'),
+    'helpers': Parameter(
+        [''],
+        'Who may help while the contract has no leases of tasks of the kind infer; empty: all.',
+    ),
+    'objective': Parameter(LATENCY, 'What counts most.', choices=(LATENCY, ENERGY, THROUGHPUT)),
+    'max_loss': Parameter(
+        0.01, 'Share of pictures more than by the whole network that may be named wrong.', 0.0, 1.0
+    ),
+    'deadline': Parameter(0.0, 'Until when a name is wanted; 0: none.', 0.0, 60.0, 's'),
+    'slow': Parameter(
+        1.0, 'How many times slower than this computer the network is to run.', 1.0, 1000.0
+    ),
+    'send_rate': Parameter(
+        0.0,
+        'Bytes a second that inference may send at most, so that the ledger always gets through; '
+        '0: no limit.',
+        0.0,
+        1e9,
+        'bytes/s',
+    ),
+    'profile': Parameter(
+        '', "Folder with the model's sheet.json and times.json; empty: those that come with it."
+    ),
+}
+
+ROBOT: Table = {**LEDGER, **MAPPER, **TASKS, **INFERENCE}
+"""What the process of a whole robot takes."""
+
+SIMULATOR: Table = {
+    'world': Parameter('', 'Path of the world file.', required=True),
+    'robots': Parameter(4, 'How many robots.', 1, 64),
+    'seed': Parameter(1, 'Seed of everything random.', 0, 2**31 - 1),
+    'split': Parameter('', 'START:END in s of a time in which the two halves are apart.'),
+    'speed': Parameter(1.0, 'Simulated seconds per second, at most.', 0.01, 100.0),
+    'cameras': Parameter(True, 'Whether to render what the cameras see.'),
+    'radio': Parameter('', "Path of the radio's file; empty for the defaults."),
+    'frame_prefixes': Parameter(
+        False, 'Whether frames are named robotN/odom and so on, on one /tf for all robots.'
+    ),
+}
+
+NODES: dict[str, Table] = {
+    'ledger': LEDGER,
+    'mapper': MAPPER,
+    'tasks': TASKS,
+    'inference': INFERENCE,
+    'simulator': SIMULATOR,
+}
+"""Every node's table, by the node's name."""
