@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from collab_robots.core.budget import Budget
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.tangle.block_store import BlockStore, Row
-from collab_robots.tangle.budget import Budget
 from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.sync import Request
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 
+from collab_robots.core.budget import Budget
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.block import block_id, decode_block, MAX_BLOCK_BYTES
-from collab_robots.tangle.budget import Budget
 from collab_robots.tangle.dag import Entry, FOREIGN
 from collab_robots.tangle.equivocation import Proof
 from collab_robots.tangle.record import decode_record, foreign_record, RECORD_TAG, verify_record

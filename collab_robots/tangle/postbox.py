@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from collab_robots.core.budget import Budget
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.tangle.block import Block
-from collab_robots.tangle.budget import Budget
 from collab_robots.tangle.dag import FOREIGN, MAX_FOREIGN
 from collab_robots.tangle.record import foreign_record
 from collab_robots.tangle.settings import LedgerConfig

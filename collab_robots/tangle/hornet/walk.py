@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from collab_robots.core.budget import Budget
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
 from collab_robots.tangle.block import decode_block, decode_parents, GENESIS
-from collab_robots.tangle.budget import Budget
 from collab_robots.tangle.dag import Dag, FOREIGN
 from collab_robots.tangle.hornet.node import Answer, Job, Kind, Outcome
 from collab_robots.tangle.record import decode_record, RECORD_TAG, verify_record
