@@ -321,12 +321,14 @@ def build_messages(ros: str, package: Path) -> None:
     progress.run('cmake', '--build', build, '--parallel', str(os.cpu_count()), **environment)
     progress.run('cmake', '--install', build, **environment)
     load = (
-        f'import inspect, {package.name}.msg as m\n'
-        'for _, kind in inspect.getmembers(m, inspect.isclass):\n'
-        '    kind.__import_type_support__()\n'
-        '    assert kind._TYPE_SUPPORT is not None, kind\n'
+        'import importlib, inspect, sys\n'
+        'for part in sys.argv[1:]:\n'
+        '    for _, kind in inspect.getmembers(importlib.import_module(part), inspect.isclass):\n'
+        '        kind.__import_type_support__()\n'
+        '        assert kind._TYPE_SUPPORT is not None, kind\n'
     )
-    progress.run(PYTHON, '-c', load)
+    parts = [part for part in ('action', 'msg') if (package / part).is_dir()]
+    progress.run(PYTHON, '-c', load, *(f'{package.name}.{part}' for part in parts))
 
 
 def install_project() -> None:
@@ -358,7 +360,7 @@ def plan(ros: str) -> list[Step]:
     pinned = [*sorted(ROOT.glob('requirements*.txt')), ROOT / 'constraints.txt']
     messages = [ROOT / 'collab_robots_msgs']
     if ros == 'wheels':
-        messages.insert(0, ROOT / 'third_party' / 'tf2_msgs')
+        messages[:0] = [ROOT / 'third_party' / name for name in ('tf2_msgs', 'nav2_msgs')]
     project = [ROOT / name for name in ('setup.py', 'setup.cfg', 'package.xml')]
     inference = ROOT / 'collab_robots' / 'inference'
     parts = ('export.py', 'classifier.py', 'model.py', 'graph/cuts.py', 'graph/trace.py')
