@@ -26,6 +26,18 @@ TF_CONVENTIONS = {
     NAMESPACED: 'each robot has its own tf topics, and frames have the names of REP 105',
     PREFIXED: "one /tf for all, and frames begin with the robot's name, such as robot1/odom",
 }
+ENVIRONMENT = {
+    'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4',
+    'OMP_NUM_THREADS': '1',
+    'OPENBLAS_NUM_THREADS': '1',
+    'PYTHONUNBUFFERED': '1',
+}
+"""
+What processes get unless somebody set it: one thread a library, and DDS over UDP.
+
+After a ``kill -9`` Fast DDS' shared memory may leave the process that takes the place deaf and
+dumb (https://github.com/eProsima/Fast-DDS/issues/5053).
+"""
 PARAMETER_FILE = 'params.yaml'  # in a robot's folder, if it is there
 
 
@@ -102,7 +114,7 @@ def robot(
     files: Sequence[Path] = (),
     namespace: str = '',
     simulated: bool = False,
-    use_sim_time: bool | None = None,
+    use_sim_time: bool = False,
     tf: str = NAMESPACED,
     diagnostics: str = '',
     log_level: str = '',
@@ -117,7 +129,7 @@ def robot(
     :param files: parameter files.
     :param namespace: the robot's name if empty.
     :param simulated: a simulator's radio carries what it says; else DDS does.
-    :param use_sim_time: whether time comes from ``/clock``; ``simulated`` if None.
+    :param use_sim_time: time comes from ``/clock``, as it does for all that is simulated.
     :param tf: one of ``TF_CONVENTIONS``.
     :param diagnostics: topic of diagnostics; that of its namespace if empty.
     :raises ConfigError: if a value or the namespace cannot be.
@@ -138,7 +150,7 @@ def robot(
         remappings += [(topic, f'/{topic}') for topic in (TF, TF_STATIC)]
     remappings.append((DIAGNOSTICS, diagnostics or f'{namespace}{DIAGNOSTICS}'))
     parameters = checked(ROBOT, {**own, **(values or {})})
-    parameters['use_sim_time'] = simulated if use_sim_time is None else use_sim_time
+    parameters['use_sim_time'] = simulated or use_sim_time
     return node(
         'robot',
         name=name,

@@ -1,0 +1,209 @@
+"""
+What the launch files share: arguments from the nodes' tables, and processes as launch has them.
+
+Only launch files import this: ``launch`` is not where nodes run without ``ros2 launch``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    LogInfo,
+    OpaqueFunction,
+    Shutdown,
+)
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from collab_robots.bringup.parameters import Parameter, Table
+from collab_robots.bringup.processes import (
+    ENVIRONMENT,
+    fleet_robot,
+    in_yaml,
+    NAMESPACED,
+    Process,
+    TF_CONVENTIONS,
+)
+from collab_robots.bringup.tables import ROBOT
+from collab_robots.bringup.values import read_values
+from launch import LaunchContext, LaunchDescription
+
+PACKAGE = 'collab_robots'
+LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
+PERSONAL = ('name', 'key', 'store', 'pose_file', 'initial_pose')
+"""Parameters that no two robots have in common."""
+SHARED: Table = {
+    **{
+        name: parameter
+        for name, parameter in ROBOT.items()
+        if name not in (*PERSONAL, 'fleet', 'frame_prefix')
+    }
+}
+"""Parameters that all robots of a fleet may have in common."""
+OPTIONS: Table = {
+    'params_file': Parameter(
+        '',
+        "ROS parameter file; it counts more than params.yaml in a robot's folder, and less than "
+        'an argument that is not at its default.',
+    ),
+    'use_sim_time': Parameter(False, 'Whether time comes from /clock.'),
+    'tf': Parameter(
+        NAMESPACED,
+        '; '.join(f'{name}: {text}' for name, text in TF_CONVENTIONS.items()) + '.',
+        choices=tuple(TF_CONVENTIONS),
+    ),
+    'diagnostics': Parameter('', 'Topic of diagnostics; /<namespace>/diagnostics if empty.'),
+    'log_level': Parameter('info', 'What nodes log at least.', choices=LOG_LEVELS),
+    'respawn': Parameter(False, 'Whether a robot whose process died is started again.'),
+    'respawn_delay': Parameter(2.0, 'Time until then.', 0.0, 3600.0, 's'),
+}
+"""Arguments of every launch file that starts robots; their values go to :func:`robot`."""
+
+Start = Callable[[LaunchContext], Iterable[Any]]
+
+
+def describe(arguments: Table, start: Start) -> LaunchDescription:
+    """
+    Return what a launch file does.
+
+    :param arguments: each with its default, which a person may leave as it is.
+    :param start: returns what to start, once the arguments have their values.
+    """
+    return LaunchDescription(
+        [
+            *(_declare(name, parameter) for name, parameter in arguments.items()),
+            OpaqueFunction(function=lambda context: list(start(context))),
+        ]
+    )
+
+
+def _declare(name: str, parameter: Parameter) -> DeclareLaunchArgument:
+    allowed: dict[str, Any] = {}
+    if parameter.choices:
+        allowed['choices'] = list(parameter.choices)
+    elif isinstance(parameter.default, bool):
+        allowed['choices'] = ['true', 'false', 'True', 'False']
+    if not parameter.required:
+        allowed['default_value'] = _text(parameter)
+    limits = '' if 'choices' in allowed or parameter.kind == 'a text' else parameter.allowed
+    return DeclareLaunchArgument(
+        name,
+        description=f'{parameter.text} ({limits})' if limits else parameter.text,
+        **allowed,
+    )
+
+
+def _text(parameter: Parameter) -> str:
+    value = parameter.default
+    return value if isinstance(value, str) else in_yaml(value)
+
+
+def read(context: LaunchContext, arguments: Table) -> dict[str, Any]:
+    """
+    Return all arguments' values.
+
+    :raises ConfigError: if one cannot be.
+    """
+    given = context.launch_configurations
+    return read_values(arguments, {name: given[name] for name in arguments})
+
+
+def chosen(context: LaunchContext, arguments: Table) -> dict[str, Any]:
+    """
+    Return the values of those arguments that are not at their defaults.
+
+    :raises ConfigError: if one cannot be.
+    """
+    return {
+        name: value
+        for name, value in read(context, arguments).items()
+        if value != arguments[name].default
+    }
+
+
+def robot(
+    context: LaunchContext, name: str, fleet: Path, values: Mapping[str, Any], **options: Any
+) -> Process:
+    """
+    Return a robot whose files are on this machine, as ``OPTIONS`` say.
+
+    :param values: its parameters.
+    :param options: more for :func:`.fleet_robot`.
+    """
+    given = read(context, OPTIONS)
+    return fleet_robot(
+        name,
+        fleet,
+        values,
+        files=[Path(given['params_file'])] if given['params_file'] else [],
+        **{each: given[each] for each in ('use_sim_time', 'tf', 'diagnostics', 'log_level')},
+        **options,
+    )
+
+
+def start(
+    context: LaunchContext, process: Process, vital: bool = False, **options: Any
+) -> ExecuteProcess:
+    """
+    Return the action that starts a process.
+
+    :param vital: whether all is to end when it ends; else it is said, and it is started again if
+        ``respawn`` says so.
+    :param options: more for the action.
+    """
+    options['additional_env'] = {
+        name: value for name, value in ENVIRONMENT.items() if name not in context.environment
+    }
+    if vital:
+        options['on_exit'] = Shutdown(reason=f'{process.name} ended')
+    else:
+        again = read(context, {name: OPTIONS[name] for name in ('respawn', 'respawn_delay')})
+        options |= again
+        options['on_exit'] = _tell(process.name, **again)
+    if process.arguments:
+        return ExecuteProcess(cmd=process.command, name=process.name, output='screen', **options)
+    level = ['--log-level', process.log_level] if process.log_level else []
+    return Node(
+        package=PACKAGE,
+        executable=process.executable,
+        exec_name=process.name,
+        namespace=process.namespace or None,
+        parameters=[*map(str, process.files), _typed(process.parameters)],
+        remappings=list(process.remappings),
+        ros_arguments=level,
+        output='screen',
+        **options,
+    )
+
+
+def _typed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters that launch does not read as YAML a second time."""
+    return {
+        name: ParameterValue(value, value_type=str)
+        if isinstance(value, str)
+        else ParameterValue(in_yaml(value), value_type=list[str])
+        if isinstance(value, list) and isinstance(value[0], str)
+        else value
+        for name, value in parameters.items()
+    }
+
+
+def _tell(name: str, respawn: bool, respawn_delay: float) -> Callable[..., LogInfo | None]:
+    """Return what says that a process ended, and what becomes of it."""
+    then = (
+        f'it is started again in {respawn_delay:g} s'
+        if respawn
+        else 'the rest goes on without it; with respawn:=true it is started again'
+    )
+
+    def tell(event: Any, context: LaunchContext) -> LogInfo | None:
+        if context.is_shutdown:
+            return None
+        return LogInfo(msg=f'{name} ended with code {event.returncode}: {then}')
+
+    return tell
