@@ -26,6 +26,13 @@ HORIZONTAL_FOV = 1.2  # rad
 VERTICAL_FOV = 2.0 * math.atan(math.tan(HORIZONTAL_FOV / 2) * IMAGE_HEIGHT / IMAGE_WIDTH)
 TIME_STEP = 0.01  # s
 MAX_TEXTURE = 512  # pixels on the longer side
+AMBIENT, DIFFUSE = 0.55, 0.35  # share of a surface's colour
+SKY_COLOUR, FLOOR_COLOUR = '0.93 0.94 0.95', '0.55 0.53 0.5'
+WALL_COLOUR, FURNITURE_COLOUR = '0.86 0.86 0.84', '0.62 0.55 0.47'
+ROBOT_COLOURS = ('0.75 0.2 0.2', '0.2 0.35 0.75', '0.2 0.6 0.3', '0.75 0.6 0.15')
+MAST_COLOUR = '0.15 0.15 0.15'
+MAST_FORWARD, MAST_WIDTH = 0.12, 0.02  # m
+POSTER_GLOW = 0.5  # of its own light, as a share of its colours
 
 # Lit by ambient light alone, with posters lit from within: a picture looks the same from every
 # side and distance, walls and floor stay plain, and no lamp costs time.
@@ -34,7 +41,8 @@ _HEAD = f"""<mujoco model={{name}}>
   <option timestep="{TIME_STEP}" integrator="implicitfast" gravity="0 0 0" cone="elliptic"/>
   <statistic extent="1" center="0 0 0"/>
   <visual>
-    <headlight ambient="0.55 0.55 0.55" diffuse="0.35 0.35 0.35" specular="0 0 0"/>
+    <headlight ambient="{AMBIENT} {AMBIENT} {AMBIENT}" diffuse="{DIFFUSE} {DIFFUSE} {DIFFUSE}"
+      specular="0 0 0"/>
     <map znear="0.02" zfar="60"/>
     <quality shadowsize="0" offsamples="0"/>
     <global offwidth="1280" offheight="960"/>
@@ -44,7 +52,7 @@ _HEAD = f"""<mujoco model={{name}}>
     <default class="seen"><geom contype="0" conaffinity="0" group="2"/></default>
   </default>
   <asset>
-    <texture type="skybox" builtin="flat" rgb1="0.93 0.94 0.95" width="8" height="8"/>
+    <texture type="skybox" builtin="flat" rgb1="{SKY_COLOUR}" width="8" height="8"/>
 """
 
 _ROBOT = f"""    <body name="{{name}}" pos="{{x}} {{y}} 0" euler="0 0 {{yaw}}">
@@ -55,14 +63,13 @@ _ROBOT = f"""    <body name="{{name}}" pos="{{x}} {{y}} 0" euler="0 0 {{yaw}}">
       <geom type="capsule" size="{ROBOT_RADIUS} 0.2" pos="0 0 0.25" group="3"/>
       <geom type="cylinder" size="{ROBOT_RADIUS} {BODY_HEIGHT / 2}" pos="0 0 {BODY_HEIGHT / 2}"
         contype="0" conaffinity="0" group="1" rgba="{{colour}} 1"/>
-      <geom class="seen" type="box" size="0.01 0.01 {(CAMERA_HEIGHT - BODY_HEIGHT) / 2}"
-        pos="0.12 0 {(CAMERA_HEIGHT + BODY_HEIGHT) / 2}" rgba="0.15 0.15 0.15 1"/>
+      <geom class="seen" type="box"
+        size="{MAST_WIDTH / 2} {MAST_WIDTH / 2} {(CAMERA_HEIGHT - BODY_HEIGHT) / 2}"
+        pos="{MAST_FORWARD} 0 {(CAMERA_HEIGHT + BODY_HEIGHT) / 2}" rgba="{MAST_COLOUR} 1"/>
       <camera name="{{name}}" pos="{CAMERA_FORWARD} 0 {CAMERA_HEIGHT}" xyaxes="0 -1 0 0 0 1"
         fovy="{math.degrees(VERTICAL_FOV)}"/>
     </body>
 """
-
-_COLOURS = ('0.75 0.2 0.2', '0.2 0.35 0.75', '0.2 0.6 0.3', '0.75 0.6 0.15')
 
 
 def mjcf(world: World, robots: list[str]) -> str:
@@ -76,17 +83,17 @@ def mjcf(world: World, robots: list[str]) -> str:
     parts = [_HEAD.format(name=quoteattr(world.name))]
     for index, image in enumerate(sorted({poster.image for poster in world.posters})):
         parts.append(
-            f'    <texture name="t{index}" type="2d" file={quoteattr(_asset(image))}/>\n'
+            f'    <texture name="t{index}" type="2d" file={quoteattr(texture(image))}/>\n'
             f'    <material name={quoteattr(image)} texture="t{index}" texuniform="false" '
-            'emission="0.5" specular="0"/>\n'
+            f'emission="{POSTER_GLOW}" specular="0"/>\n'
         )
     parts.append('  </asset>\n  <worldbody>\n')
     parts.append(
         f'    <geom class="seen" type="plane" pos="{width / 2} {depth / 2} 0" '
-        f'size="{width / 2} {depth / 2} 1" rgba="0.55 0.53 0.5 1"/>\n'
+        f'size="{width / 2} {depth / 2} 1" rgba="{FLOOR_COLOUR} 1"/>\n'
     )
-    parts += [_box(box, '0.86 0.86 0.84 1') for box in world.wall_boxes]
-    parts += [_box(box, '0.62 0.55 0.47 1') for box in world.furniture_boxes]
+    parts += [_box(box, WALL_COLOUR) for box in world.wall_boxes]
+    parts += [_box(box, FURNITURE_COLOUR) for box in world.furniture_boxes]
     parts += [_poster(poster) for poster in world.posters]
     for index, (name, start) in enumerate(
         zip(robots, world.start_poses(len(robots)), strict=True)
@@ -102,7 +109,7 @@ def mjcf(world: World, robots: list[str]) -> str:
                 cos=math.cos(yaw),
                 sin=math.sin(yaw),
                 msin=-math.sin(yaw),
-                colour=_COLOURS[index % len(_COLOURS)],
+                colour=ROBOT_COLOURS[index % len(ROBOT_COLOURS)],
             )
         )
     parts.append('  </worldbody>\n  <actuator>\n')
@@ -125,11 +132,12 @@ def assets(world: World) -> dict[str, bytes]:
         small.thumbnail((MAX_TEXTURE, MAX_TEXTURE))
         buffer = io.BytesIO()
         small.save(buffer, 'PNG', compress_level=0)
-        result[_asset(path.name)] = buffer.getvalue()
+        result[texture(path.name)] = buffer.getvalue()
     return result
 
 
-def _asset(image: str) -> str:
+def texture(image: str) -> str:
+    """Return the name of a poster's texture."""
     return image.rsplit('.', 1)[0] + '.png'
 
 
@@ -137,12 +145,12 @@ def _box(box: Box, colour: str) -> str:
     (x, y), (a, b), height = box.centre, box.half, box.height / 2
     return (
         f'    <geom type="box" pos="{x} {y} {height}" size="{a} {b} {height}" '
-        f'euler="0 0 {box.turn}" rgba="{colour}"/>\n'
+        f'euler="0 0 {box.turn}" rgba="{colour} 1"/>\n'
     )
 
 
 def _poster(poster: Poster) -> str:
-    x, y = poster.at + 0.01 * poster.normal
+    x, y = poster.middle
     side_x, side_y = -poster.normal[1], poster.normal[0]  # to the right for who looks at it
     return (
         f'    <geom class="seen" type="plane" pos="{x} {y} {poster.centre}" '

@@ -55,6 +55,11 @@ class Drift:
     distance: float = 0.01
     turn: float = 0.02
 
+    def scales(self, rng: np.random.Generator) -> tuple[float, float]:
+        """Draw by which factors one robot's wheels miscount the distance and the turn."""
+        distance, turn = 1.0 + rng.uniform(-1.0, 1.0, 2) * (self.distance, self.turn)
+        return float(distance), float(turn)
+
 
 class _Robot:
     """What the simulator keeps of one robot; plain floats, because this runs in every step."""
@@ -69,9 +74,8 @@ class _Robot:
         self.true: Pose = self.start
         self.odometry: Pose = (0.0, 0.0, 0.0)
         self.velocity = (0.0, 0.0)  # v, w as the wheels measure them
-        rates = np.array([drift.distance, drift.turn])
-        self.scale_d, self.scale_a = (1.0 + rng.uniform(-1.0, 1.0, 2) * rates).tolist()
-        self.noise_d, self.noise_a = (0.2 * rates).tolist()
+        self.scale_d, self.scale_a = drift.scales(rng)
+        self.noise_d, self.noise_a = 0.2 * drift.distance, 0.2 * drift.turn
         self._white: list[float] = []
 
     def motors(self, now_ns: int) -> None:

@@ -123,6 +123,11 @@ class Poster(Strict):
         angle = math.radians(self.facing)
         return np.array([math.cos(angle), math.sin(angle)])
 
+    @property
+    def middle(self) -> Array:
+        """Where the middle of the picture is (2,), a little before the wall."""
+        return np.asarray(self.at + 0.01 * self.normal)
+
     @model_validator(mode='after')
     def _picture_exists(self) -> Poster:
         if not self.path.is_file():
