@@ -29,6 +29,7 @@ from collab_robots.tasks.job import Job
 from collab_robots.tasks.options import options_of, price
 from collab_robots.tasks.places import coarsen, Place, region
 from collab_robots.tasks.planner import Routes, Terrain
+from collab_robots.tasks.remote import Drive
 from collab_robots.tasks.task_view import TaskView
 
 NEAR_END = 1.5  # m to go: time to bid for the next task
@@ -49,12 +50,13 @@ class Agent:
 
     :param name: its name in the roster.
     :param rank: its index in the roster; only settles who gives way first.
+    :param driver: what drives; None: the agent itself.
     """
 
-    def __init__(self, name: str, rank: int) -> None:
+    def __init__(self, name: str, rank: int, driver: Drive | None = None) -> None:
         self.name = name
         self.state = 'waiting for a map'
-        self._driver = Driver(rank)
+        self._driver: Drive = driver or Driver(rank)
         self._bidder = Bidder(name)
         self._camera = CameraCoverage()
         self._job: Job | None = None
@@ -122,6 +124,8 @@ class Agent:
             missing = 'a map' if grid is None else 'a pose'
             self.state = 'on hold' if hold else f'waiting for {missing}'
             return []
+        if self._driver.problem:
+            return self._stand_by(now_ns, tasks)
         hits = np.empty((0, 2)) if points is None else points[np.isfinite(points).all(axis=1)]
         self._camera.look(pose, hits, self._turn_rate)
         self._bidder.learn(tasks, self._places)
@@ -139,6 +143,14 @@ class Agent:
         intents += self._auction(now_ns, tasks, options)
         intents += self._drive(now_ns, self._routes, transform(pose, hits))
         self._describe(now_ns)
+        return intents
+
+    def _stand_by(self, now_ns: int, tasks: Sequence[TaskView]) -> list[Intent]:
+        """Leave everything to others as long as nothing can drive this robot."""
+        intents: list[Intent] = list(self._bidder.withdraw(now_ns, tasks, ()))
+        if self._job is not None:
+            intents += self._give_up(now_ns, self._job, self._driver.problem)
+        self.state = self._driver.problem
         return intents
 
     def _read(self, grid: Grid, tasks: Sequence[TaskView]) -> Terrain:

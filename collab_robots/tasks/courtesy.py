@@ -6,8 +6,8 @@ import numpy as np
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.geometry import Array
-from collab_robots.tasks.drive import Driver
 from collab_robots.tasks.planner import Routes
+from collab_robots.tasks.remote import Drive
 
 WAIT_ASIDE = 3 * SECOND  # in the refuge, after the way there
 LIMIT = 20 * SECOND  # way included
@@ -24,7 +24,7 @@ class Courtesy:
     :param driver: is sent to the refuge.
     """
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Drive) -> None:
         self._driver = driver
         self._since: int | None = None
         self._there_at: int | None = None

@@ -37,6 +37,8 @@ class Driver:
     :param rank: a number that differs between robots of a fleet.
     """
 
+    problem = ''  # nothing but a missing pose keeps it from driving
+
     def __init__(self, rank: int) -> None:
         self.path: Array = _NO_PATH
         self.arrived = False
