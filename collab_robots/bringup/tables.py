@@ -171,11 +171,23 @@ SIMULATOR: Table = {
     ),
 }
 
+MARKERS: Table = {
+    **NODE,
+    'name': Parameter('markers', 'Told as the hardware on /diagnostics.'),
+    'fleet': Parameter('', 'Path of the fleet file; its robots are drawn unless robots is set.'),
+    'robots': Parameter([''], "Whom to draw: the robots' names, which are their namespaces."),
+    'silence': Parameter(
+        5.0, 'Who was not heard for that long is drawn as silent.', 1.0, 600.0, 's'
+    ),
+    'marker_period': Parameter(0.5, 'Time between two drawings.', 0.1, 10.0, 's'),
+}
+
 NODES: dict[str, Table] = {
     'ledger': LEDGER,
     'mapper': MAPPER,
     'tasks': TASKS,
     'inference': INFERENCE,
     'simulator': SIMULATOR,
+    'markers': MARKERS,
 }
 """Every node's table, by the node's name."""
