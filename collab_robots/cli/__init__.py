@@ -15,6 +15,7 @@ from collab_robots import __version__
 from collab_robots.cli.common import BAD_INPUT, FAILED, INTERRUPTED, OK
 from collab_robots.cli.contract import contract_app
 from collab_robots.cli.demo import demo_app
+from collab_robots.cli.doctor import doctor_app
 from collab_robots.cli.fleet import fleet_app
 from collab_robots.cli.infer import infer_app
 from collab_robots.cli.ledger import ledger_app
@@ -31,6 +32,7 @@ app = typer.Typer(
     help='A team of robots that keeps working when its network falls apart.',
 )
 app.add_typer(demo_app)
+app.add_typer(doctor_app)
 app.add_typer(contract_app, name='contract')
 app.add_typer(fleet_app, name='fleet')
 app.add_typer(infer_app, name='infer')
