@@ -28,11 +28,12 @@ from typing import Any
 from rclpy.node import Node
 
 from collab_robots.bringup import topics
+from collab_robots.bringup.parameters import Parameter
 from collab_robots.contract.calls import maps
 from collab_robots.core.clock import SECOND
 from collab_robots.nodes import qos
 from collab_robots.nodes.ledger_node import LedgerNode
-from collab_robots.nodes.parameters import declare, Parameter, required
+from collab_robots.nodes.parameters import declare, read
 from collab_robots.nodes.spin import run
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.ledger import Ledger
@@ -42,7 +43,7 @@ from collab_robots_msgs.msg import Call, LedgerStatus
 
 LOG, RATE = 'log.jsonl', 'rate'
 PARAMETERS = {
-    'folder': Parameter('', "The robot's folder: its rate file and its log."),
+    'folder': Parameter('', "The robot's folder: its rate file and its log.", required=True),
     'seed': Parameter(1, 'Seed of what is said and when.', 0, 2**31 - 1),
 }
 LOOK_S = 0.02  # between two looks at what is due and what was accepted
@@ -66,8 +67,8 @@ class Driver(Node):
 
     def __init__(self, ledger_node: WatchedLedger) -> None:
         super().__init__('driver', start_parameter_services=False, enable_rosout=False)
-        values = declare(self, PARAMETERS)
-        required(values, 'folder')
+        declare(self, PARAMETERS)
+        values = read(self, PARAMETERS)
         folder = Path(values['folder'])
         self._rate_file = folder / RATE
         self._log = os.open(folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

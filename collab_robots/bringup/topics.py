@@ -29,11 +29,18 @@ DETECTIONS = 'detections'
 INFERENCE = 'inference'
 INFER = 'infer'  # the action
 
+# for people: the fleet as markers; relative to the node that draws it, not to a robot
+MARKERS_TASKS = 'markers/tasks'
+MARKERS_TRUST = 'markers/trust'
+MARKERS_LINKS = 'markers/links'
+MARKERS_DETECTIONS = 'markers/detections'
+
 # what robots tell one another; the radio, or a remapping to /fleet/<kind>, joins tx and rx
 KINDS = ('block', 'have', 'request', 'chunk', 'tile', 'work', 'reply', 'offer')
 
 # global
 CLOCK = '/clock'
+DIAGNOSTICS = '/diagnostics'
 MISSION = '/mission'
 RADIO_STATUS = '/radio/status'
 REAL_TIME_FACTOR = '/sim/real_time_factor'

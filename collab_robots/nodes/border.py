@@ -30,6 +30,10 @@ class Border:
         self._node = node
         self._publisher = node.create_publisher(Refused, topics.REFUSED, qos.STATUS)
 
+    def close(self) -> None:
+        """Publish nothing more."""
+        self._node.destroy_publisher(self._publisher)
+
     def refuse(self, reason: Refusal, text: str) -> None:
         """Count one refusal and say why."""
         text = text[:MAX_TEXT]

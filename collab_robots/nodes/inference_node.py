@@ -20,15 +20,15 @@ from geometry_msgs.msg import Point, PoseStamped
 import numpy as np
 from rclpy.clock import Clock as RosClock
 from rclpy.clock import ClockType
-from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 
-from collab_robots.bringup import topics
+from collab_robots.bringup import tables, topics
+from collab_robots.bringup.tables import INFERENCE
 from collab_robots.contract.calls import maps
 from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.views.tasks import TaskState
 from collab_robots.core.clock import SteadyClock
-from collab_robots.core.errors import ConfigError, Refusal, RefusedError
+from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.geometry import pose
 from collab_robots.inference.fuser import Finding
 from collab_robots.inference.labels import load_labels
@@ -41,72 +41,46 @@ from collab_robots.inference.runtime.course import chooser
 from collab_robots.inference.runtime.messages import FrameId
 from collab_robots.inference.sightings import Camera
 from collab_robots.nodes import conversions, qos
-from collab_robots.nodes.border import Border
 from collab_robots.nodes.infer_server import InferServer, MAX_GOALS, Submitted, Take
 from collab_robots.nodes.inference_conversions import trace_to_msg
 from collab_robots.nodes.inference_port import InferencePort, PortSettings
-from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
+from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.spin import run
 from collab_robots_msgs.action import Infer
 from collab_robots_msgs.msg import Call, Detection, InferenceTrace, TaskStatusArray
 
 SERVE_S = 0.02  # between two looks at the action
-OBJECTIVES = {'latency': LATENCY, 'energy': ENERGY, 'throughput': THROUGHPUT}
-PARAMETERS = {
-    **ROBOT,
-    'camera_pose': Parameter([0.17, 0.0, 0.0], 'Camera on the robot: x (m), y (m), yaw (rad).'),
-    'share': Parameter(True, 'Whether it asks teammates to compute for it, and helps them.'),
-    'helpers': Parameter(
-        [''],
-        'Who may help while the contract has no leases of tasks of the kind infer; empty: all.',
-    ),
-    'objective': Parameter('latency', f'What counts: {", ".join(OBJECTIVES)}.'),
-    'max_loss': Parameter(
-        0.01, 'Share of pictures more than by the whole network that may be named wrong.', 0.0, 1.0
-    ),
-    'deadline': Parameter(0.0, 'Until when a name is wanted, s; 0: none.', 0.0, 60.0),
-    'slow': Parameter(
-        1.0, 'How many times slower than this computer the network is to run.', 1.0, 1000.0
-    ),
-    'send_rate': Parameter(
-        0.0,
-        'Bytes a second that inference may send at most, so that the ledger always gets through; '
-        '0: no limit.',
-        0.0,
-        1e9,
-    ),
-    'profile': Parameter(
-        '', "Folder with the model's sheet.json and times.json; empty: those that come with it."
-    ),
+OBJECTIVES = {
+    tables.LATENCY: LATENCY,
+    tables.ENERGY: ENERGY,
+    tables.THROUGHPUT: THROUGHPUT,
 }
 
 
-class InferenceNode(Node):
+class InferenceNode(ManagedNode):
     """See the module; options are those of ``rclpy.node.Node``."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__('inference', **options)
-        values = declare(self, PARAMETERS)
-        required(values, 'name')
-        if len(values['camera_pose']) != 3:
-            raise ConfigError("parameter 'camera_pose': expected [x, y, yaw]")
-        if values['objective'] not in OBJECTIVES:
-            raise ConfigError(f"parameter 'objective': expected one of {', '.join(OBJECTIVES)}")
+        super().__init__('inference', INFERENCE, **options)
+
+    def configure(self, values: dict[str, Any]) -> None:
+        """Load the network."""
         self._name: str = values['name']
         self._mount = pose(*values['camera_pose'])
         self._labels = load_labels()
         self._helpers = frozenset(filter(None, values['helpers']))
         self._leases: frozenset[str] = frozenset()  # who has one of the contract's, if any has
 
-        self._detections = self.create_publisher(Detection, topics.DETECTIONS, qos.STATUS)
-        self._traces = self.create_publisher(InferenceTrace, topics.INFERENCE, qos.STATUS)
-        self._calls = self.create_publisher(Call, topics.CALL, qos.STATUS)
-        border = Border(self)
-        self.port = self._take_part(values, border)
+        self._detections = self.tell(Detection, topics.DETECTIONS, qos.STATUS)
+        self._traces = self.tell(InferenceTrace, topics.INFERENCE, qos.STATUS)
+        self._calls = self.tell(Call, topics.CALL, qos.STATUS)
+        self.port = self._take_part(values)
+        self.at_cleanup(self.port.close)
         self._lookout = Lookout(self._submit_view)
         self._server = InferServer(self, self._submit_goal)
+        self.at_cleanup(self._server.close)
         steady = RosClock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(SERVE_S, self._server.poll, clock=steady)
+        self.every(SERVE_S, self._server.poll, clock=steady)
         for kind, topic, callback, profile in (
             (Image, topics.IMAGE, self._on_image, qos.SENSOR),
             (CameraInfo, topics.CAMERA_INFO, self._on_camera_info, qos.SENSOR),
@@ -114,13 +88,13 @@ class InferenceNode(Node):
             (PoseStamped, topics.POSE, self._on_pose, qos.STATUS),
             (TaskStatusArray, topics.TASKS, self._on_tasks, qos.LATCHED),
         ):
-            self.create_subscription(kind, topic, border.guard(callback), profile)
+            self.listen(kind, topic, callback, profile)
 
-    def _take_part(self, values: dict[str, Any], border: Border) -> InferencePort:
+    def _take_part(self, values: dict[str, Any]) -> InferencePort:
         profile = Path(values['profile']) if values['profile'] else None
         clock = SteadyClock()
         outfit = Outfit.load(clock, profile, values['slow'])
-        energy = outfit.energy(clock, time.sleep) if values['objective'] == 'energy' else None
+        energy = outfit.energy(clock, time.sleep) if values['objective'] == tables.ENERGY else None
         objective = replace(
             OBJECTIVES[values['objective']],
             max_loss=values['max_loss'],
@@ -140,7 +114,7 @@ class InferenceNode(Node):
             objective,
             waiting=lambda: self.port.requester.in_progress,
         )
-        return InferencePort(self, border, settings, outfit.engine, choose, self._may_help)
+        return InferencePort(self, settings, outfit.engine, choose, self._may_help)
 
     def _may_help(self, robot: str) -> bool:
         allowed = self._leases or self._helpers
@@ -219,12 +193,6 @@ class InferenceNode(Node):
             finding.class_id, round(finding.confidence * 1000), round(x * 1000), round(y * 1000)
         )
         self._calls.publish(Call(data=call))
-
-    def destroy_node(self) -> None:
-        """Wait for what is being computed, and leave."""
-        self._server.close()
-        self.port.close()
-        super().destroy_node()
 
 
 def main(args: Sequence[str] | None = None) -> int:

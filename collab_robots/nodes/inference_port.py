@@ -10,7 +10,6 @@ import secrets
 import time
 
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 
 from collab_robots.core.errors import Refusal
 from collab_robots.inference.pictures import Rgb
@@ -26,8 +25,8 @@ from collab_robots.inference.runtime.peer import Message, Peer
 from collab_robots.inference.runtime.requester import Requester, RequesterSettings
 from collab_robots.inference.runtime.slow import SlowWorker
 from collab_robots.inference.runtime.worker import ThreadWorker
-from collab_robots.nodes.border import Border
 from collab_robots.nodes.inference_radio import InferenceRadio
+from collab_robots.nodes.managed import ManagedNode
 
 TICK_S = 0.005
 OFFER_S = 1.0
@@ -66,8 +65,7 @@ class InferencePort:
     """
     Has pictures named, and names them for others.
 
-    :param node: gives topics and timers; on an executor or the poller.
-    :param border: counts what is refused.
+    :param node: gives topics and timers, and counts what is refused.
     :param engine: the model.
     :param choose: says for each picture what to do.
     :param allowed: whether a robot may help.
@@ -75,15 +73,14 @@ class InferencePort:
 
     def __init__(
         self,
-        node: Node,
-        border: Border,
+        node: ManagedNode,
         settings: PortSettings,
         engine: Engine,
         choose: Chooser,
         allowed: Callable[[str], bool],
     ) -> None:
         self.engine = engine
-        self._border = border
+        self._border = node.border
         self._then: dict[FrameId, Then] = {}
         self._told: Counter[Reason] = Counter()
         self.planned = ''  # for the picture that was submitted last
@@ -95,8 +92,10 @@ class InferencePort:
             return course
 
         name, share = settings.name, settings.share
-        self._radio = InferenceRadio(node, border, name, self._receive, settings.send_rate)
-        wake = node.create_guard_condition(self._tick).trigger
+        self._radio = InferenceRadio(node, name, self._receive, settings.send_rate)
+        guard = node.create_guard_condition(self._tick)
+        node.at_cleanup(lambda: node.destroy_guard_condition(guard))
+        wake = guard.trigger
         self._workers = [ThreadWorker(wake), ThreadWorker(wake)]
         here, there = (SlowWorker(worker, settings.slow) for worker in self._workers)
         session = secrets.randbits(64)
@@ -116,9 +115,9 @@ class InferencePort:
         self.helper = Helper(name, [engine], there, self._radio.send, lambda robot: share)
         self._peer = Peer(name, self.requester, self.helper)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        node.create_timer(TICK_S, self._tick, clock=steady)
+        node.every(TICK_S, self._tick, clock=steady)
         if share:
-            node.create_timer(OFFER_S, self._announce, clock=steady)
+            node.every(OFFER_S, self._announce, clock=steady)
 
     def submit(self, rgb: Rgb, then: Then) -> FrameId:
         """

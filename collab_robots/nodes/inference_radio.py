@@ -8,8 +8,6 @@ import re
 import time
 from typing import Any
 
-from rclpy.node import Node
-
 from collab_robots.bringup import topics
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
@@ -18,7 +16,7 @@ from collab_robots.inference.runtime.messages import Reply, Work
 from collab_robots.inference.runtime.peer import Message
 from collab_robots.nodes import inference_conversions as conversions
 from collab_robots.nodes import qos
-from collab_robots.nodes.border import Border
+from collab_robots.nodes.managed import ManagedNode
 from collab_robots_msgs.msg import InferenceOffer, InferenceReply, TensorChunk
 
 BURST_S = 0.05  # of the send rate, that may go out at once
@@ -33,8 +31,7 @@ class InferenceRadio:
     The simulated radio carries what is on a robot's one topic to all who hear it. Where DDS is the
     radio it would send each message to every robot in turn, so there each receiver has a topic.
 
-    :param node: gives publishers and subscriptions.
-    :param border: counts what is refused.
+    :param node: gives publishers and subscriptions, and counts what is refused.
     :param name: this robot.
     :param receive: gets what is for this robot, and all offers of others.
     :param send_rate: bytes/s of work that is sent at most; 0: no limit.
@@ -42,8 +39,7 @@ class InferenceRadio:
 
     def __init__(
         self,
-        node: Node,
-        border: Border,
+        node: ManagedNode,
         name: str,
         receive: Callable[[Message], None],
         send_rate: float,
@@ -56,15 +52,16 @@ class InferenceRadio:
         self._credit = 0.0  # bytes
         self._paced_ns = time.monotonic_ns()
         self._publishers: dict[str, Any] = {}
-        self._offers = node.create_publisher(InferenceOffer, topics.sent('offer'), qos.RADIO)
+        node.at_cleanup(self._close)
+        self._offers = node.tell(InferenceOffer, topics.sent('offer'), qos.RADIO)
         for kind, message, callback in (
             ('work', TensorChunk, self._on_work),
             ('reply', InferenceReply, self._on_reply),
         ):
             topic = self._own(topics.heard(kind), kind, name)
-            node.create_subscription(message, topic, border.guard(callback), qos.RADIO)
+            node.listen(message, topic, callback, qos.RADIO)
         heard = topics.heard('offer')
-        node.create_subscription(InferenceOffer, heard, border.guard(self._on_offer), qos.RADIO)
+        node.listen(InferenceOffer, heard, self._on_offer, qos.RADIO)
 
     def send(self, message: Message) -> None:
         """Hand a message to the network; work waits for its turn."""
@@ -89,6 +86,10 @@ class InferenceRadio:
             self._publisher('work', TensorChunk, work.target).publish(
                 conversions.work_to_msg(work)
             )
+
+    def _close(self) -> None:
+        for publisher in self._publishers.values():
+            self._node.destroy_publisher(publisher)
 
     def _own(self, topic: str, kind: str, receiver: str) -> str:
         """Return a receiver's topic where DDS is the radio, else the topic itself."""

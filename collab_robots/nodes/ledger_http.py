@@ -6,24 +6,11 @@ from pathlib import Path
 import re
 from typing import Any
 
+from collab_robots.bringup.tables import HORNET
 from collab_robots.core.clock import Clock
 from collab_robots.core.errors import ConfigError
-from collab_robots.nodes.parameters import Parameter
 from collab_robots.tangle.ledger import Ledger
 
-DDS, HORNET = 'dds', 'hornet'
-HTTP_PARAMETERS = {
-    'rest_port': Parameter(0, 'Port of the IOTA core API v2 for clients; 0: off.', 0, 65_535),
-    'rest_host': Parameter('127.0.0.1', 'Address that it listens at; loopback keeps others out.'),
-    'rest_token_file': Parameter(
-        '', 'File with the token that a client needs to post, mode 0600; empty: none can post.'
-    ),
-    'transport': Parameter(DDS, "'dds': blocks go over the radio; 'hornet': over a TIP-25 node."),
-    'hornet_url': Parameter('', 'URL of that node, such as http://127.0.0.1:14265.'),
-    'hornet_token_file': Parameter(
-        '', 'File with the token for that node, mode 0600; empty: it needs none.'
-    ),
-}
 _TOKEN = re.compile(r'[\x21-\x7e]{1,2048}')
 
 
@@ -53,7 +40,7 @@ class LedgerHttp:
     """
     Both sides, each off unless its parameters say otherwise; unused ones load no library.
 
-    :param values: of ``HTTP_PARAMETERS``.
+    :param values: of the ledger node's parameters.
     :param clock: of the ledger.
     :raises ConfigError: naming the parameter or file that is wrong.
     """
@@ -67,11 +54,6 @@ class LedgerHttp:
         self._node: Any = None
         self.transport: Any = None
         """In the place of the radio, or None."""
-        if values['transport'] not in (DDS, HORNET):
-            raise ConfigError(
-                f'parameter transport: expected {DDS!r} or {HORNET!r}, '
-                f'got {values["transport"]!r:.80}'
-            )
         if values['transport'] == HORNET:
             from collab_robots.tangle.hornet.node import HttpNode
             from collab_robots.tangle.hornet.transport import HornetTransport

@@ -18,6 +18,7 @@ from std_msgs.msg import String
 from collab_robots.anchor.deployed import deployment_file
 from collab_robots.anchor.notary import Notary
 from collab_robots.bringup import topics
+from collab_robots.bringup.tables import LEDGER
 from collab_robots.contract.runner import Runner
 from collab_robots.contract.views.maps import MapsView
 from collab_robots.contract.views.roster import RosterView
@@ -27,14 +28,13 @@ from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedEr
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import mark_used, PrivateKey, unused_marker
 from collab_robots.nodes import conversions, ledger_conversions, qos
-from collab_robots.nodes.border import Border
-from collab_robots.nodes.ledger_http import HTTP_PARAMETERS, LedgerHttp
-from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
+from collab_robots.nodes.ledger_http import LedgerHttp
+from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.roster_conversions import roster_to_msg
 from collab_robots.nodes.spin import run
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.ledger import Ledger
-from collab_robots.tangle.settings import LedgerConfig, SNAPSHOT_INTERVAL
+from collab_robots.tangle.settings import LedgerConfig
 from collab_robots.tangle.store import Store
 from collab_robots.tangle.sync import Chunk, Have, Request
 from collab_robots.tasks.auction import Auction
@@ -54,29 +54,6 @@ from collab_robots_msgs.msg import Request as RequestMsg
 PUBLISH_PERIOD = SECOND // 5
 NOTARY_PERIOD = 10.0  # s
 REASONS = frozenset(reason.value for reason in Refusal)
-PARAMETERS = {
-    **ROBOT,
-    'key': Parameter('', "Path of this robot's private key, mode 0600."),
-    'store': Parameter('ledger.db', 'Path of the ledger file, made when missing.'),
-    'tick_period': Parameter(0.1, 'Time between two looks at what is to be sent, s.', 0.01, 1.0),
-    'status_period': Parameter(0.5, 'Time between two status messages, s.', 0.1, 10.0),
-    'snapshot_interval': Parameter(
-        SNAPSHOT_INTERVAL,
-        'Final records between two snapshots; what is older is dropped. The same on all robots.',
-        1_000,
-        1_000_000,
-    ),
-    'archive': Parameter(
-        False,
-        'Keep blocks that snapshots stand for on the disk, to look at the whole history.',
-    ),
-    'anchor': Parameter(
-        '',
-        'Path of the file that says where anchors are written to; anchor.json beside the fleet '
-        'file if empty. It need not be there.',
-    ),
-    **HTTP_PARAMETERS,
-}
 
 
 class RosClock(Clock):
@@ -90,7 +67,7 @@ class RosClock(Clock):
         return int(self._clock.now().nanoseconds)
 
 
-class LedgerNode(Node):
+class LedgerNode(ManagedNode):
     """
     See the module; also the ledger's transport.
 
@@ -99,9 +76,11 @@ class LedgerNode(Node):
     """
 
     def __init__(self, config: LedgerConfig | None = None, **options: Any) -> None:
-        super().__init__('ledger', **options)
-        values = declare(self, PARAMETERS)
-        required(values, 'name', 'fleet', 'key')
+        self._pace = config
+        super().__init__('ledger', LEDGER, **options)
+
+    def configure(self, values: dict[str, Any]) -> None:
+        """Open the ledger file; the ledger starts when time has begun."""
         self._name: str = values['name']
         fleet = Fleet.load(values['fleet'])
         key = PrivateKey.load(Path(values['key']))
@@ -112,7 +91,7 @@ class LedgerNode(Node):
                 f'{fleet.robots[known].name} in {values["fleet"]}; each robot has its own'
             )
         self._fleet = fleet
-        self._config = config or LedgerConfig(
+        self._config = self._pace or LedgerConfig(
             snapshot_interval=values['snapshot_interval'], archive=values['archive']
         )
         self._time = RosClock(self)
@@ -127,31 +106,31 @@ class LedgerNode(Node):
         self._publish_from = 0
         self._published_tasks: list[tuple[Task, bool, str | None]] = []
         self._published_tiles: tuple[Any, ...] = ()
-        self._border = Border(self)
 
-        self._blocks = self.create_publisher(Block, topics.sent('block'), qos.RADIO)
-        self._haves = self.create_publisher(HaveMsg, topics.sent('have'), qos.RADIO)
-        self._requests = self.create_publisher(RequestMsg, topics.sent('request'), qos.RADIO)
-        self._chunks = self.create_publisher(ChunkMsg, topics.sent('chunk'), qos.RADIO)
-        self._status = self.create_publisher(LedgerStatus, topics.LEDGER_STATUS, qos.STATUS)
-        self._roster = self.create_publisher(Roster, topics.ROSTER, qos.STATUS)
-        self._tasks = self.create_publisher(TaskStatusArray, topics.TASKS, qos.LATCHED)
-        self._tiles = self.create_publisher(TileDigestArray, topics.TILES, qos.LATCHED)
+        self._blocks = self.tell(Block, topics.sent('block'), qos.RADIO)
+        self._haves = self.tell(HaveMsg, topics.sent('have'), qos.RADIO)
+        self._requests = self.tell(RequestMsg, topics.sent('request'), qos.RADIO)
+        self._chunks = self.tell(ChunkMsg, topics.sent('chunk'), qos.RADIO)
+        self._status = self.tell(LedgerStatus, topics.LEDGER_STATUS, qos.STATUS)
+        self._roster = self.tell(Roster, topics.ROSTER, qos.STATUS)
+        self._tasks = self.tell(TaskStatusArray, topics.TASKS, qos.LATCHED)
+        self._tiles = self.tell(TileDigestArray, topics.TILES, qos.LATCHED)
         self._http = LedgerHttp(values, self._time)
+        self.at_cleanup(self._http.close)
         self._store = Store(Path(values['store']), fleet, self._name)
+        self.at_cleanup(self._store.close)
         self._key = key
         self._key_file = Path(values['key'])
-        self._periods = (values['tick_period'], values['status_period'])
         self._anchor = deployment_file(
             Path(values['anchor']) if values['anchor'] else None, Path(values['fleet'])
         )
+        self._periods = (values['tick_period'], values['status_period'])
         self._notary: Notary
         self._ledger: Ledger
-        self._starter = self.create_timer(values['tick_period'], self._join)
+        self.once(values['tick_period'], self._join)
 
     def _join(self) -> None:
         """Start the ledger, when time has begun: it measures others' silence by the clock."""
-        self._starter.cancel()
         radio = self._http.transport or self
         self._ledger = Ledger(
             self._fleet,
@@ -191,12 +170,12 @@ class LedgerNode(Node):
             (String, topics.MISSION, self._on_mission, qos.LATCHED),
             *(heard if radio is self else ()),
         ):
-            self.create_subscription(kind, topic, self._border.guard(callback), profile)
+            self.listen(kind, topic, callback, profile)
         for period, callback in zip(
             self._periods, (self._tick, self._publish_status), strict=True
         ):
-            self.create_timer(period, callback)
-        self.create_timer(NOTARY_PERIOD, self._say_anchors)
+            self.every(period, callback)
+        self.every(NOTARY_PERIOD, self._say_anchors)
 
     def _on_solid(self, entry: Entry) -> None:
         if entry.record.seq == 0 and entry.issuer == self._ledger.index:
@@ -213,7 +192,8 @@ class LedgerNode(Node):
 
     def each_round(self) -> None:
         """Serve HTTP."""
-        self._http.poll()
+        if self.active:
+            self._http.poll()
 
     def broadcast_block(self, raw: bytes) -> None:
         """Send a block to all teammates."""
@@ -352,12 +332,6 @@ class LedgerNode(Node):
                 convicted=sorted(self._maps.convicted()),
             )
         )
-
-    def destroy_node(self) -> None:
-        """Hang up, close the ledger file and leave."""
-        self._http.close()
-        self._store.close()
-        super().destroy_node()
 
 
 def main(args: Sequence[str] | None = None) -> int:

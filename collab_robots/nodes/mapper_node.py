@@ -14,13 +14,13 @@ from typing import Any
 
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import OccupancyGrid, Odometry
-from rclpy.node import Node
 from sensor_msgs.msg import LaserScan
 from tf2_msgs.msg import TFMessage
 
 from collab_robots.bringup import topics
+from collab_robots.bringup.tables import MAPPER
 from collab_robots.contract.calls import maps
-from collab_robots.core.errors import ConfigError, Refusal
+from collab_robots.core.errors import Refusal
 from collab_robots.core.geometry import Array, pose
 from collab_robots.mapping.exchange import Bytes, TileExchange
 from collab_robots.mapping.layers import LayeredMap, TileKey
@@ -28,60 +28,42 @@ from collab_robots.mapping.mapper import Mapper
 from collab_robots.mapping.resume import resume, save
 from collab_robots.mapping.witness import Witness
 from collab_robots.nodes import conversions, qos
-from collab_robots.nodes.border import Border
-from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
+from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.spin import run
 from collab_robots.sim.lies import FalseWall
 from collab_robots_msgs.msg import Call, Request, Tile, TileDigestArray
 
 ASK_PERIOD = 0.5  # s
-PARAMETERS = {
-    **ROBOT,
-    'initial_pose': Parameter(
-        [0.0, 0.0, 0.0], 'Pose in the map where odometry is zero: x (m), y (m), yaw (rad).'
-    ),
-    'pose_file': Parameter('', 'Where the pose is kept for a restart; empty: nowhere.'),
-    'map_period': Parameter(1.0, 'Time between two published maps, s.', 0.1, 60.0),
-    'false_wall': Parameter(
-        [0.0, 0.0, 0.0, 0.0],
-        'To see what becomes of a liar: a wall that it adds to the map it shows others, '
-        'x0, y0, x1, y1 (m). All zeros: it does not lie.',
-    ),
-    'tile_period': Parameter(2.0, 'Time between two rounds of changed tiles, s.', 0.2, 60.0),
-}
 
 
-class MapperNode(Node):
+class MapperNode(ManagedNode):
     """See the module; options are those of ``rclpy.node.Node``."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__('mapper', **options)
-        values = declare(self, PARAMETERS)
-        required(values, 'name')
-        if len(values['initial_pose']) != 3:
-            raise ConfigError("parameter 'initial_pose': expected [x, y, yaw]")
+        super().__init__('mapper', MAPPER, **options)
+
+    def configure(self, values: dict[str, Any]) -> None:
+        """Make an empty map."""
         self._name: str = values['name']
+        self._prefix: str = values['frame_prefix']
         self._mapper = Mapper(pose(*values['initial_pose']))
         self._pose_file = Path(values['pose_file']) if values['pose_file'] else None
         self._odom: Array | None = None
-        if len(values['false_wall']) != 4:
-            raise ConfigError("parameter 'false_wall': expected [x0, y0, x1, y1]")
         if any(values['false_wall']):
             self._mapper.show(FalseWall(self._mapper.layer, tuple(values['false_wall'])))
         self._map = LayeredMap(self._name, self._mapper.layer)
         self._witness = Witness(self._map)
         self._exchange = TileExchange(self._name)
-        self._border = Border(self)
         self._forged = 0
         self._owners: set[str] = set()
         self._convicted: frozenset[str] = frozenset()
 
-        self._pose = self.create_publisher(PoseStamped, topics.POSE, qos.STATUS)
-        self._tf = self.create_publisher(TFMessage, topics.TF, qos.TF)
-        self._grid = self.create_publisher(OccupancyGrid, topics.MAP, qos.LATCHED)
-        self._tiles = self.create_publisher(Tile, topics.sent('tile'), qos.RADIO)
-        self._requests = self.create_publisher(Request, topics.sent('request'), qos.RADIO)
-        self._calls = self.create_publisher(Call, topics.CALL, qos.STATUS)
+        self._pose = self.tell(PoseStamped, topics.POSE, qos.STATUS)
+        self._tf = self.tell(TFMessage, topics.TF, qos.TF)
+        self._grid = self.tell(OccupancyGrid, topics.MAP, qos.LATCHED)
+        self._tiles = self.tell(Tile, topics.sent('tile'), qos.RADIO)
+        self._requests = self.tell(Request, topics.sent('request'), qos.RADIO)
+        self._calls = self.tell(Call, topics.CALL, qos.STATUS)
 
         for kind, topic, callback, profile in (
             (Odometry, topics.ODOM, self._on_odometry, qos.SENSOR),
@@ -90,10 +72,10 @@ class MapperNode(Node):
             (Tile, topics.heard('tile'), self._on_tile, qos.RADIO),
             (Request, topics.heard('request'), self._on_request, qos.RADIO),
         ):
-            self.create_subscription(kind, topic, self._border.guard(callback), profile)
-        self.create_timer(values['map_period'], self._publish_map)
-        self.create_timer(values['tile_period'], self._publish_tiles)
-        self.create_timer(ASK_PERIOD, self._ask)
+            self.listen(kind, topic, callback, profile)
+        self.every(values['map_period'], self._publish_map)
+        self.every(values['tile_period'], self._publish_tiles)
+        self.every(ASK_PERIOD, self._ask)
 
     def _now_ns(self) -> int:
         return self.get_clock().now().nanoseconds
@@ -115,7 +97,7 @@ class MapperNode(Node):
             return
         stamp, correction = self._mapper.stamp_ns, self._mapper.map_to_odom
         self._pose.publish(conversions.pose_to_msg(estimate, 'map', stamp))
-        transform = conversions.transform_to_msg(correction, 'map', 'odom', stamp)
+        transform = conversions.transform_to_msg(correction, 'map', f'{self._prefix}odom', stamp)
         self._tf.publish(TFMessage(transforms=[transform]))
 
     def _publish_map(self) -> None:
@@ -157,7 +139,7 @@ class MapperNode(Node):
         now = self._now_ns()
         self._believe(self._exchange.learn(digests, now))
         for _ in range(self._exchange.forged - self._forged):
-            self._border.refuse(Refusal.DIGEST, 'a tile whose digest the ledger does not have')
+            self.border.refuse(Refusal.DIGEST, 'a tile whose digest the ledger does not have')
         self._forged = self._exchange.forged
         self._owners = {owner for owner, _, _ in digests}
         self._convicted = frozenset(message.convicted)
@@ -186,7 +168,7 @@ class MapperNode(Node):
     def _tell(self, parted: list[TileKey]) -> None:
         for owner, x, y in parted:
             text = f'tile ({x}, {y}) of {owner} is not what it said on the ledger'
-            self._border.refuse(Refusal.SKETCH, text)
+            self.border.refuse(Refusal.SKETCH, text)
 
     def _on_request(self, message: Request) -> None:
         if message.target != self._name:

@@ -13,6 +13,7 @@ from rclpy.node import Node
 from rclpy.service import Service
 from rclpy.subscription import Subscription
 
+SERVICE_ROUNDS = 8  # services are asked in one of so many rounds: they are many, and seldom called
 MAX_TAKEN = 50  # messages of one topic in one round, so that no topic keeps out the others
 
 
@@ -26,9 +27,11 @@ class Poller:
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self._nodes = nodes
+        self._round = 0
 
     def poll(self) -> None:
         """Call back for all that has arrived or is due."""
+        self._round += 1
         for node in self._nodes:
             for subscription in node.subscriptions:
                 self._take(subscription)
@@ -37,8 +40,9 @@ class Poller:
                     with timer.handle:
                         timer.handle.call_timer()
                     timer.callback()
-            for service in node.services:
-                self._serve(service)
+            if not self._round % SERVICE_ROUNDS:
+                for service in node.services:
+                    self._serve(service)
             each_round = getattr(node, 'each_round', None)
             if each_round is not None:
                 each_round()

@@ -23,27 +23,18 @@ from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Float64
 
 from collab_robots.bringup import topics
+from collab_robots.bringup.tables import SIMULATOR
 from collab_robots.core.clock import SECOND
 from collab_robots.core.config import load_yaml
 from collab_robots.core.errors import RefusedError
 from collab_robots.nodes import qos
-from collab_robots.nodes.parameters import declare, Parameter, required
+from collab_robots.nodes.parameters import declare, read
 from collab_robots.nodes.sim_robot import fill, MESSAGES, RobotTopics
 from collab_robots.nodes.spin import run
 from collab_robots.sim.radio import KINDS, Radio, RadioConfig
 from collab_robots.sim.simulator import Simulator
-from collab_robots.sim.world import load_world, MAX_ROBOTS
+from collab_robots.sim.world import load_world
 from collab_robots_msgs.msg import RadioStatus
-
-PARAMETERS = {
-    'world': Parameter('', 'Path of the world file.'),
-    'robots': Parameter(4, 'How many robots.', 1, MAX_ROBOTS),
-    'seed': Parameter(1, 'Seed of everything random.', 0, 2**31 - 1),
-    'split': Parameter('', 'START:END in s of a time in which the two halves are apart.'),
-    'speed': Parameter(1.0, 'Simulated seconds per second, at most.', 0.01, 100.0),
-    'cameras': Parameter(True, 'Whether to render what the cameras see.'),
-    'radio': Parameter('', "Path of the radio's file; empty for the defaults."),
-}
 
 SCAN_STEPS, ODOM_STEPS, CLOCK_STEPS = 10, 5, 5  # of 10 ms: 10, 20 and 20 Hz
 IMAGE_STEPS, TRUTH_STEPS, STATUS_STEPS = 50, 20, 100  # 2, 5 and 1 Hz
@@ -65,8 +56,8 @@ class SimNode(Node):
         super().__init__(
             'simulator', start_parameter_services=False, enable_rosout=False, **arguments
         )
-        values = declare(self, PARAMETERS)
-        required(values, 'world')
+        declare(self, SIMULATOR)
+        values = read(self, SIMULATOR)
         world = load_world(values['world'])
         count: int = values['robots']
         self.simulator = Simulator(world, count, values['seed'], cameras=values['cameras'])
@@ -78,10 +69,13 @@ class SimNode(Node):
                 f'no cameras: {self.simulator.camera_problem}; going on without'
             )
         cameras = not self.simulator.camera_problem
+        prefixed: bool = values['frame_prefixes']
         self._clock_publisher = self.create_publisher(Clock, topics.CLOCK, qos.SENSOR)
         self._status = self.create_publisher(RadioStatus, topics.RADIO_STATUS, qos.STATUS)
         self._factor = self.create_publisher(Float64, topics.REAL_TIME_FACTOR, qos.STATUS)
-        self._robots = [RobotTopics(self, name, cameras) for name in names]
+        self._robots = [
+            RobotTopics(self, name, cameras, f'{name}/' if prefixed else '') for name in names
+        ]
         for index, name in enumerate(names):
             self.create_subscription(
                 Twist,

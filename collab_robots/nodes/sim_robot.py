@@ -42,11 +42,20 @@ MESSAGES = {
 
 
 class RobotTopics:
-    """One robot's publishers, and the messages that are filled anew each time."""
+    """
+    One robot's publishers, and the messages that are filled anew each time.
 
-    def __init__(self, node: Node, name: str, cameras: bool) -> None:
+    :param node: gives the publishers.
+    :param name: of the robot.
+    :param cameras: whether it has one.
+    :param prefix: of the names of its frames. With one, all robots share ``/tf``.
+    """
+
+    def __init__(self, node: Node, name: str, cameras: bool, prefix: str = '') -> None:
         def publisher(kind: type, topic: str, profile: Any) -> Any:
-            return node.create_publisher(kind, f'/{name}/{topic}', profile)
+            return node.create_publisher(
+                kind, topic if topic.startswith('/') else f'/{name}/{topic}', profile
+            )
 
         self.scan = LaserScan(
             angle_min=ANGLE_MIN,
@@ -56,17 +65,21 @@ class RobotTopics:
             range_max=RANGE_MAX,
             scan_time=SCAN_TIME,
         )
-        self.scan.header.frame_id = 'base_scan'
-        self.odom = Odometry(child_frame_id='base_footprint')
-        self.odom.header.frame_id = 'odom'
-        self.truth = Odometry(child_frame_id='base_footprint')
+        self.scan.header.frame_id = f'{prefix}base_scan'
+        base = f'{prefix}base_footprint'
+        self.odom = Odometry(child_frame_id=base)
+        self.odom.header.frame_id = f'{prefix}odom'
+        self.truth = Odometry(child_frame_id=base)
         self.truth.header.frame_id = 'map'
-        self.tf = TFMessage(transforms=[_transform('odom', 'base_footprint')])
+        self.tf = TFMessage(transforms=[_transform(f'{prefix}odom', base)])
         self.publish_scan = publisher(LaserScan, topics.SCAN, qos.SENSOR).publish
         self.publish_odom = publisher(Odometry, topics.ODOM, qos.SENSOR).publish
         self.publish_truth = publisher(Odometry, topics.GROUND_TRUTH, qos.SENSOR).publish
-        self.publish_tf = publisher(TFMessage, topics.TF, qos.TF).publish
-        publisher(TFMessage, topics.TF_STATIC, qos.LATCHED).publish(_static_transforms())
+        tf, tf_static = (
+            (f'/{topics.TF}', f'/{topics.TF_STATIC}') if prefix else (topics.TF, topics.TF_STATIC)
+        )
+        self.publish_tf = publisher(TFMessage, tf, qos.TF).publish
+        publisher(TFMessage, tf_static, qos.LATCHED).publish(_static_transforms(prefix))
         self.publish_heard = {
             kind: publisher(MESSAGES[kind], topics.heard(kind), qos.RADIO).publish
             for kind in KINDS
@@ -77,7 +90,7 @@ class RobotTopics:
             )
             self.info = _camera_info()
             self.info.header = self.image.header
-            self.image.header.frame_id = 'camera_optical_frame'
+            self.image.header.frame_id = f'{prefix}camera_optical_frame'
             self.publish_image = publisher(Image, topics.IMAGE, qos.SENSOR).publish
             self.publish_info = publisher(CameraInfo, topics.CAMERA_INFO, qos.SENSOR).publish
 
@@ -105,13 +118,14 @@ def _transform(
     return result
 
 
-def _static_transforms() -> TFMessage:
+def _static_transforms(prefix: str) -> TFMessage:
+    base, link = f'{prefix}base_footprint', f'{prefix}camera_link'
     return TFMessage(
         transforms=[
-            _transform('base_footprint', 'base_scan', (0.0, 0.0, LIDAR_HEIGHT)),
-            _transform('base_footprint', 'camera_link', (CAMERA_FORWARD, 0.0, CAMERA_HEIGHT)),
+            _transform(base, f'{prefix}base_scan', (0.0, 0.0, LIDAR_HEIGHT)),
+            _transform(base, link, (CAMERA_FORWARD, 0.0, CAMERA_HEIGHT)),
             # optical frames look along z with x to the right (REP-103)
-            _transform('camera_link', 'camera_optical_frame', turn=(-0.5, 0.5, -0.5, 0.5)),
+            _transform(link, f'{prefix}camera_optical_frame', turn=(-0.5, 0.5, -0.5, 0.5)),
         ]
     )
 

@@ -14,6 +14,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from collab_robots.core.errors import CollabError
+from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.poller import Poller
 
 BAD_INPUT = 2
@@ -26,7 +27,7 @@ def _stop(_signal: int, _frame: Any) -> None:
 
 def run(args: Sequence[str] | None, *factories: Callable[[], Node]) -> int:
     """
-    Make nodes, spin them together and close them in reverse order.
+    Make nodes, start them, spin them together and close them in reverse order.
 
     :param args: ROS arguments, or None for those of the command line.
     :param factories: each makes one node.
@@ -40,7 +41,10 @@ def run(args: Sequence[str] | None, *factories: Callable[[], Node]) -> int:
     nodes: list[Node] = []
     try:
         for factory in factories:
-            nodes.append(factory())
+            node = factory()
+            nodes.append(node)
+            if isinstance(node, ManagedNode) and node.get_parameter('autostart').value:
+                node.begin()
         poller = Poller(nodes)
         while True:
             poller.poll()

@@ -12,17 +12,16 @@ from typing import Any
 
 from geometry_msgs.msg import PoseStamped, Twist
 from nav_msgs.msg import OccupancyGrid, Path
-from rclpy.node import Node
 from sensor_msgs.msg import LaserScan
 from std_msgs.msg import String
 
 from collab_robots.bringup import topics
+from collab_robots.bringup.tables import TASKS
 from collab_robots.core.clock import SECOND
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.geometry import Array, Grid
 from collab_robots.nodes import conversions, qos
-from collab_robots.nodes.border import Border
-from collab_robots.nodes.parameters import declare, Parameter, required, ROBOT
+from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.spin import run
 from collab_robots.tasks.agent import Agent
 from collab_robots.tasks.intents import to_call
@@ -31,20 +30,16 @@ from collab_robots_msgs.msg import Call, TaskStatusArray
 
 STALE_POSE = 1 * SECOND
 STALE_SCAN = SECOND // 2
-PARAMETERS = {
-    **ROBOT,
-    'decide_period': Parameter(0.5, 'Time between two decisions, s.', 0.1, 10.0),
-    'steer_period': Parameter(0.1, 'Time between two velocity commands, s.', 0.02, 1.0),
-}
 
 
-class TaskNode(Node):
+class TaskNode(ManagedNode):
     """See the module; options are those of ``rclpy.node.Node``."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__('tasks', **options)
-        values = declare(self, PARAMETERS)
-        required(values, 'name', 'fleet')
+        super().__init__('tasks', TASKS, **options)
+
+    def configure(self, values: dict[str, Any]) -> None:
+        """Learn who this robot is."""
         fleet = Fleet.load(values['fleet'])
         me = fleet.robots[fleet.index_of(values['name'])]
         self._address = me.address
@@ -57,11 +52,10 @@ class TaskNode(Node):
         self._hold = False
         self._said = ''
 
-        self._calls = self.create_publisher(Call, topics.CALL, qos.STATUS)
-        self._velocity = self.create_publisher(Twist, topics.CMD_VEL, qos.STATUS)
-        self._path = self.create_publisher(Path, topics.PATH, qos.STATUS)
-        self._state = self.create_publisher(String, topics.TASK_STATE, qos.LATCHED)
-        border = Border(self)
+        self._calls = self.tell(Call, topics.CALL, qos.STATUS)
+        self._velocity = self.tell(Twist, topics.CMD_VEL, qos.STATUS)
+        self._path = self.tell(Path, topics.PATH, qos.STATUS)
+        self._state = self.tell(String, topics.TASK_STATE, qos.LATCHED)
         for kind, topic, callback, profile in (
             (OccupancyGrid, topics.MAP, self._on_map, qos.LATCHED),
             (PoseStamped, topics.POSE, self._on_pose, qos.STATUS),
@@ -69,9 +63,13 @@ class TaskNode(Node):
             (TaskStatusArray, topics.TASKS, self._on_tasks, qos.LATCHED),
             (String, topics.MISSION, self._on_mission, qos.LATCHED),
         ):
-            self.create_subscription(kind, topic, border.guard(callback), profile)
-        self.create_timer(values['decide_period'], self._decide)
-        self.create_timer(values['steer_period'], self._steer)
+            self.listen(kind, topic, callback, profile)
+        self.every(values['decide_period'], self._decide)
+        self.every(values['steer_period'], self._steer)
+
+    def stop(self) -> None:
+        """Stand still."""
+        self._velocity.publish(Twist())
 
     def _now_ns(self) -> int:
         return self.get_clock().now().nanoseconds

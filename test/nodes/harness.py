@@ -15,8 +15,10 @@ from rosgraph_msgs.msg import Clock
 
 from collab_robots.bringup import topics
 from collab_robots.core.clock import SECOND
+from collab_robots.core.errors import CollabError
 from collab_robots.explorer.fleets import make_fleet
 from collab_robots.nodes import conversions, qos
+from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.poller import Poller
 from collab_robots.nodes.spin import IDLE_S
 
@@ -30,13 +32,20 @@ class Harness:
         self.folder = folder
         self.fleet = make_fleet(folder, robots, name='test')
         self.now_ns = 0
-        self._nodes: list[Node] = []
-        self._poller = Poller(self._nodes)  # the loop that robots run in
+        self.nodes: list[Node] = []
+        self._poller = Poller(self.nodes)  # the loop that robots run in
         self.probe = self.add(Node('probe'))
         self._clock = self.probe.create_publisher(Clock, topics.CLOCK, 10)
 
     def add(self, node: Node) -> Any:
-        self._nodes.append(node)
+        """Have a node served; one with a life cycle begins."""
+        if isinstance(node, ManagedNode):
+            try:
+                node.begin()
+            except CollabError:
+                node.destroy_node()
+                raise
+        self.nodes.append(node)
         return node
 
     def options(self, robot: str, **values: Any) -> dict[str, Any]:
@@ -86,7 +95,7 @@ class Harness:
         self.wait(lambda: publisher.get_subscription_count() >= topic_count)
 
     def close(self) -> None:
-        for node in reversed(self._nodes):
+        for node in reversed(self.nodes):
             node.destroy_node()
 
 

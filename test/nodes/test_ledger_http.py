@@ -131,11 +131,11 @@ def test_mistakes_in_the_parameters_are_said_in_words(
     harness: Harness, tmp_path: Path, token_file: Path
 ) -> None:
     def start(**values: Any) -> None:
-        LedgerNode(**harness.ledger_options('robot1', **values))
+        harness.add(LedgerNode(**harness.ledger_options('robot1', **values)))
 
     with pytest.raises(ConfigError, match='rest_port'):
         start(rest_port=70_000)
-    with pytest.raises(ConfigError, match="expected 'dds' or 'hornet', got 'mqtt'"):
+    with pytest.raises(ConfigError, match="expected one of 'dds', 'hornet', got 'mqtt'"):
         start(transport='mqtt')
     with pytest.raises(ConfigError, match='expected the http'):
         start(transport='hornet')

@@ -161,20 +161,20 @@ def test_start_up_mistakes_are_said_in_words(harness: Harness, tmp_path: Path) -
     options = harness.ledger_options
     key = tmp_path / 'robot1' / 'key'
     with pytest.raises(ConfigError, match="parameter 'key' is not set"):
-        LedgerNode(**options('robot1', key=''))
+        harness.add(LedgerNode(**options('robot1', key='')))
     with pytest.raises(ConfigError, match='is not the key of robot9 but of robot1'):
-        LedgerNode(**options('robot9', key=str(key)))
+        harness.add(LedgerNode(**options('robot9', key=str(key))))
     with pytest.raises(ConfigError, match='is not the key of robot2'):
-        LedgerNode(**options('robot2', key=str(key)))
+        harness.add(LedgerNode(**options('robot2', key=str(key))))
     with pytest.raises(ConfigError, match='tick_period'):
-        LedgerNode(**options('robot1', tick_period=99.0))
+        harness.add(LedgerNode(**options('robot1', tick_period=99.0)))
     shutil.copy(key, tmp_path / 'open.key')
     (tmp_path / 'open.key').chmod(0o644)
     with pytest.raises(KeyFileError, match='chmod 600'):
-        LedgerNode(**options('robot1', key=str(tmp_path / 'open.key')))
+        harness.add(LedgerNode(**options('robot1', key=str(tmp_path / 'open.key'))))
     (tmp_path / 'torn.db').write_bytes(b'SQLite format 3\x00' + b'\xff' * 5000)
     with pytest.raises(StoreError, match=r'torn\.db: damaged'):
-        LedgerNode(**options('robot1', store=str(tmp_path / 'torn.db')))
+        harness.add(LedgerNode(**options('robot1', store=str(tmp_path / 'torn.db'))))
     harness.add(LedgerNode(**options('robot1')))
     with pytest.raises(StoreError, match='another process has this ledger open'):
-        LedgerNode(**options('robot1'))
+        harness.add(LedgerNode(**options('robot1')))
