@@ -1,12 +1,12 @@
 """Start one robot, real or simulated: all its nodes in one process."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from collab_robots.bringup.parameters import Parameter
 from collab_robots.bringup.tables import ROBOT
+from collab_robots.explorer.team import Team
 from collab_robots.nodes import launching
 from launch import LaunchContext, LaunchDescription
 
@@ -36,15 +36,13 @@ PLACE = {
 ARGUMENTS = {**PARAMETERS, **PLACE, **launching.OPTIONS}
 
 
-def start(context: LaunchContext) -> Iterator[Any]:
-    """Yield the robot."""
+def start(context: LaunchContext) -> list[Any]:
+    """Return the robot."""
     values = launching.chosen(context, PARAMETERS)
     place = launching.read(context, PLACE)
-    folder = Path(place.pop('folder')) if place['folder'] else None
-    name, fleet = values.pop('name'), Path(values.pop('fleet'))
-    yield launching.start(
-        context, launching.robot(context, name, fleet, values, folder=folder, **place)
-    )
+    place['folder'] = Path(place['folder']) if place['folder'] else None
+    team = Team(Path(values.pop('fleet')), {values.pop('name'): None})
+    return launching.robots(context, team, values, **place)
 
 
 def generate_launch_description() -> LaunchDescription:

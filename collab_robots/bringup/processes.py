@@ -15,7 +15,7 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from collab_robots.bringup.tables import ROBOT, SIMULATOR
+from collab_robots.bringup.tables import EXPLORER, ROBOT, SIMULATOR
 from collab_robots.bringup.topics import DIAGNOSTICS, direct_remappings, TF, TF_STATIC
 from collab_robots.bringup.values import check_namespace, checked
 from collab_robots.core.errors import ConfigError
@@ -120,20 +120,23 @@ def robot(
     log_level: str = '',
 ) -> Process:
     """
-    Return one robot. It touches no file: see :func:`fleet_robot`.
+    Return one robot, wherever its folder is; for one of this machine see :func:`fleet_robot`.
 
     :param name: in the fleet file.
     :param fleet: the fleet file.
     :param values: parameters of ``ROBOT`` that are chosen; they win over all else.
     :param folder: with the robot's key, ledger and pose; that of its name beside the fleet file.
-    :param files: parameter files.
+    :param files: parameter files of this machine.
     :param namespace: the robot's name if empty.
     :param simulated: a simulator's radio carries what it says; else DDS does.
     :param use_sim_time: time comes from ``/clock``, as it does for all that is simulated.
     :param tf: one of ``TF_CONVENTIONS``.
     :param diagnostics: topic of diagnostics; that of its namespace if empty.
-    :raises ConfigError: if a value or the namespace cannot be.
+    :raises ConfigError: if a value or the namespace cannot be, or a parameter file is missing.
     """
+    for file in files:
+        if not file.is_file():
+            raise ConfigError(f'{file}: there is no such parameter file')
     namespace = '/' + (namespace or name).removeprefix('/')
     check_namespace(namespace)
     folder = fleet.parent / name if folder is None else folder
@@ -171,27 +174,24 @@ def fleet_robot(
     **options: Any,
 ) -> Process:
     """
-    Return one robot whose files are on this machine.
+    Return one robot whose folder is on this machine.
 
     The parameter file in its folder, if there is one, counts less than ``files``.
 
     :param options: more for :func:`robot`.
-    :raises ConfigError: also if it is not in the fleet, or a file is missing.
+    :raises ConfigError: also if the fleet file or the robot's key is missing.
     """
-    folder = options.get('folder') or fleet.parent / name
-    Fleet.load(fleet).index_of(name)
-    own = folder / PARAMETER_FILE
+    roster = Fleet.load(fleet)
+    own = (options.get('folder') or fleet.parent / name) / PARAMETER_FILE
     process = robot(
-        name, fleet, values, files=[*([own] if own.exists() else []), *files], **options
+        name, fleet, values, files=[*([own] if own.is_file() else []), *files], **options
     )
-    for file in process.files:
-        if not file.is_file():
-            raise ConfigError(f'{file}: there is no such parameter file; check params_file')
     key = Path(process.parameters['key'])
     if not key.is_file():
+        roster.index_of(name)  # one that joined the fleet later is not in its file, but has a key
         raise ConfigError(
-            f'{key}: the key of {name} is not here; bring its folder to this machine, or make a '
-            'fleet: collab-robots fleet init'
+            f'{key}: the key of {name} is not here; start it where its folder is, or bring the '
+            'folder here'
         )
     return process
 
@@ -215,12 +215,26 @@ def simulator(
     return node('sim_node', name='simulator', parameters=parameters, log_level=log_level)
 
 
-def explorer(source: str, view: str = 'web', arguments: Sequence[str] = ()) -> Process:
+def explorer(values: Mapping[str, Any], view: str = 'web') -> Process:
     """
-    Return the ledger's explorer.
+    Return what shows a ledger.
 
-    :param source: a ledger file, or the URL of a robot's REST interface.
+    :param values: those of ``EXPLORER`` that are chosen.
     :param view: ``web`` or ``top``.
-    :param arguments: more of its command line.
+    :raises ConfigError: if a value cannot be.
     """
-    return Process('explorer', 'collab_robots.cli', ('ledger', view, source, *arguments))
+    options = checked(EXPLORER, values)
+    ledger = options.pop('ledger', None)
+    return Process(
+        'explorer',
+        'collab_robots.cli',
+        (
+            *('ledger', view),
+            *([ledger] if ledger else []),
+            *(
+                part
+                for name, value in options.items()
+                for part in (f'--{name.replace("_", "-")}', str(value))
+            ),
+        ),
+    )

@@ -182,6 +182,26 @@ MARKERS: Table = {
     'marker_period': Parameter(0.5, 'Time between two drawings.', 0.1, 10.0, 's'),
 }
 
+EXPLORER: Table = {
+    'ledger': Parameter(
+        '',
+        "A robot's ledger.db, or a folder with some below it: then the newest run's first robot. "
+        'Empty: the current folder.',
+    ),
+    'robot': Parameter('', 'URL of the explorer of a robot, which is asked instead.'),
+    'fleet': Parameter(
+        '', 'Fleet file; empty: looked for beside the ledger and one folder up from there.'
+    ),
+    'host': Parameter(
+        '127.0.0.1', 'Address that the pages are at; others reach any but the loopback one.'
+    ),
+    'port': Parameter(8460, 'Port that the pages are at; 0: any free one.', 0, MAX_PORT),
+    'token_file': Parameter(
+        '', 'File with the token that browsers need, mode 0600; needed where others reach them.'
+    ),
+}
+"""What shows a ledger takes; it is no node."""
+
 NODES: dict[str, Table] = {
     'ledger': LEDGER,
     'mapper': MAPPER,

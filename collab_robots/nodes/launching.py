@@ -23,7 +23,6 @@ from launch_ros.parameter_descriptions import ParameterValue
 from collab_robots.bringup.parameters import Parameter, Table
 from collab_robots.bringup.processes import (
     ENVIRONMENT,
-    fleet_robot,
     in_yaml,
     NAMESPACED,
     Process,
@@ -31,19 +30,19 @@ from collab_robots.bringup.processes import (
 )
 from collab_robots.bringup.tables import ROBOT
 from collab_robots.bringup.values import read_values
+from collab_robots.explorer.team import Team
 from launch import LaunchContext, LaunchDescription
 
 PACKAGE = 'collab_robots'
 LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
-PERSONAL = ('name', 'key', 'store', 'pose_file', 'initial_pose')
-"""Parameters that no two robots have in common."""
-SHARED: Table = {
-    **{
-        name: parameter
-        for name, parameter in ROBOT.items()
-        if name not in (*PERSONAL, 'fleet', 'frame_prefix')
-    }
-}
+PERSONAL = frozenset(
+    (
+        *('name', 'fleet', 'key', 'store', 'pose_file', 'rest_port'),
+        *('initial_pose', 'frame_prefix', 'false_wall'),
+    )
+)
+"""Parameters that robots do not have in common; each may have them in its folder's params.yaml."""
+SHARED: Table = {name: each for name, each in ROBOT.items() if name not in PERSONAL}
 """Parameters that all robots of a fleet may have in common."""
 OPTIONS: Table = {
     'params_file': Parameter(
@@ -62,7 +61,7 @@ OPTIONS: Table = {
     'respawn': Parameter(False, 'Whether a robot whose process died is started again.'),
     'respawn_delay': Parameter(2.0, 'Time until then.', 0.0, 3600.0, 's'),
 }
-"""Arguments of every launch file that starts robots; their values go to :func:`robot`."""
+"""Arguments of every launch file that starts robots; their values go to :func:`robots`."""
 
 Start = Callable[[LaunchContext], Iterable[Any]]
 
@@ -126,24 +125,24 @@ def chosen(context: LaunchContext, arguments: Table) -> dict[str, Any]:
     }
 
 
-def robot(
-    context: LaunchContext, name: str, fleet: Path, values: Mapping[str, Any], **options: Any
-) -> Process:
+def robots(
+    context: LaunchContext, team: Team, values: Mapping[str, Any], **options: Any
+) -> list[ExecuteProcess]:
     """
-    Return a robot whose files are on this machine, as ``OPTIONS`` say.
+    Return the actions that start a team's robots, as ``OPTIONS`` say.
 
-    :param values: its parameters.
-    :param options: more for :func:`.fleet_robot`.
+    :param values: parameters of all of them.
+    :param options: more for :func:`.bringup.processes.robot`.
     """
     given = read(context, OPTIONS)
-    return fleet_robot(
-        name,
-        fleet,
+    processes = team.robots(
         values,
         files=[Path(given['params_file'])] if given['params_file'] else [],
-        **{each: given[each] for each in ('use_sim_time', 'tf', 'diagnostics', 'log_level')},
+        **{name: given[name] for name in ('use_sim_time', 'tf', 'diagnostics', 'log_level')},
         **options,
     )
+    team.make()
+    return [start(context, process) for process in processes]
 
 
 def start(
