@@ -22,7 +22,14 @@ IDLE_S = 0.004  # between two rounds: what a message waits at most beside the ca
 
 
 def _stop(_signal: int, _frame: Any) -> None:
+    _ignore_signals()  # a terminal and ros2 launch send one each
     raise KeyboardInterrupt
+
+
+def _ignore_signals() -> None:
+    """Let nothing interrupt the end, which is short and must be whole."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run(args: Sequence[str] | None, *factories: Callable[[], Node]) -> int:
@@ -55,8 +62,7 @@ def run(args: Sequence[str] | None, *factories: Callable[[], Node]) -> int:
         print(f'error: {error}', file=sys.stderr)
         return BAD_INPUT
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # closing is short and must be whole
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _ignore_signals()
         for node in reversed(nodes):
             node.destroy_node()
         rclpy.try_shutdown()
