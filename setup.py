@@ -9,7 +9,15 @@ from setuptools.command.build_py import build_py
 
 PACKAGE = 'collab_robots'
 DATA = ('config', 'contracts/build', 'launch', 'worlds')
-NODES = ('inference_node', 'ledger_node', 'mapper_node', 'robot', 'sim_node', 'task_node')
+NODES = (
+    'inference_node',
+    'ledger_node',
+    'mapper_node',
+    'markers_node',
+    'robot',
+    'sim_node',
+    'task_node',
+)
 
 data_files = [
     ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),

@@ -1,13 +1,15 @@
 """
-From what is to be shown of a fleet to markers for RViz and Foxglove.
+From messages to what is shown of a fleet, and from that to markers for RViz and Foxglove.
 
-Everything is in the frame ``map``. A thing keeps its id as long as it is shown, in every process
+All markers are in the frame ``map``. A thing keeps its id as long as it is shown, in every process
 and after a restart: ids are checksums of names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import product
+import math
 from typing import Any
 import zlib
 
@@ -20,8 +22,19 @@ from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.calls.tasks import REGION
 from collab_robots.contract.views.tasks import TaskState
 from collab_robots.core.clock import SECOND
-from collab_robots.explorer.scene import Hearing, Link, Member, Point, Spot, Standing, Thing
+from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.explorer.scene import (
+    Hearing,
+    Link,
+    Member,
+    Point,
+    Spot,
+    Standing,
+    Thing,
+    Word,
+)
 from collab_robots.nodes.conversions import header, pose_to_msg
+from collab_robots_msgs.msg import Detection, LedgerStatus, RadioStatus
 
 FRAME = 'map'
 DASHES = 12  # of a line where nothing is heard, however long it is
@@ -79,6 +92,40 @@ class Shown:
         """Return what deletes all of it."""
         self._shown.clear()
         return MarkerArray(markers=[Marker(header=header(FRAME, 0), action=Marker.DELETEALL)])
+
+
+def word_from_msg(msg: LedgerStatus) -> Word:
+    """Return what a ledger says of the team."""
+    return Word(
+        frozenset(msg.peers), frozenset(msg.convicted), frozenset(msg.equivocators), msg.alarm
+    )
+
+
+def hears_from_msg(msg: RadioStatus) -> list[tuple[str, str]]:
+    """
+    Return pairs of robots of which the first hears the second.
+
+    :raises RefusedError: if there are not as many bits as pairs.
+    """
+    robots = list(msg.robots)
+    if len(msg.hears) != len(robots) ** 2:
+        raise RefusedError(
+            Refusal.MALFORMED, f'expected {len(robots)} x {len(robots)} bits, got {len(msg.hears)}'
+        )
+    pairs = product(robots, robots)
+    return [pair for pair, heard in zip(pairs, msg.hears, strict=True) if heard]
+
+
+def sighting_from_msg(msg: Detection) -> tuple[int, str, float, Point]:
+    """
+    Return the class, its label, the confidence and the place.
+
+    :raises RefusedError: if a number is not finite.
+    """
+    place = (msg.position.x, msg.position.y)
+    if not all(map(math.isfinite, (*place, msg.confidence))):
+        raise RefusedError(Refusal.MALFORMED, f'a detection at {place}')
+    return msg.class_id, msg.label, msg.confidence, place
 
 
 def identity(*names: Any) -> int:
