@@ -20,6 +20,7 @@ from collab_robots.cli.fleet import fleet_app
 from collab_robots.cli.infer import infer_app
 from collab_robots.cli.ledger import ledger_app
 from collab_robots.cli.ledger_sim import EPILOG, simulate
+from collab_robots.cli.world import world_app
 
 __all__ = ['BAD_INPUT', 'FAILED', 'INTERRUPTED', 'OK', 'app', 'main']
 
@@ -37,6 +38,7 @@ app.add_typer(contract_app, name='contract')
 app.add_typer(fleet_app, name='fleet')
 app.add_typer(infer_app, name='infer')
 app.add_typer(ledger_app, name='ledger')
+app.add_typer(world_app, name='world')
 ledger_app.command('sim', epilog=EPILOG)(simulate)
 
 
