@@ -8,13 +8,13 @@ from typing import NamedTuple
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.task import Future
 
 from collab_robots.bringup import topics
 from collab_robots.core.errors import RefusedError
 from collab_robots.inference.pictures import Rgb
 from collab_robots.nodes.conversions import image_from_msg
+from collab_robots.nodes.managed import ManagedNode
 from collab_robots_msgs.action import Infer
 
 MAX_GOALS = 8
@@ -40,28 +40,21 @@ Submit = Callable[[Rgb, int, Take], Submitted]
 
 class InferServer:
     """
-    Serves the action from a node of its own, on an executor: the poller serves no actions.
+    Serves the action from a node beside, on an executor: the poller serves no actions.
 
-    :param parent: gives the namespace.
+    :param parent: has the node beside it.
     :param submit: takes a picture, how many classes are wanted, and who takes the result; it
         raises RefusedError if there are too many.
     """
 
-    def __init__(self, parent: Node, submit: Submit) -> None:
+    def __init__(self, parent: ManagedNode, submit: Submit) -> None:
         self._submit = submit
         self._cancel: dict[bytes, Callable[[], None]] = {}  # by goal
-        self._node = Node(
-            topics.INFER,
-            context=parent.context,
-            namespace=parent.get_namespace(),
-            use_global_arguments=False,
-            enable_rosout=False,
-            start_parameter_services=False,
-        )
+        node = parent.aside()
         self._executor = SingleThreadedExecutor(context=parent.context)
-        self._executor.add_node(self._node)
+        self._executor.add_node(node)
         self._server = ActionServer(
-            self._node,
+            node,
             Infer,
             topics.INFER,
             self._execute,
@@ -77,7 +70,6 @@ class InferServer:
         """Leave; goals without an answer stay without."""
         self._executor.shutdown()
         self._server.destroy()
-        self._node.destroy_node()
 
     def _accept(self, _goal: Infer.Goal) -> GoalResponse:
         return GoalResponse.ACCEPT if len(self._cancel) < MAX_GOALS else GoalResponse.REJECT

@@ -20,6 +20,7 @@ from typing import Any
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -56,6 +57,7 @@ class ManagedNode(LifecycleNode):
         self._taken = ExitStack()
         self._lasting: frozenset[str] = frozenset()  # attributes that outlast being configured
         self._timed: list[Timer] = []
+        self._aside: Node | None = None
         self._latched: dict[str, Step] = {}  # by topic, what came while not active
         super().__init__(name, **options)
         try:
@@ -143,6 +145,24 @@ class ManagedNode(LifecycleNode):
         """Tell on ``/diagnostics`` how something is, while active."""
         self._diagnostics.add(title, look)
 
+    def aside(self) -> Node:
+        """
+        Return a node beside this one, for actions: they need an executor, which the poller is not.
+
+        It lasts as long as this one: with every node that is made and destroyed, rclpy 7.1 keeps
+        0.1 MB.
+        """
+        if self._aside is None:
+            self._aside = Node(
+                f'{self.get_name()}_actions',
+                context=self.context,
+                namespace=self.get_namespace(),
+                use_global_arguments=False,
+                enable_rosout=False,
+                start_parameter_services=False,
+            )
+        return self._aside
+
     def begin(self) -> None:
         """
         Configure and activate.
@@ -182,6 +202,8 @@ class ManagedNode(LifecycleNode):
     def destroy_node(self) -> None:
         """Give everything back, and be gone."""
         self._leave()
+        if self._aside is not None:
+            self._aside.destroy_node()
         super().destroy_node()
 
     def _run(self, step: Step) -> TransitionCallbackReturn:
