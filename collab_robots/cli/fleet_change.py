@@ -276,17 +276,8 @@ def _shell(command: list[str]) -> str:
 
 
 def _start_command(name: str, fleet: Path, folder: Path, made_here: bool) -> list[str]:
-    from collab_robots.bringup.topics import direct_remappings
-    from collab_robots.explorer.processes import node_command
+    from collab_robots.bringup.processes import robot
 
-    def place(path: Path) -> str:
-        return str(path.resolve()) if made_here else path.name
-
-    values: dict[str, object] = {
-        'name': name,
-        'fleet': place(fleet),
-        'key': place(folder / 'key'),
-        'store': place(folder / 'ledger.db'),
-        'pose_file': place(folder / 'pose.json'),
-    }
-    return node_command('robot', values, f'/{name}', direct_remappings())
+    if made_here:
+        return robot(name, fleet.resolve(), folder=folder.resolve()).command
+    return robot(name, Path(fleet.name), folder=Path()).command

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 import ctypes
 from dataclasses import dataclass
 import fcntl
@@ -13,14 +14,15 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
 import collab_robots
+from collab_robots.bringup.processes import ENVIRONMENT
 from collab_robots.core.errors import ConfigError
 
 DOMAINS = range(20, 100)  # ROS domains to choose from; beyond 101 they meet Linux' own ports
+HERE = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
 TAIL_LINES = 15
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
@@ -74,59 +76,36 @@ def _unused(domain: int) -> bool:
     return True
 
 
-def environment(domain: int) -> dict[str, str]:
+def environment(domain: int | None = None) -> dict[str, str]:
     """
-    Return the environment of the children: one domain, this host only, one thread a library.
+    Return the environment of the children, which find this package wherever it is.
 
-    DDS speaks UDP: after a ``kill -9`` Fast DDS' shared memory may leave the process that takes
-    the place deaf and dumb (https://github.com/eProsima/Fast-DDS/issues/5053). Who sets
-    ``FASTDDS_BUILTIN_TRANSPORTS`` gets what it says.
+    :param domain: their ROS domain, on this host only; None: as ROS is told from outside.
     """
     package = str(Path(collab_robots.__file__).resolve().parents[1])
     paths = [package, *filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))]
+    alone = {} if domain is None else {'ROS_DOMAIN_ID': str(domain), **HERE}
     return {
-        'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4',
+        **ENVIRONMENT,
         **os.environ,
-        'ROS_DOMAIN_ID': str(domain),
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        'OMP_NUM_THREADS': '1',
-        'OPENBLAS_NUM_THREADS': '1',
-        'PYTHONUNBUFFERED': '1',
+        **alone,
         'PYTHONPATH': os.pathsep.join(dict.fromkeys(paths)),
     }
 
 
-def node_command(
-    module: str,
-    values: dict[str, object],
-    namespace: str = '',
-    remappings: Iterable[tuple[str, str]] = (),
-) -> list[str]:
-    """Return the command line of a node; parameters are YAML, so strings are quoted."""
-    command = [sys.executable, '-m', f'collab_robots.nodes.{module}', '--ros-args']
-    if namespace:
-        command += ['-r', f'__ns:={namespace}']
-    for topic, other in remappings:
-        command += ['-r', f'{topic}:={other}']
-    for name, value in values.items():
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        if isinstance(value, str) and not value.startswith('['):
-            text = f"'{value}'"
-        command += ['-p', f'{name}:={text}']
-    return command
-
-
 @dataclass
 class Child:
-    """One started process and its log."""
+    """One started process, and its log if it has one."""
 
     name: str
     process: subprocess.Popen[bytes]
-    log: Path
+    log: Path | None
     ended_on_purpose: bool = False
 
     def tail(self) -> str:
         """Return the last lines of its log."""
+        if self.log is None:
+            return ''
         with self.log.open(errors='replace') as lines:
             return ''.join(deque(lines, TAIL_LINES)).rstrip()
 
@@ -146,9 +125,13 @@ class Children:
         self._env = dict(env)
         self._running: dict[str, Child] = {}
 
-    def start(self, name: str, command: Sequence[str], log: Path) -> None:
-        """Start one process; its output is appended to the log."""
-        with log.open('ab') as output:
+    def start(self, name: str, command: Sequence[str], log: Path | None = None) -> Child:
+        """
+        Start one process.
+
+        :param log: its output is appended there; None: the child's ``process.stdout`` has it.
+        """
+        with nullcontext(subprocess.PIPE) if log is None else log.open('ab') as output:
             process = subprocess.Popen(
                 list(command),
                 env=self._env,
@@ -158,7 +141,8 @@ class Children:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-        self._running[name] = Child(name, process, log)
+        child = self._running[name] = Child(name, process, log)
+        return child
 
     def alive(self, name: str) -> bool:
         """Tell whether a process runs."""

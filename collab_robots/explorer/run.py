@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 import time
 
+from collab_robots.bringup.processes import robot, simulator
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.geometry import Array
 from collab_robots.explorer.fleets import make_fleet
+from collab_robots.explorer.folders import new_folder
 from collab_robots.explorer.measures import Camera
-from collab_robots.explorer.processes import node_command
 from collab_robots.explorer.timeline import halves, Split, Timeline
 from collab_robots.explorer.verdict import Effort, Truth, Wall, WALL_MARGIN
 from collab_robots.sim.lies import find_false_wall, Line
@@ -108,13 +108,11 @@ def prepare(options: Options) -> Run:
     names = tuple(f'robot{index + 1}' for index in range(options.robots))
     chosen = [('--kill', kill.robot) for kill in options.kills]
     chosen += [('--liar', options.liar)] if options.liar is not None else []
-    chosen += [('--slow', robot) for robot in options.slow]
-    for option, robot in chosen:
-        if robot not in names:
-            raise ConfigError(f'{option}: no robot {robot!r}; there are: {", ".join(names)}')
-    directory = options.out or Path('runs') / datetime.now().strftime('%Y-%m-%d_%H-%M-%S')
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ConfigError(f'{directory}: exists and is not an empty folder; a run is never mixed')
+    chosen += [('--slow', name) for name in options.slow]
+    for option, name in chosen:
+        if name not in names:
+            raise ConfigError(f'{option}: no robot {name!r}; there are: {", ".join(names)}')
+    directory = new_folder(options.out)
     fleet = make_fleet(directory, names, name='demo')
     free = reachable(world.truth, starts, ROBOT_RADIUS)
     camera = Camera(HORIZONTAL_FOV, CAMERA_FORWARD)
@@ -135,42 +133,27 @@ def prepare(options: Options) -> Run:
 def simulator_command(run: Run) -> list[str]:
     """Return how the simulator is started."""
     options = run.options
-    return node_command(
-        'sim_node',
-        {
-            'world': str(options.world.resolve()),
-            'robots': options.robots,
-            'seed': options.seed,
-            'split': ''
-            if run.timeline.split is None
-            else '{:g}:{:g}'.format(*options.split or ()),
-            'speed': float(options.speed),
-            'cameras': options.cameras,
-        },
-    )
+    split = '' if run.timeline.split is None else '{:g}:{:g}'.format(*options.split or ())
+    values = {
+        'robots': options.robots,
+        'seed': options.seed,
+        'split': split,
+        'speed': options.speed,
+        'cameras': options.cameras,
+    }
+    return simulator(options.world.resolve(), values).command
 
 
 def robot_command(run: Run, index: int) -> list[str]:
     """Return how a robot is started, for the first time or again."""
-    robot = run.names[index]
-    folder = run.folder(robot).resolve()
-    return node_command(
-        'robot',
-        {
-            'name': robot,
-            'fleet': str((run.directory / 'fleet.yaml').resolve()),
-            'key': str(folder / 'key'),
-            'store': str(folder / 'ledger.db'),
-            'initial_pose': '[{:.4f}, {:.4f}, {:.6f}]'.format(*run.starts[index]),
-            'archive': True,  # the report reads the whole ledger
-            'false_wall': '[{:.2f}, {:.2f}, {:.2f}, {:.2f}]'.format(
-                *(run.false_wall if robot == run.options.liar else (0.0, 0.0, 0.0, 0.0))
-            ),
-            'pose_file': str(folder / 'pose.json'),
-            'share': run.options.share,
-            'slow': run.options.slow.get(robot, 1.0),
-            'send_rate': INFERENCE_RATE,
-            'use_sim_time': True,
-        },
-        namespace=f'/{robot}',
-    )
+    name = run.names[index]
+    values: dict[str, object] = {
+        'initial_pose': [float(value) for value in run.starts[index]],
+        'archive': True,  # the report reads the whole ledger
+        'share': run.options.share,
+        'slow': run.options.slow.get(name, 1.0),
+        'send_rate': INFERENCE_RATE,
+    }
+    if name == run.options.liar:
+        values['false_wall'] = list(run.false_wall)
+    return robot(name, run.directory.resolve() / 'fleet.yaml', values, simulated=True).command

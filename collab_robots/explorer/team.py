@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from collab_robots.bringup.processes import fleet_robot, Process, robot
 from collab_robots.bringup.values import Pose
-from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.fleets import make_fleet
+from collab_robots.explorer.folders import new_folder
 from collab_robots.explorer.settings import shipped
 from collab_robots.sim.world import load_world
 
@@ -47,7 +46,7 @@ class Team:
         """
         Return robots of a new fleet; see :meth:`make`.
 
-        :param folder: as for :func:`new_folder`.
+        :param folder: as for :func:`.new_folder`.
         """
         return Team(new_folder(folder) / 'fleet.yaml', starts, throw_away=True)
 
@@ -92,19 +91,6 @@ class Team:
             )
             for name, start in self.starts.items()
         ]
-
-
-def new_folder(wanted: Path | None = None) -> Path:
-    """
-    Return a folder that holds nothing, for one run; it is not made here.
-
-    :param wanted: this one; if None, one in ``runs`` that the time gives its name.
-    :raises ConfigError: if it holds something.
-    """
-    folder = wanted or Path('runs') / datetime.now().strftime('%Y-%m-%d_%H-%M-%S')
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f'{folder}: exists and is not an empty folder; a run is never mixed')
-    return folder
 
 
 def find_world(text: str) -> Path:

@@ -15,13 +15,13 @@ import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
 
-from collab_robots.bringup import topics
+from collab_robots.bringup import processes, topics
 from collab_robots.cli.common import BAD_INPUT
 from collab_robots.contract.calls import fleet as calls
 from collab_robots.contract.calls import maps
 from collab_robots.contract.calls.fleet import Capability
 from collab_robots.explorer.fleets import make_fleet, make_key
-from collab_robots.explorer.processes import Children, environment, node_command
+from collab_robots.explorer.processes import Children, environment
 from collab_robots.nodes import qos
 from collab_robots.nodes.poller import Poller
 from collab_robots.nodes.spin import IDLE_S
@@ -50,12 +50,8 @@ class Team:
     def start(self, robot: str, command: list[str] | None = None) -> None:
         """Start a robot's ledger, as usual or with the command that the tool gave."""
         folder = self.folder / robot
-        values = {'fleet': self.folder / 'fleet.yaml', 'key': folder / 'key'}
-        values |= {'name': robot, 'store': folder / 'ledger.db'}
         if command is None:
-            values = {name: str(value) for name, value in values.items()}
-            remappings = topics.direct_remappings()
-            command = node_command('robot', values, f'/{robot}', remappings)
+            command = processes.robot(robot, self.folder / 'fleet.yaml').command
         command[2] = 'collab_robots.nodes.ledger_node'  # no sensors here
         self._children.start(robot, command, folder / 'process.log')
         if robot not in self._calls:
