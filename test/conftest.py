@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope='session')
 def shared_data() -> Path:
-    """Recorded data that the project does not carry; a test that wants it skips without."""
+    """Find recorded data that the project does not carry; a test that wants it skips without."""
     folder = Path(os.environ.get('COLLAB_SHARED_DATA', ROOT.parent / 'shared' / 'data'))
     if not folder.is_dir():
         pytest.skip(f'no recorded data at {folder} (COLLAB_SHARED_DATA names another folder)')

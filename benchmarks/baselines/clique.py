@@ -1,5 +1,5 @@
 """
-A model of a proof-of-authority longest chain: Clique, EIP-225 (https://eips.ethereum.org/EIPS/eip-225).
+A model of a proof-of-authority longest chain: Clique (https://eips.ethereum.org/EIPS/eip-225).
 
 Kept of it: robots sign blocks in turn (difficulty 2) or, after a random wiggle, out of turn
 (difficulty 1); of ``n // 2 + 1`` blocks in a row a signer may sign one; a block period; the chain

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from multiprocessing import get_context
 import signal
@@ -129,18 +130,17 @@ def _pool(processes: int, fleet: Fleet) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-_fleet: Fleet
+_FLEET: ContextVar[Fleet] = ContextVar('fleet')
 
 
 def _begin(fleet: Fleet) -> None:
     """Begin a process of the pool."""
-    global _fleet
-    _fleet = fleet
+    _FLEET.set(fleet)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
 
 
 def _check_here(batch: Batch) -> Fault | None:
-    return _first_fault(batch, _fleet)
+    return _first_fault(batch, _FLEET.get())
 
 
 def name_of(issuer: object, fleet: Fleet) -> str:

@@ -1,4 +1,8 @@
-"""Find where SQLite stops reading a ``-wal`` file: https://www.sqlite.org/fileformat2.html#walformat."""
+"""
+Find where SQLite stops reading a ``-wal`` file.
+
+The format: https://www.sqlite.org/fileformat2.html#walformat.
+"""
 
 from __future__ import annotations
 

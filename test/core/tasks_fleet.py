@@ -122,7 +122,7 @@ class Crew:
         return self.say(robot, at, 'award', key, self.robots[winner], 0)
 
     def auction(self, at: int = 100, key: bytes = KEY) -> None:
-        """A bids 3 m, B 1 m, C 2 m, and A awards the task to B two seconds later."""
+        """Let A bid 3 m, B 1 m, C 2 m, and A award the task to B two seconds later."""
         for robot, cost in ((A, 3000), (B, 1000), (C, 2000)):
             self.say(robot, at, 'bid', key, cost)
         self.award(A, at + 2, B, key)

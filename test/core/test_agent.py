@@ -1,6 +1,4 @@
-"""
-The agent in a small kinematic world: it explores, does not collide, and outlives its teammates.
-"""
+"""The agent in a small kinematic world: explores, does not collide, outlives its teammates."""
 
 from __future__ import annotations
 
@@ -162,9 +160,7 @@ class Robot:
 
 
 class World:
-    """
-    Robots on a wall grid, each with a lidar; one map of all their scans, as if ideally merged.
-    """
+    """Robots on a wall grid, each with a lidar; one map of all scans, as if ideally merged."""
 
     def __init__(self, starts: list[tuple[float, float, float]], walls: np.ndarray) -> None:
         self.walls = walls

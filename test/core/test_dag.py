@@ -43,13 +43,13 @@ def drawing():
 
 
 def test_place_of_each_record(drawing):
-    """
+    r"""
     Draw a diamond.
 
     ::
 
         a0 <- a1 <-- a2
-          \\- b0 <--/      c0 alone
+          \- b0 <--/      c0 alone
     """
     drawing.add('a0', 'genesis')
     assert drawing.add('a1', 'a0').seen == (2, 0, 0)

@@ -146,7 +146,7 @@ def test_the_log_warns_of_what_matters(bag: Bag) -> None:
 
 
 def cells(grid: Any) -> np.ndarray:
-    """Return a grid's cells (height, width), and check that it says how large it is."""
+    """Return what a grid holds, (height, width), and check that it says how large it is."""
     assert grid.header.frame_id == 'map' and grid.info.resolution == pytest.approx(0.2)
     assert grid.info.origin.orientation.w == 1.0
     return np.array(grid.data).reshape(grid.info.height, grid.info.width)

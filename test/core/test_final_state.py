@@ -172,7 +172,7 @@ def test_both_states_are_those_of_executing_once(history, seed):
 
 
 def equivocation():
-    """A bids twice with one number, and goes on with the second; B goes on with both."""
+    """Let A bid twice with one number, and go on with the second; B goes on with both."""
     history = History()
     first = history.say(0, 100, PROPOSE)
     history.say(0, 102, tasks.bid(KEY, 1))

@@ -73,7 +73,7 @@ class Twins(RuleBasedStateMachine):
 
     @rule()
     def crash(self):
-        """What the file and its -wal held at that moment is what the next process finds."""
+        """Read what the file and its -wal held at that moment: the next process finds that."""
         crashed = self.folder / 'crashed'
         crashed.mkdir()
         for name in ('ledger.db', 'ledger.db-wal', 'ledger.db.lock'):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 
 def outcomes(runner, history):
-    """What became of every call, by the kind of reason."""
+    """Tell what became of every call, by the kind of reason."""
     return [
         [(item.call, item.ok, item.reason[:9]) for item in runner.receipts.get(entry.id, ())]
         for entry in history.entries

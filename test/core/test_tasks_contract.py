@@ -39,7 +39,7 @@ def crew():
 
 @pytest.fixture
 def auction(crew):
-    """A proposes at 100, B wins with 1 m before C (2 m) and A (3 m), and holds from 102 to 112."""
+    """Let A propose at 100; B wins with 1 m before C (2 m) and A (3 m), holding 102 to 112."""
     crew.propose(A, 100)
     crew.auction()
     return crew

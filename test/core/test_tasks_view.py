@@ -37,7 +37,7 @@ class Growing(Listed):
 
 
 def auction(start: int = 100) -> History:
-    """A proposes; A, B and C bid 3, 1 and 2 m; A awards the task to B."""
+    """Let A propose; A, B and C bid 3, 1 and 2 m; A awards the task to B."""
     history = History()
     history.say(A, start, PROPOSE, tasks.bid(KEY, 3000))
     history.say(B, start + 0.5, tasks.bid(KEY, 1000))

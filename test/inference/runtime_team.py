@@ -59,7 +59,7 @@ def last():
 
 
 def times(layer_s):
-    """What all steps take on a robot on which a layer takes so long."""
+    """Tell what all steps take on a robot on which a layer takes so long."""
     end = last()
     base = {stage(0, cut): layer_s * cut for cut in range(1, end + 1)}
     base |= {stage(cut, end): layer_s * (end - cut) for cut in range(1, end)}
@@ -92,20 +92,20 @@ def engine(layer_s=FAST, chunk_bytes=200, exits=None):
 
 
 def picture(seed):
-    """A smooth picture."""
+    """Draw a smooth picture."""
     draw = np.random.default_rng(seed)
     coarse = draw.integers(0, 256, size=(2, 2, 3)).astype(np.float32)
     return np.kron(coarse, np.ones((SIDE, SIDE, 1))).astype(np.uint8)
 
 
 def whole(rgb):
-    """What the network says."""
+    """Return what the network says."""
     model = tiny_model()
     return model.stage(0, last()).run(model.prepare(rgb))
 
 
 def fixed(option, *robots, bits=ANSWER_BITS):
-    """A chooser that always does the same; alone while the first robot is not there."""
+    """Make a chooser that always does the same; alone while the first robot is not there."""
 
     def choose(own, helpers):
         if not option.remote or robots[0] not in {state.name for state in helpers}:
@@ -123,7 +123,7 @@ def route(option, robots, bits=ANSWER_BITS):
 
 
 def any_course(draw, alone=0.1, probes=0.1, pipelines=0.2):
-    """A chooser that tries everything."""
+    """Make a chooser that tries everything."""
 
     def choose(own, helpers):
         names = [state.name for state in helpers]

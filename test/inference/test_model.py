@@ -20,7 +20,7 @@ def made(
     factor: float = 2.0,
     knows_shapes: bool = True,
 ) -> onnx.ModelProto:
-    """A model of two convolutions: (1, 3, 8, 12) -> (1, 3, 8, 12) -> (1, 3, 8, 12)."""
+    """Make a model of two convolutions: (1, 3, 8, 12) -> (1, 3, 8, 12) -> (1, 3, 8, 12)."""
     weight = helper.make_tensor(
         'weight', TensorProto.FLOAT, (3, 3, 1, 1), (np.eye(3) * factor).ravel().tolist()
     )

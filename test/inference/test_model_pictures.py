@@ -25,7 +25,7 @@ def encoded(image: Image.Image, kind: str = 'PNG', **options) -> bytes:
 
 
 def png(width: int, height: int, depth: int = 8, colour: int = 2) -> bytes:
-    """The header of a picture of any size, and pixels that are not there."""
+    """Write the header of a picture of any size; its pixels are not there."""
     parts = [
         (b'IHDR', struct.pack('>IIBBBBB', width, height, depth, colour, 0, 0, 0)),
         (b'IDAT', zlib.compress(bytes(1000))),

@@ -22,7 +22,7 @@ BUDGET = 2 * SECOND
 
 
 def works(option=SPLIT, seq=0, robot='a', seed=0, hops=('b',), **changed):
-    """The chunks of a frame."""
+    """Cut a frame into its chunks."""
     sent = engine().advance(picture(seed), 0, None, option.cut, option, -1).chunks
     frame = FrameId(robot, 1, seq)
     way = route(option, hops)

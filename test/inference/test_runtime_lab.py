@@ -28,7 +28,7 @@ CLOSE = 0.02
 
 
 def coded(rgb, option):
-    """What the network says of what an option sends."""
+    """Return what the network says of what an option sends."""
     mine = engine()
     sent = mine.advance(rgb, 0, None, option.cut, option, -1).chunks
     return mine.follow(option, sent, [Hop('x', last(), 32)])

@@ -446,7 +446,7 @@ def test_one_of_four_killed_in_turn():
 
 
 def fixed_first(own, helpers):
-    """Always the first who is there."""
+    """Choose the first who is there, always."""
     names = [state.name for state in helpers][:1]
     return Course(SPLIT, route(SPLIT, names)) if names else Course(Option(Kind.LOCAL))
 

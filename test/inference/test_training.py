@@ -22,7 +22,7 @@ SHAPE = (6, 8, 8)
 
 @pytest.fixture
 def chain():
-    """A network of three sections whose first cut is (6, 8, 8)."""
+    """Make a network of three sections whose first cut is (6, 8, 8)."""
     torch.manual_seed(1)
     first = torch.nn.Conv2d(3, 6, 1)
     second = torch.nn.Sequential(torch.nn.Conv2d(6, 6, 3, padding=1), torch.nn.ReLU())

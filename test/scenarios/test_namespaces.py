@@ -72,7 +72,7 @@ def own(team: Processes) -> dict[str, int]:
 
 
 def children() -> set[int]:
-    """Processes of this one that run."""
+    """Return the processes of this one that run."""
     return {child.pid for child in psutil.Process().children()}
 
 
