@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 import math
 from pathlib import Path
-import sysconfig
 
 import collab_robots
 from collab_robots.core.errors import ConfigError
@@ -91,20 +90,28 @@ def parse_slow(texts: Sequence[str] | None) -> dict[str, float]:
     return factors
 
 
+def shipped(path: str) -> Path:
+    """
+    Return a file that comes with the project, in the source tree or as installed.
+
+    :param path: from the project's root, such as worlds/office.yaml.
+    :raises ConfigError: if the installation lacks it.
+    """
+    here = Path(collab_robots.__file__).resolve()
+    shares = (folder / 'share' / 'collab_robots' for folder in here.parents)  # pip and colcon
+    for place in (here.parents[1], *shares):
+        if (place / path).is_file():
+            return place / path
+    raise ConfigError(f'{path} is not in this installation of collab_robots; install it anew')
+
+
 def default_world() -> Path:
     """
     Return the office that comes with the project.
 
     :raises ConfigError: if the installation lacks it.
     """
-    places = (
-        Path(collab_robots.__file__).resolve().parents[1] / 'worlds',
-        Path(sysconfig.get_path('data')) / 'share' / 'collab_robots' / 'worlds',
-    )
-    for place in places:
-        if (place / 'office.yaml').is_file():
-            return place / 'office.yaml'
-    raise ConfigError(f'no office.yaml in {places[0]} or {places[1]}; name one with --world')
+    return shipped('worlds/office.yaml')
 
 
 def default_duration(robots: int) -> float:
