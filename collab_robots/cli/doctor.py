@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 import json
 from pathlib import Path
 from typing import Annotated, TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import Annotated, TYPE_CHECKING
 import typer
 
 from collab_robots.cli.common import FAILED, interrupt_on_term, OK, plain_errors
-from collab_robots.cli.fleet_change import DomainOption, JsonOption
+from collab_robots.cli.fleet_change import JsonOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collab_robots.explorer.doctor.heard import Heard
     from collab_robots.explorer.doctor.robot import Robot
 
+MAX_DOMAIN = 232  # ports end there
 STYLES = {'ok': 'green', 'warn': 'yellow', 'fail': 'bold red'}
 
 doctor_app = typer.Typer()
@@ -56,6 +58,9 @@ def doctor(
     namespace: Annotated[
         str, typer.Option(help="Of its nodes; the robot's name if not given.", show_default=False)
     ] = '',
+    sim_time: Annotated[
+        bool, typer.Option('--sim-time', help='The robot is simulated: time is that of /clock.')
+    ] = False,
     offline: Annotated[
         bool, typer.Option('--offline', help='Look at this computer only; listen to nobody.')
     ] = False,
@@ -66,7 +71,16 @@ def doctor(
     camera: Annotated[float, typer.Option(min=0.0, help='Pictures that have to come, Hz.')] = 1.0,
     odometry: Annotated[float, typer.Option(min=0.0, help='Odometry that has to come, Hz.')] = 5.0,
     free: Annotated[int, typer.Option(min=0, help='Disk that has to be free, MiB.')] = 256,
-    domain: DomainOption = 0,
+    domain: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=MAX_DOMAIN,
+            envvar='ROS_DOMAIN_ID',
+            help="The fleet's ROS domain; that of robot.env in the folder if not given, or 0.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look at a robot and say what is wrong, and what to do about it."""
@@ -74,21 +88,16 @@ def doctor(
     with plain_errors():
         import os
 
-        from collab_robots.explorer.doctor.computer import look_at_computer, look_at_environment
-        from collab_robots.explorer.doctor.files import look_at_files
+        from collab_robots.explorer.doctor.examine import examine
         from collab_robots.explorer.doctor.finding import Level, Limits, MIB
-        from collab_robots.explorer.doctor.network import is_alone, look_at_network
         from collab_robots.explorer.doctor.robot import read_robot
 
         limits = Limits(lidar=lidar, camera=camera, odometry=odometry, free_disk=free * MIB)
-        robot, findings = read_robot(folder, fleet, params or (), namespace)
-        findings += look_at_files(robot, limits)
-        findings += look_at_computer(limits)
-        heard = None if offline else _listen(robot, domain, seconds)
-        alone = heard is None or is_alone(robot, heard)
-        findings += look_at_environment(os.environ, alone)
-        if heard is not None:
-            findings += look_at_network(robot, heard, limits)
+        robot, findings = read_robot(folder, fleet, params or (), namespace, sim_time)
+        for name, value in robot.environment.items():  # so that it looks where the robot does
+            os.environ.setdefault(name, value)
+        listen = None if offline else partial(_listen, domain=domain, seconds=seconds)
+        findings += examine(robot, limits, os.environ, listen)
         if as_json:
             _print_json(robot, findings)
         else:
@@ -97,12 +106,19 @@ def doctor(
     raise typer.Exit(FAILED if failed else OK)
 
 
-def _listen(robot: Robot, domain: int, seconds: float) -> Heard:
+def _listen(robot: Robot, domain: int | None, seconds: float) -> Heard:
+    import os
+
     from rich.console import Console
     from rich.progress import Progress
 
     from collab_robots.core.errors import ConfigError
 
+    if domain is None:
+        text = os.environ.get('ROS_DOMAIN_ID', '0')
+        if not text.isdecimal() or int(text) > MAX_DOMAIN:
+            raise ConfigError(f'ROS_DOMAIN_ID: expected a number up to {MAX_DOMAIN}, got {text!r}')
+        domain = int(text)
     try:
         from collab_robots.nodes.doctor import listen
     except ImportError as error:

@@ -14,6 +14,7 @@ from collab_robots.explorer.doctor.finding import fail, Finding, Limits, MIB, ok
 LOCALHOST_ONLY = 'ROS_LOCALHOST_ONLY'
 RANGE = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
 SERVER = 'ROS_DISCOVERY_SERVER'
+FINDS = frozenset({'ROS_DOMAIN_ID', 'RMW_IMPLEMENTATION', LOCALHOST_ONLY, RANGE, SERVER})
 PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 SERVER_PORT = 11811
 PATIENCE = 1.0  # s for one answer
@@ -92,27 +93,44 @@ def look_at_chrony(limits: Limits) -> Finding:
     return ok('chrony', told)
 
 
-def look_at_environment(environment: Mapping[str, str], alone: bool) -> Iterator[Finding]:
+def look_at_environment(
+    environment: Mapping[str, str], started: Mapping[str, str], alone: bool
+) -> Iterator[Finding]:
     """
     Yield which environment variables keep the robot from its teammates.
 
+    :param environment: of this process.
+    :param started: that the robot is started with, as far as its folder says.
     :param alone: whether teammates are missing, or nobody listened for them.
     """
-    wrong = list(_wrong_variables(environment, alone))
+    wrong = [*_other_variables(environment, started), *_wrong_variables(environment, alone)]
     yield from wrong
     if not wrong:
         chosen = [f'{name}={environment[name]}' for name in (RANGE, SERVER) if name in environment]
         yield ok('environment', ', '.join(chosen) or 'others are looked for by multicast')
 
 
+def _other_variables(
+    environment: Mapping[str, str], started: Mapping[str, str]
+) -> Iterator[Finding]:
+    for name in sorted(FINDS & started.keys()):
+        if environment.get(name) != started[name]:
+            yield warn(
+                'environment',
+                f'{name} is {environment.get(name)!r} here, and {started[name]!r} in the '
+                'environment file of the robot: this looks elsewhere than the robot',
+                'unset it here, or correct the file',
+            )
+
+
 def _wrong_variables(environment: Mapping[str, str], alone: bool) -> Iterator[Finding]:
-    for name, value, hides in (
-        (LOCALHOST_ONLY, '1', alone),
-        (RANGE, 'LOCALHOST', alone),
-        (RANGE, 'OFF', True),
+    for name, value, hides, say in (
+        (LOCALHOST_ONLY, '1', alone, warn),
+        (RANGE, 'LOCALHOST', alone, warn),
+        (RANGE, 'OFF', True, fail),
     ):
         if hides and environment.get(name, '').upper() == value:
-            yield fail(
+            yield say(
                 'environment',
                 f'{name}={value} hides the robots on other computers',
                 f'unset {name}, here and in the environment file of the robot; start it again',

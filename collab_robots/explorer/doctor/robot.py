@@ -21,6 +21,9 @@ from collab_robots.explorer.doctor.finding import fail, failed, Finding, ok, war
 
 ROBOT_NODES = tuple(name for name in NODES if name != 'simulator')
 SIM_TIME = 'use_sim_time'
+FLEET_FILE = 'fleet.yaml'
+ENVIRONMENT_FILE = 'robot.env'  # in a robot's folder, if it is there
+PATHS = ('fleet', 'key', 'store', 'profile')
 _OF_ROS = ('qos_overrides.', 'start_type_description_service', SIM_TIME)
 
 
@@ -36,12 +39,14 @@ class Robot:
     :param namespace: of its nodes, with a slash.
     :param values: of all its nodes' parameters, defaults included, and ``use_sim_time``.
     :param fleet: None if its file cannot be read.
+    :param environment: that it is started with, as far as its folder says.
     """
 
     name: str
     namespace: str
     values: Mapping[str, Any]
     fleet: Fleet | None
+    environment: Mapping[str, str]
 
     @property
     def teammates(self) -> frozenset[str]:
@@ -51,28 +56,43 @@ class Robot:
 
 
 def read_robot(
-    folder: Path, fleet: Path | None = None, files: Sequence[Path] = (), namespace: str = ''
+    folder: Path,
+    fleet: Path | None = None,
+    files: Sequence[Path] = (),
+    namespace: str = '',
+    use_sim_time: bool = False,
 ) -> tuple[Robot, list[Finding]]:
     """
     Read what a robot is told, and say what is wrong with it.
 
     :param folder: with its key and ledger; its name is the robot's.
-    :param fleet: the fleet file; looked for in the folder and beside it if None.
+    :param fleet: the fleet file; looked for in the folder and beside it if None. Relative paths
+        in parameter files are relative to where it lies, since robots are started there.
     :param files: parameter files, beside the one in its folder.
     :param namespace: of its nodes; the robot's name if empty.
+    :param use_sim_time: whether its time comes from ``/clock``, unless a file says so or not.
     :raises ConfigError: if there is no such folder, or the namespace cannot be.
     """
     folder = folder.resolve()
     if not folder.is_dir():
         raise ConfigError(f'{folder}: there is no such folder; name that of a robot')
-    if fleet is None:
-        inside = folder / 'fleet.yaml'
-        fleet = inside if inside.exists() else folder.parent / 'fleet.yaml'
-    process = robot_process(folder.name, fleet, folder=folder, namespace=namespace)
+    inside = folder / FLEET_FILE
+    beside = inside if inside.exists() else folder.parent / FLEET_FILE
+    process = robot_process(
+        folder.name,
+        fleet or beside,
+        folder=folder,
+        namespace=namespace,
+        use_sim_time=use_sim_time,
+    )
     own = folder / PARAMETER_FILE
     given, findings = _read_files([*([own] if own.exists() else []), *files], process.namespace)
     values = {name: parameter.default for name, parameter in ROBOT.items()}
-    values |= {**process.parameters, SIM_TIME: False, **given}
+    values |= {**process.parameters, **given}
+    if fleet is not None:
+        values['fleet'] = str(fleet)
+    start = (fleet or beside).resolve().parent
+    values |= {name: str(start / values[name]) for name in PATHS if values[name]}
     roster = None
     try:
         roster = Fleet.load(values['fleet'])
@@ -81,7 +101,18 @@ def read_robot(
         findings.append(failed('fleet', error, fix))
     else:
         findings.append(_look_at_fleet(roster, values['name']))
-    return Robot(values['name'], process.namespace, values, roster), findings
+    environment = _read_environment(folder / ENVIRONMENT_FILE)
+    return Robot(values['name'], process.namespace, values, roster, environment), findings
+
+
+def _read_environment(path: Path) -> dict[str, str]:
+    """Read what systemd gives to the robot's process; nothing if there is no such file."""
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    pairs = (line.partition('=') for line in lines if '=' in line and not line.startswith('#'))
+    return {name.strip(): value.strip().strip('\'"') for name, _, value in pairs}
 
 
 def _look_at_fleet(fleet: Fleet, name: str) -> Finding:
