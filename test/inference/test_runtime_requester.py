@@ -329,6 +329,20 @@ def test_an_answer_that_comes_late_tells_that_the_link_is_slow():
     assert float(wire_s) == pytest.approx(0.15, 0.2)  # with headers, there and back
 
 
+@pytest.mark.parametrize('lost', [0.0, 0.3])
+def test_what_was_filled_in_is_no_answer_to_a_probe(lost):
+    team = Team()
+    liar(team, lambda work: [reply(work, ReplyKind.ANSWER, data=code(RIGHT), lost=lost)])
+    team.requester._choose = lambda own, helpers: Course(
+        Option(Kind.LOCAL), probe=(SPLIT, route(SPLIT, ['liar']))
+    )
+    team.submit()
+    team.run(1.0)
+    (answer,) = team.answers
+    assert answer.trace.route == (() if lost else ('liar',))
+    assert is_right(answer) == bool(lost) and not team.events
+
+
 def test_a_probe_that_fails_is_left_at_that():
     team = Team()
     liar(team, lambda work: [reply(work, ReplyKind.REFUSED, reason=Reason.BUSY)])

@@ -197,6 +197,8 @@ class Requester:
             return
         found = frame.away.on_reply(reply, now)
         if isinstance(found, Result):
+            if found.lost and not frame.course.route:
+                return  # of a probe; what is computed here is whole
             self._close(frame, Outcome.ANSWERED, now, found.logits, found)
             if found.lost == 0.0:
                 self.audits.consider(frame.id, frame.away, found)
