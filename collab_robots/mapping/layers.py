@@ -12,14 +12,13 @@ from collab_robots.core.geometry import FREE, Grid, OCCUPIED, UNKNOWN
 from collab_robots.mapping.layer import (
     Floats,
     in_map,
-    Layer,
     MAX_TILES,
     RESOLUTION,
     TILE,
     TILE_SIDE,
     TileIndex,
 )
-from collab_robots.mapping.tile import decode_tile, Levels, tile_digest
+from collab_robots.mapping.tile import decode_tile, Levels, Shown, tile_digest
 
 TileKey = tuple[str, int, int]
 """Owner, tile column, tile row."""
@@ -37,7 +36,7 @@ class LayeredMap:
     :param own: its layer, live.
     """
 
-    def __init__(self, name: str, own: Layer) -> None:
+    def __init__(self, name: str, own: Shown) -> None:
         self._name = name
         self._own = own
         self._others: dict[str, dict[TileIndex, Levels]] = {}

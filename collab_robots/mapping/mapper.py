@@ -23,8 +23,7 @@ from collab_robots.core.track import Track
 from collab_robots.mapping.layer import Layer
 from collab_robots.mapping.matcher import ScanMatcher
 from collab_robots.mapping.scan import Scan
-from collab_robots.mapping.sketch import Sketch, SketchBook
-from collab_robots.mapping.tile import CodedTile, Shown, TileCoder
+from collab_robots.mapping.surveyor import Surveyor
 
 TARGET_BLOCK = 0.5  # m; scans are matched to what is mapped in blocks around their points
 Positive = Annotated[float, Field(gt=0.0)]
@@ -57,13 +56,9 @@ class MapperConfig(Strict):
     """So many odometry samples are kept."""
     waiting_scans: Annotated[int, Field(ge=1, le=100)] = 4
     """So many scans may wait for odometry; older ones are dropped."""
-    tile_period: Positive = 2.0
-    """A tile is given out at most once in this time, s."""
-    settle_time: Positive = 5.0
-    """A tile whose sketch has not changed for this long has settled, s."""
 
 
-class Mapper:
+class Mapper(Surveyor):
     """
     Track one robot and map around it.
 
@@ -74,6 +69,7 @@ class Mapper:
     def __init__(self, initial_pose: Array, config: MapperConfig | None = None) -> None:
         self.config = config or MapperConfig()
         self.layer = Layer(self.config.max_range)
+        super().__init__(self.layer)
         self.map_to_odom = _finite(initial_pose, 'initial pose')
         """Pose of the odom frame in the map frame (REP-105)."""
         self.pose = self.map_to_odom
@@ -85,18 +81,12 @@ class Mapper:
         self._lidar = pose(*self.config.lidar)
         self._lidar_inverse = inverse(self._lidar)
         self._matcher = ScanMatcher()
-        self.show(self.layer)
         self._odometry = Track(self.config.odometry_samples)
         self._waiting: deque[Scan] = deque()
         self._travelled = 0.0  # m plus rad since the last match
         self._odom_at_scan: Array | None = None
         self._target_is_old = True
         self._integrated: tuple[int, Array] | None = None  # stamp and pose of the last
-
-    def show(self, layer: Shown) -> None:
-        """Show teammates this layer: the own one, unless somebody wants to see a robot lie."""
-        self._coder = TileCoder(layer, round(self.config.tile_period * SECOND))
-        self._book = SketchBook(layer, round(self.config.settle_time * SECOND))
 
     def add_odometry(self, stamp_ns: int, odom: Array) -> Array | None:
         """
@@ -139,14 +129,6 @@ class Mapper:
                 self.counts['dropped'] += 1
             return None
         return self._process(scan)
-
-    def changed_tiles(self, now_ns: int) -> list[CodedTile]:
-        """Return (column, row, bytes) of the tiles whose coded content changed; rate-limited."""
-        return self._coder.changed(now_ns)
-
-    def due_sketches(self, now_ns: int) -> list[Sketch]:
-        """Return the sketches to submit now; they count as submitted. Ask every few seconds."""
-        return self._book.due(now_ns)
 
     def _process(self, scan: Scan) -> Array | None:
         odom = self._odometry.at(scan.stamp_ns)

@@ -15,12 +15,12 @@ from collab_robots.core.geometry import Grid, OCCUPIED
 from collab_robots.mapping.layer import (
     CLAMP,
     Floats,
-    Layer,
     RESOLUTION,
     TILE,
     TILE_SIDE,
     TileIndex,
 )
+from collab_robots.mapping.tile import Shown
 
 LENGTH = 2.4  # m
 THICKNESS = 0.2  # m
@@ -47,7 +47,7 @@ class FalseWall:
     :param layer: live.
     """
 
-    def __init__(self, layer: Layer, line: Line) -> None:
+    def __init__(self, layer: Shown, line: Line) -> None:
         self._layer = layer
         self._line = line
 
