@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from launch import LaunchContext, LaunchDescription
+
 from collab_robots.bringup.parameters import Parameter
 from collab_robots.bringup.processes import explorer
 from collab_robots.bringup.tables import EXPLORER
 from collab_robots.nodes import launching
-from launch import LaunchContext, LaunchDescription
 
 VIEW = {
     'view': Parameter(

@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from launch import LaunchContext, LaunchDescription
+
 from collab_robots.bringup.parameters import Parameter
+from collab_robots.bringup.tables import OPTIONS, SHARED
 from collab_robots.bringup.values import EXAMPLE, read_robots
 from collab_robots.core.errors import ConfigError
 from collab_robots.explorer.team import Team
 from collab_robots.nodes import launching
-from launch import LaunchContext, LaunchDescription
 
 TEAM = {
     'fleet': Parameter(
@@ -28,7 +30,7 @@ TEAM = {
         False, "Whether a simulator's radio carries what they say; then time comes from /clock."
     ),
 }
-ARGUMENTS = {**TEAM, **launching.SHARED, **launching.OPTIONS}
+ARGUMENTS = {**TEAM, **SHARED, **OPTIONS}
 
 
 def start(context: LaunchContext) -> list[Any]:
@@ -45,7 +47,7 @@ def start(context: LaunchContext) -> list[Any]:
     return launching.robots(
         context,
         team,
-        launching.chosen(context, launching.SHARED),
+        launching.chosen(context, SHARED),
         simulated=given['simulated'],
     )
 

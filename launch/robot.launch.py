@@ -4,11 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from launch import LaunchContext, LaunchDescription
+
 from collab_robots.bringup.parameters import Parameter
-from collab_robots.bringup.tables import ROBOT
+from collab_robots.bringup.tables import OPTIONS, ROBOT
 from collab_robots.explorer.team import Team
 from collab_robots.nodes import launching
-from launch import LaunchContext, LaunchDescription
 
 PARAMETERS = {
     **ROBOT,
@@ -33,7 +34,7 @@ PLACE = {
         False, "Whether a simulator's radio carries what it says; then time comes from /clock."
     ),
 }
-ARGUMENTS = {**PARAMETERS, **PLACE, **launching.OPTIONS}
+ARGUMENTS = {**PARAMETERS, **PLACE, **OPTIONS}
 
 
 def start(context: LaunchContext) -> list[Any]:

@@ -4,12 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from launch import LaunchContext, LaunchDescription
+
 from collab_robots.bringup.parameters import Parameter
 from collab_robots.bringup.processes import simulator
-from collab_robots.bringup.tables import SIMULATOR
+from collab_robots.bringup.tables import OPTIONS, SHARED, SIMULATOR
 from collab_robots.explorer.team import find_world, Team
 from collab_robots.nodes import launching
-from launch import LaunchContext, LaunchDescription
 
 WORLD = {name: parameter for name, parameter in SIMULATOR.items() if name != 'frame_prefixes'} | {
     'world': Parameter(
@@ -27,14 +28,14 @@ TEAM = {
         '', 'New folder for the fleet that is made for this run; runs/<time> if empty.'
     ),
 }
-ARGUMENTS = {**WORLD, **TEAM, **launching.SHARED, **launching.OPTIONS}
+ARGUMENTS = {**WORLD, **TEAM, **SHARED, **OPTIONS}
 
 
 def start(context: LaunchContext) -> list[Any]:
     """Return the robots, and the simulator, which ends all when it ends."""
     world = launching.read(context, WORLD)
     given = launching.read(context, TEAM)
-    options = launching.read(context, launching.OPTIONS)
+    options = launching.read(context, OPTIONS)
     path = find_world(world.pop('world'))
     team = Team.simulated(
         path,
@@ -43,9 +44,7 @@ def start(context: LaunchContext) -> list[Any]:
     )
     process = simulator(path, world, tf=options['tf'], log_level=options['log_level'])
     return [
-        *launching.robots(
-            context, team, launching.chosen(context, launching.SHARED), simulated=True
-        ),
+        *launching.robots(context, team, launching.chosen(context, SHARED), simulated=True),
         launching.start(context, process, vital=True),
     ]
 

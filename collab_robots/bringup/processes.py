@@ -15,17 +15,12 @@ from pathlib import Path
 import sys
 from typing import Any
 
-from collab_robots.bringup.tables import EXPLORER, ROBOT, SIMULATOR
+from collab_robots.bringup.tables import EXPLORER, NAMESPACED, OPTIONS, PREFIXED, ROBOT, SIMULATOR
 from collab_robots.bringup.topics import DIAGNOSTICS, direct_remappings, TF, TF_STATIC
 from collab_robots.bringup.values import check_namespace, checked
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 
-NAMESPACED, PREFIXED = 'namespaced', 'prefixed'
-TF_CONVENTIONS = {
-    NAMESPACED: 'each robot has its own tf topics, and frames have the names of REP 105',
-    PREFIXED: "one /tf for all, and frames begin with the robot's name, such as robot1/odom",
-}
 ENVIRONMENT = {
     'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4',
     'OMP_NUM_THREADS': '1',
@@ -117,7 +112,7 @@ def robot(
     use_sim_time: bool = False,
     tf: str = NAMESPACED,
     diagnostics: str = '',
-    log_level: str = '',
+    log_level: str = 'info',
 ) -> Process:
     """
     Return one robot, wherever its folder is; for one of this machine see :func:`fleet_robot`.
@@ -130,13 +125,14 @@ def robot(
     :param namespace: the robot's name if empty.
     :param simulated: a simulator's radio carries what it says; else DDS does.
     :param use_sim_time: time comes from ``/clock``, as it does for all that is simulated.
-    :param tf: one of ``TF_CONVENTIONS``.
+    :param tf: how frames are named, as ``OPTIONS`` says.
     :param diagnostics: topic of diagnostics; that of its namespace if empty.
     :raises ConfigError: if a value or the namespace cannot be, or a parameter file is missing.
     """
     for file in files:
         if not file.is_file():
             raise ConfigError(f'{file}: there is no such parameter file')
+    checked(OPTIONS, {'tf': tf, 'log_level': log_level})
     namespace = '/' + (namespace or name).removeprefix('/')
     check_namespace(namespace)
     folder = fleet.parent / name if folder is None else folder
@@ -201,7 +197,7 @@ def simulator(
     values: Mapping[str, Any] | None = None,
     *,
     tf: str = NAMESPACED,
-    log_level: str = '',
+    log_level: str = 'info',
 ) -> Process:
     """
     Return the simulator.

@@ -10,6 +10,8 @@ OWN, EXTERNAL, NAV2 = 'own', 'external', 'nav2'
 RAW, COMPRESSED = 'raw', 'compressed'
 DDS, HORNET = 'dds', 'hornet'
 LATENCY, ENERGY, THROUGHPUT = 'latency', 'energy', 'throughput'
+NAMESPACED, PREFIXED = 'namespaced', 'prefixed'
+LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 
 NODE: Table = {
     'name': Parameter('', "This robot's name in the fleet file.", required=True),
@@ -157,6 +159,37 @@ INFERENCE: Table = {
 
 ROBOT: Table = {**LEDGER, **MAPPER, **TASKS, **INFERENCE}
 """What the process of a whole robot takes."""
+
+PERSONAL = frozenset(
+    (
+        *('name', 'fleet', 'key', 'store', 'pose_file', 'rest_port'),
+        *('initial_pose', 'frame_prefix', 'false_wall'),
+    )
+)
+"""Parameters that robots do not have in common; each may have them in its folder's params.yaml."""
+SHARED: Table = {name: each for name, each in ROBOT.items() if name not in PERSONAL}
+"""Parameters that all robots of a fleet may have in common."""
+OPTIONS: Table = {
+    'params_file': Parameter(
+        '',
+        "ROS parameter file; it counts more than params.yaml in a robot's folder, and less than "
+        'an argument that is not at its default.',
+    ),
+    'use_sim_time': Parameter(
+        False, 'Whether time comes from /clock, as it does in every simulation.'
+    ),
+    'tf': Parameter(
+        NAMESPACED,
+        'namespaced: each robot has tf topics of its own, and frames have the names of REP 105; '
+        "prefixed: one /tf for all, and frames begin with the robot's name, as robot1/odom.",
+        choices=(NAMESPACED, PREFIXED),
+    ),
+    'diagnostics': Parameter('', 'Topic of diagnostics; /<namespace>/diagnostics if empty.'),
+    'log_level': Parameter('info', 'What nodes log at least.', choices=LOG_LEVELS),
+    'respawn': Parameter(False, 'Whether a robot whose process died is started again.'),
+    'respawn_delay': Parameter(2.0, 'Time until then.', 0.0, 3600.0, 's'),
+}
+"""How robots are started."""
 
 SIMULATOR: Table = {
     'world': Parameter('', 'Path of the world file.', required=True),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     ExecuteProcess,
@@ -21,48 +22,12 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from collab_robots.bringup.parameters import Parameter, Table
-from collab_robots.bringup.processes import (
-    ENVIRONMENT,
-    in_yaml,
-    NAMESPACED,
-    Process,
-    TF_CONVENTIONS,
-)
-from collab_robots.bringup.tables import ROBOT
+from collab_robots.bringup.processes import ENVIRONMENT, in_yaml, Process
+from collab_robots.bringup.tables import OPTIONS
 from collab_robots.bringup.values import read_values
 from collab_robots.explorer.team import Team
-from launch import LaunchContext, LaunchDescription
 
 PACKAGE = 'collab_robots'
-LOG_LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
-PERSONAL = frozenset(
-    (
-        *('name', 'fleet', 'key', 'store', 'pose_file', 'rest_port'),
-        *('initial_pose', 'frame_prefix', 'false_wall'),
-    )
-)
-"""Parameters that robots do not have in common; each may have them in its folder's params.yaml."""
-SHARED: Table = {name: each for name, each in ROBOT.items() if name not in PERSONAL}
-"""Parameters that all robots of a fleet may have in common."""
-OPTIONS: Table = {
-    'params_file': Parameter(
-        '',
-        "ROS parameter file; it counts more than params.yaml in a robot's folder, and less than "
-        'an argument that is not at its default.',
-    ),
-    'use_sim_time': Parameter(False, 'Whether time comes from /clock.'),
-    'tf': Parameter(
-        NAMESPACED,
-        '; '.join(f'{name}: {text}' for name, text in TF_CONVENTIONS.items()) + '.',
-        choices=tuple(TF_CONVENTIONS),
-    ),
-    'diagnostics': Parameter('', 'Topic of diagnostics; /<namespace>/diagnostics if empty.'),
-    'log_level': Parameter('info', 'What nodes log at least.', choices=LOG_LEVELS),
-    'respawn': Parameter(False, 'Whether a robot whose process died is started again.'),
-    'respawn_delay': Parameter(2.0, 'Time until then.', 0.0, 3600.0, 's'),
-}
-"""Arguments of every launch file that starts robots; their values go to :func:`robots`."""
-
 Start = Callable[[LaunchContext], Iterable[Any]]
 
 
