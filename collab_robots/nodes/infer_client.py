@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
 from collab_robots.bringup import topics
+from collab_robots.bringup.tables import NODE
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import ROBOT_NAME
 from collab_robots.inference.labels import CLASSES, load_labels
@@ -23,8 +24,9 @@ from collab_robots.inference.pictures import Rgb
 from collab_robots.inference.planner import LATENCY, Objective, Planner
 from collab_robots.inference.runtime.answer import Answer
 from collab_robots.inference.runtime.course import Chooser, chooser
-from collab_robots.nodes.border import Border
 from collab_robots.nodes.inference_port import InferencePort, PortSettings
+from collab_robots.nodes.managed import ManagedNode
+from collab_robots.nodes.uplink import Outlets
 
 WAIT_S = 0.1  # at most, for something to do
 TOP = 5
@@ -95,10 +97,11 @@ class Client:
         self.name = name
         self.choose: Chooser = chooser(Planner(), outfit.sheet, outfit.engine.last, objective)
         """What to do with the next picture."""
-        self._node = Node(name)
+        self._node = ManagedNode(name, NODE, parameter_overrides=[Parameter('name', value=name)])
+        self._node.begin()
         self._port = InferencePort(
             self._node,
-            Border(self._node),
+            Outlets(self._node, None, 0.0),
             PortSettings(name, slow=slow),
             outfit.engine,
             lambda own, helpers: self.choose(own, helpers),

@@ -30,6 +30,7 @@ from collab_robots.contract.views.tasks import TaskState
 from collab_robots.core.clock import SteadyClock
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.geometry import pose
+from collab_robots.core.uplink import Traffic, Uplink
 from collab_robots.inference.fuser import Finding
 from collab_robots.inference.labels import load_labels
 from collab_robots.inference.lookout import Lookout, MAX_VIEWS, probabilities_of
@@ -46,6 +47,7 @@ from collab_robots.nodes.inference_conversions import trace_to_msg
 from collab_robots.nodes.inference_port import InferencePort, PortSettings
 from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.spin import run
+from collab_robots.nodes.uplink import Outlets
 from collab_robots_msgs.action import Infer
 from collab_robots_msgs.msg import Call, Detection, InferenceTrace, TaskStatusArray
 
@@ -58,9 +60,15 @@ OBJECTIVES = {
 
 
 class InferenceNode(ManagedNode):
-    """See the module; options are those of ``rclpy.node.Node``."""
+    """
+    See the module.
 
-    def __init__(self, **options: Any) -> None:
+    :param uplink: of the process, shared with its other nodes; None: one of its own.
+    :param options: those of ``rclpy.node.Node``.
+    """
+
+    def __init__(self, uplink: Uplink | None = None, **options: Any) -> None:
+        self._uplink = uplink
         super().__init__('inference', INFERENCE, **options)
 
     def configure(self, values: dict[str, Any]) -> None:
@@ -104,7 +112,6 @@ class InferenceNode(ManagedNode):
             self._name,
             values['share'],
             values['slow'],
-            values['send_rate'],
             MAX_VIEWS + MAX_GOALS,
         )
         choose = chooser(
@@ -114,7 +121,9 @@ class InferenceNode(ManagedNode):
             objective,
             waiting=lambda: self.port.requester.in_progress,
         )
-        return InferencePort(self, settings, outfit.engine, choose, self._may_help)
+        outlets = Outlets(self, self._uplink, values['uplink'])
+        outlets.uplink.limit(values['send_rate'], Traffic.TENSORS)
+        return InferencePort(self, outlets, settings, outfit.engine, choose, self._may_help)
 
     def _may_help(self, robot: str) -> bool:
         allowed = self._leases or self._helpers

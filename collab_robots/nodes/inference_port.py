@@ -27,6 +27,7 @@ from collab_robots.inference.runtime.slow import SlowWorker
 from collab_robots.inference.runtime.worker import ThreadWorker
 from collab_robots.nodes.inference_radio import InferenceRadio
 from collab_robots.nodes.managed import ManagedNode
+from collab_robots.nodes.uplink import Outlets
 
 TICK_S = 0.005
 OFFER_S = 1.0
@@ -49,15 +50,12 @@ class PortSettings:
     :param name: this robot.
     :param share: whether it asks others and helps them.
     :param slow: how many times slower than this computer it is to be.
-    :param send_rate: bytes/s that work for others may take of the radio at most, so that the
-        ledger always gets through; 0: no limit.
     :param frames: in progress at a time.
     """
 
     name: str
     share: bool = True
     slow: float = 1.0
-    send_rate: float = 0.0
     frames: int = 20
 
 
@@ -66,6 +64,7 @@ class InferencePort:
     Has pictures named, and names them for others.
 
     :param node: gives topics and timers, and counts what is refused.
+    :param outlets: of the node.
     :param engine: the model.
     :param choose: says for each picture what to do.
     :param allowed: whether a robot may help.
@@ -74,6 +73,7 @@ class InferencePort:
     def __init__(
         self,
         node: ManagedNode,
+        outlets: Outlets,
         settings: PortSettings,
         engine: Engine,
         choose: Chooser,
@@ -92,7 +92,7 @@ class InferencePort:
             return course
 
         name, share = settings.name, settings.share
-        self._radio = InferenceRadio(node, name, self._receive, settings.send_rate)
+        self._radio = InferenceRadio(node, outlets, name, self._receive)
         guard = node.create_guard_condition(self._tick)
         node.at_cleanup(lambda: node.destroy_guard_condition(guard))
         wake = guard.trigger
@@ -150,7 +150,6 @@ class InferencePort:
     def _tick(self) -> None:
         now = time.monotonic_ns()
         self._peer.tick(now)
-        self._radio.send_due(now)
         for reason, refusal in COUNTED.items():
             for _ in range(self.helper.refused[reason] - self._told[reason]):
                 self._border.refuse(refusal, f"a teammate's work: {reason.value}")

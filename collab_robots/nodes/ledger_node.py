@@ -27,11 +27,13 @@ from collab_robots.core.clock import Clock, SECOND
 from collab_robots.core.errors import CallError, ConfigError, Refusal, RefusedError
 from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import mark_used, PrivateKey, unused_marker
+from collab_robots.core.uplink import Traffic, Uplink
 from collab_robots.nodes import conversions, ledger_conversions, qos
 from collab_robots.nodes.ledger_http import LedgerHttp
 from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.roster_conversions import roster_to_msg
 from collab_robots.nodes.spin import run
+from collab_robots.nodes.uplink import Outlets
 from collab_robots.tangle.dag import Entry
 from collab_robots.tangle.ledger import Ledger
 from collab_robots.tangle.settings import LedgerConfig
@@ -72,11 +74,15 @@ class LedgerNode(ManagedNode):
     See the module; also the ledger's transport.
 
     :param config: pace and limits; None for the defaults.
+    :param uplink: of the process, shared with its other nodes; None: one of its own.
     :param options: those of ``rclpy.node.Node``.
     """
 
-    def __init__(self, config: LedgerConfig | None = None, **options: Any) -> None:
+    def __init__(
+        self, config: LedgerConfig | None = None, uplink: Uplink | None = None, **options: Any
+    ) -> None:
         self._pace = config
+        self._uplink = uplink
         super().__init__('ledger', LEDGER, **options)
 
     def configure(self, values: dict[str, Any]) -> None:
@@ -107,10 +113,12 @@ class LedgerNode(ManagedNode):
         self._published_tasks: list[tuple[Task, bool, str | None]] = []
         self._published_tiles: tuple[Any, ...] = ()
 
-        self._blocks = self.tell(Block, topics.sent('block'), qos.RADIO)
-        self._haves = self.tell(HaveMsg, topics.sent('have'), qos.RADIO)
-        self._requests = self.tell(RequestMsg, topics.sent('request'), qos.RADIO)
-        self._chunks = self.tell(ChunkMsg, topics.sent('chunk'), qos.RADIO)
+        outlets = Outlets(self, self._uplink, values['uplink'])
+        self._blocks = outlets.open(Traffic.LEDGER, Block, topics.sent('block'))
+        self._haves = outlets.open(Traffic.LEDGER, HaveMsg, topics.sent('have'))
+        self._requests = outlets.open(Traffic.LEDGER, RequestMsg, topics.sent('request'))
+        self._chunks = outlets.open(Traffic.SNAPSHOT, ChunkMsg, topics.sent('chunk'))
+        self.diagnose('uplink', outlets.health)
         self._status = self.tell(LedgerStatus, topics.LEDGER_STATUS, qos.STATUS)
         self._roster = self.tell(Roster, topics.ROSTER, qos.STATUS)
         self._tasks = self.tell(TaskStatusArray, topics.TASKS, qos.LATCHED)

@@ -22,6 +22,7 @@ from collab_robots.bringup.tables import MAPPER
 from collab_robots.contract.calls import maps
 from collab_robots.core.errors import Refusal
 from collab_robots.core.geometry import Array, pose
+from collab_robots.core.uplink import Traffic, Uplink
 from collab_robots.mapping.exchange import Bytes, TileExchange
 from collab_robots.mapping.layers import LayeredMap, TileKey
 from collab_robots.mapping.mapper import Mapper
@@ -30,6 +31,7 @@ from collab_robots.mapping.witness import Witness
 from collab_robots.nodes import conversions, qos
 from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.spin import run
+from collab_robots.nodes.uplink import Outlets
 from collab_robots.sim.lies import FalseWall
 from collab_robots_msgs.msg import Call, Request, Tile, TileDigestArray
 
@@ -37,9 +39,15 @@ ASK_PERIOD = 0.5  # s
 
 
 class MapperNode(ManagedNode):
-    """See the module; options are those of ``rclpy.node.Node``."""
+    """
+    See the module.
 
-    def __init__(self, **options: Any) -> None:
+    :param uplink: of the process, shared with its other nodes; None: one of its own.
+    :param options: those of ``rclpy.node.Node``.
+    """
+
+    def __init__(self, uplink: Uplink | None = None, **options: Any) -> None:
+        self._uplink = uplink
         super().__init__('mapper', MAPPER, **options)
 
     def configure(self, values: dict[str, Any]) -> None:
@@ -61,8 +69,9 @@ class MapperNode(ManagedNode):
         self._pose = self.tell(PoseStamped, topics.POSE, qos.STATUS)
         self._tf = self.tell(TFMessage, topics.TF, qos.TF)
         self._grid = self.tell(OccupancyGrid, topics.MAP, qos.LATCHED)
-        self._tiles = self.tell(Tile, topics.sent('tile'), qos.RADIO)
-        self._requests = self.tell(Request, topics.sent('request'), qos.RADIO)
+        outlets = Outlets(self, self._uplink, values['uplink'])
+        self._tiles = outlets.open(Traffic.TILES, Tile, topics.sent('tile'))
+        self._requests = outlets.open(Traffic.TILES, Request, topics.sent('request'))
         self._calls = self.tell(Call, topics.CALL, qos.STATUS)
 
         for kind, topic, callback, profile in (
@@ -124,7 +133,7 @@ class MapperNode(ManagedNode):
             self._calls.publish(Call(data=maps.submit_sketch(*sketch)))
 
     def _send_tile(self, tile: Bytes) -> None:
-        self._tiles.publish(conversions.tile_to_msg(self._name, tile))
+        self._tiles.publish(conversions.tile_to_msg(self._name, tile), tile.key)
 
     def _on_tile(self, message: Tile) -> None:
         if message.sender == self._name:

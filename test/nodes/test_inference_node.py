@@ -363,14 +363,15 @@ def test_garbage_is_refused_and_counted(harness: Harness) -> None:
 
 def test_work_waits_for_its_turn_and_replies_do_not(harness: Harness) -> None:
     overrides = [Parameter('name', value='robot3')]
-    node = harness.add(ManagedNode('robot3', NODE, parameter_overrides=overrides))
+    node = ManagedNode('radio', NODE, namespace='/robot3', parameter_overrides=overrides)
+    harness.add(node)
     outlets = Outlets(node, None, 0.0)
     outlets.uplink.limit(1.0, Traffic.TENSORS)
     radio = InferenceRadio(node, outlets, 'robot3', lambda message: None)
-    heard = harness.listen(TensorChunk, f'/{topics.sent("work")}', qos.RADIO)
-    replies = harness.listen(InferenceReply, f'/{topics.sent("reply")}', qos.RADIO)
+    heard = harness.listen(TensorChunk, f'/robot3/{topics.sent("work")}', qos.RADIO)
+    replies = harness.listen(InferenceReply, f'/robot3/{topics.sent("reply")}', qos.RADIO)
     for topic in ('work', 'reply'):
-        harness.wait(lambda topic=topic: node.count_subscribers(f'/{topics.sent(topic)}'))
+        harness.wait(lambda topic=topic: node.count_subscribers(topics.sent(topic)))
     for attempt in range(3):
         radio.send(work(bytes(32), attempt=attempt, route=(Hop('robot2', 33, 8),)))
     received = Reply(FrameId('robot2', 1, 0), 0, 'robot3', 'robot2', ReplyKind.RECEIVED)
