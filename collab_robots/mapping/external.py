@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collab_robots.core.errors import Refusal, RefusedError
-from collab_robots.core.geometry import Array, Grid, inverse, OCCUPIED, transform, UNKNOWN
+from collab_robots.core.geometry import Array, Grid, inverse, OCCUPIED, pose, transform, UNKNOWN
 from collab_robots.mapping.layer import (
     CLAMP,
     Floats,
@@ -37,11 +37,11 @@ _LOCAL = (np.stack(np.meshgrid(np.arange(TILE), np.arange(TILE)), -1).reshape(-1
 
 
 def _log_odds() -> Floats:
-    """Return the log-odds (102,) of -1 (unknown) and of 0 to 100 per cent."""
+    """Return the log-odds (102,) of 0 to 100 per cent and, as its last, of -1: unknown."""
     share = np.arange(OCCUPIED + 1) / OCCUPIED
     with np.errstate(divide='ignore'):
         known = np.log(share) - np.log1p(-share)
-    return np.asarray(np.concatenate([[0.0], known.clip(-CLAMP, CLAMP)]), np.float32)
+    return np.asarray([*known.clip(-CLAMP, CLAMP), 0.0], np.float32)
 
 
 _LOG_ODDS = _log_odds()
@@ -76,15 +76,16 @@ class GridLayer:
         size = resolution * np.array(data.shape[::-1])
         bounds = transform(corner, size * [[0, 0], [1, 0], [0, 1], [1, 1]])
         back = inverse(corner)
-        indices = set(_indices(bounds)) | set(self.tiles)
-        for x, y in sorted(indices):
-            centres = transform(back, _LOCAL + TILE_SIDE * np.array([x, y]))
-            columns, rows = np.floor(centres / resolution).astype(np.int64).T
-            inside = (columns >= 0) & (columns < data.shape[1])
-            inside &= (rows >= 0) & (rows < data.shape[0])
-            values = np.full(TILE * TILE, UNKNOWN, np.int8)
-            values[inside] = data[rows[inside], columns[inside]]
-            self._put((x, y), _LOG_ODDS[values.astype(np.int64) + 1].reshape(TILE, TILE))
+        corners = np.array(sorted({*_indices(bounds), *self.tiles}), np.float64) * TILE_SIDE
+        first = transform(back, corners) / resolution  # in cells of the grid
+        steps = transform(pose(0.0, 0.0, back[2]), _LOCAL) / resolution
+        # what lies outside the grid falls on a ring of unknown cells around it
+        ringed = np.pad(data, 1, constant_values=UNKNOWN)
+        limits = np.array(ringed.shape[::-1]) - 1
+        for (x, y), offset in zip(corners / TILE_SIDE, first, strict=True):
+            columns, rows = np.floor(steps + (offset + 1.0)).clip(0, limits).astype(np.int32).T
+            values = ringed[rows, columns].reshape(TILE, TILE)
+            self._put((round(x), round(y)), _LOG_ODDS[values])
 
     def _put(self, index: TileIndex, odds: Floats) -> None:
         tile = self.tiles.get(index)
