@@ -11,6 +11,7 @@ The one tree of errors.
     ├── CallError            a contract call cannot be encoded or was reverted
     ├── ChainError           a public chain refused something, or is not what it should be
     │   └── UnreachableError it does not answer, or not in time: the same again, later
+    ├── TransformError       where a frame lies is not known: others have to publish it
     └── SimulationError      the simulated world cannot be built or run
 
 Each error answers one question: who has to act (the person, nobody, the process).
@@ -86,6 +87,10 @@ class ChainError(CollabError):
 
 class UnreachableError(ChainError):
     """A public chain does not answer, or not in time; nothing is decided, try again later."""
+
+
+class TransformError(CollabError):
+    """Where one frame lies in another is not known, or only from long ago."""
 
 
 class SimulationError(CollabError):

@@ -62,7 +62,10 @@ def _planar_to_msg(planar: Array) -> Pose:
 
 
 def _planar_from_msg(msg: Pose) -> Array:
-    planar = pose(msg.position.x, msg.position.y, _yaw_from_msg(msg.orientation))
+    return _finite(pose(msg.position.x, msg.position.y, _yaw_from_msg(msg.orientation)))
+
+
+def _finite(planar: Array) -> Array:
     if not np.isfinite(planar).all():
         raise RefusedError(Refusal.MALFORMED, f'expected a finite pose, got {planar}')
     return planar
@@ -98,6 +101,16 @@ def transform_to_msg(planar: Array, parent: str, child: str, time_ns: int) -> Tr
     result.transform.translation.y = float(planar[1])
     result.transform.rotation = _yaw_to_msg(float(planar[2]))
     return result
+
+
+def transform_from_msg(msg: TransformStamped) -> Array:
+    """
+    Return where the child frame lies in its parent, (x, y, yaw).
+
+    :raises RefusedError: if a number is not finite.
+    """
+    place, turn = msg.transform.translation, msg.transform.rotation
+    return _finite(pose(place.x, place.y, _yaw_from_msg(turn)))
 
 
 def velocity_to_msg(forward: float, turn: float) -> Twist:
