@@ -38,8 +38,11 @@ PIP_INSTALL = (
     *('--progress-bar', 'off'),
 )
 OLDEST, NEWEST = (3, 10), (3, 12)
-# Rendering without a screen, for the simulated cameras.
-CAMERA_PACKAGES = ('libegl1', 'libgl1-mesa-dri', 'libglx-mesa0')
+# Debian packages that one can do without, by what there is only with them.
+OPTIONAL_PACKAGES = {
+    'camera pictures': ('libegl1', 'libgl1-mesa-dri', 'libglx-mesa0'),
+    'check of the files for Gazebo': ('libsdformat12-12',),
+}
 # Where the ROS wheels were built; their CMake files still say so.
 WHEEL_BUILD_PATH = re.compile(
     r'/opt/python/cp3\d+-cp3\d+/(?:(include/python3\.\d+)|lib/python3\.\d+/site-packages)'
@@ -193,8 +196,8 @@ def check_machine() -> str:
     return ros
 
 
-def missing_packages() -> tuple[list[str], list[str]]:
-    """Return the Debian packages that are missing: those we cannot do without, and others."""
+def missing_packages() -> dict[str, list[str]]:
+    """Return the missing Debian packages by what there is only with them; '': anything."""
     version = f'python3.{sys.version_info[1]}'
     needed = []
     if find_spec('ensurepip') is None:
@@ -203,12 +206,14 @@ def missing_packages() -> tuple[list[str], list[str]]:
         needed.append(f'{version}-dev')
     if not shutil.which('g++'):
         needed.append('g++')
-    cameras: list[str] = []
+    groups = {'': needed}
     if shutil.which('dpkg-query'):
-        query = ['dpkg-query', '-W', '-f', '${Package} ${db:Status-Status}\n', *CAMERA_PACKAGES]
+        query = ['dpkg-query', '-W', '-f', '${Package} ${db:Status-Status}\n']
+        query += [name for names in OPTIONAL_PACKAGES.values() for name in names]
         found = subprocess.run(query, capture_output=True, text=True, check=False).stdout
-        cameras = [name for name in CAMERA_PACKAGES if f'{name} installed' not in found]
-    return needed, cameras
+        for purpose, names in OPTIONAL_PACKAGES.items():
+            groups[purpose] = [name for name in names if f'{name} installed' not in found]
+    return {purpose: names for purpose, names in groups.items() if names}
 
 
 def system_packages() -> None:
@@ -217,28 +222,29 @@ def system_packages() -> None:
 
     :raises SetupError: if something is still missing that we cannot do without.
     """
-    needed, cameras = missing_packages()
-    if not needed + cameras:
+    missing = missing_packages()
+    if not missing:
         return
     apt = ['apt-get', 'install', '-y', '--no-install-recommends']
-    line = ' '.join([*apt, *needed, *cameras])
+    lines = {purpose: ' '.join([*apt, *names]) for purpose, names in missing.items()}
     tried = STAMPS / 'apt'
+    all_lines = '\n'.join(lines.values())
     can = os.geteuid() == 0 and shutil.which('apt-get') is not None
-    if can and not (tried.is_file() and tried.read_text() == line):
-        progress.start(f'System packages: {" ".join(needed + cameras)}')
-        try:
-            progress.run('apt-get', 'update', DEBIAN_FRONTEND='noninteractive')
-            progress.run(*apt, *needed, *cameras, DEBIAN_FRONTEND='noninteractive')
-        except SetupError as error:
-            print(error)
+    if can and not (tried.is_file() and tried.read_text() == all_lines):
+        progress.start('System packages')
+        for command in (['apt-get', 'update'], *([*apt, *names] for names in missing.values())):
+            try:
+                progress.run(*command, DEBIAN_FRONTEND='noninteractive')
+            except SetupError as error:
+                print(error)
         progress.finish()
-        needed, cameras = missing_packages()
+        missing = missing_packages()
         STAMPS.mkdir(parents=True, exist_ok=True)
-        tried.write_text(line)
-    if needed:
-        raise SetupError(f'missing system packages. Run as root: {line}')
-    if cameras:
-        print(f'No camera pictures without system packages. Run as root: {line}', flush=True)
+        tried.write_text(all_lines)
+    for purpose in missing:
+        if not purpose:
+            raise SetupError(f'missing system packages. Run as root: {lines[purpose]}')
+        print(f'No {purpose} without system packages. Run as root: {lines[purpose]}', flush=True)
 
 
 def make_venv(ros: str) -> None:
