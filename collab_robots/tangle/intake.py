@@ -205,6 +205,18 @@ class Intake:
                 if parent in self._unvouched and self._solidifier.needs(parent)
             ]
 
+    def alarm(self, now: int) -> str:
+        """Say whose records wait for their time; empty if none does."""
+        ahead = [item for item in self._early.values() if item.record.issued_at > now]
+        if not ahead:
+            return ''
+        names = sorted({self._fleet.robots[item.issuer].name for item in ahead})
+        seconds = max(item.record.issued_at - now for item in ahead) / SECOND
+        return (
+            f'records of {", ".join(names)} are dated {seconds:.0f} s ahead of this clock: set '
+            "this robot's clock or theirs (chronyc tracking)"
+        )
+
     def _put_off(self, item: Item) -> None:
         self._refused[Refusal.FUTURE] += 1
         self._early[item.id] = item

@@ -270,7 +270,7 @@ class Ledger:
             forked=tuple(self.fleet.robots[issuer].name for issuer in sorted(self.proofs)),
             bytes_sent=self._gossip.bytes_sent,
             bytes_received=self._gossip.bytes_received,
-            alarm=self._voice.alarm(now),
+            alarm='; '.join(filter(None, (self._voice.alarm(now), self._intake.alarm(now)))),
         )
 
     # Inside

@@ -249,6 +249,8 @@ def test_block_from_the_future_waits():
     ledgers[0].receive_block(raw, NAMES[3])
     status = ledgers[0].status()
     assert (status.blocks, status.waiting, status.refused) == (0, 1, {Refusal.FUTURE: 1})
+    assert status.alarm.startswith(f'records of {NAMES[3]} are dated 8 s ahead')
+    assert 'chronyc tracking' in status.alarm
     network.run(2.8)
     assert ledgers[0].status_of(block_id(raw)) is None
     network.run(0.4)
