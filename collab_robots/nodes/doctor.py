@@ -169,7 +169,8 @@ class Listener:
     def _on_transforms(self, message: TFMessage) -> None:
         for one in message.transforms:
             frames = (one.header.frame_id, one.child_frame_id)
-            self._transforms[frames] = self._age(one.header.stamp)
+            age = self._age(one.header.stamp)
+            self._transforms[frames] = min(age, self._transforms.get(frames, age), key=abs)
 
     def _on_status(self, robot: str, message: LedgerStatus) -> None:
         fleet = bytes(message.fleet).hex()

@@ -29,6 +29,7 @@ from collab_robots.core.fleet import Fleet
 from collab_robots.core.identity import mark_used, PrivateKey, unused_marker
 from collab_robots.core.uplink import Traffic, Uplink
 from collab_robots.nodes import conversions, ledger_conversions, qos
+from collab_robots.nodes.health import LedgerHealth
 from collab_robots.nodes.ledger_http import LedgerHttp
 from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.roster_conversions import roster_to_msg
@@ -133,6 +134,9 @@ class LedgerNode(ManagedNode):
             Path(values['anchor']) if values['anchor'] else None, Path(values['fleet'])
         )
         self._periods = (values['tick_period'], values['status_period'])
+        health = self._health = LedgerHealth(self._name, Path(values['store']), self._time.now_ns)
+        for look in (health.peers, health.lag, health.finality, health.clock, health.store):
+            self.diagnose(look.__name__, look)
         self._notary: Notary
         self._ledger: Ledger
         self.once(values['tick_period'], self._join)
@@ -311,6 +315,8 @@ class LedgerNode(ManagedNode):
         if self._http.transport is not None:
             for reason, count in self._http.transport.refused.items():
                 refused[reason.value] += count
+        alarm = '; '.join(alarm for alarm in (status.alarm, self._http.alarm) if alarm)
+        self._health.note(status, self._ledger.fleet, alarm)
         self._status.publish(
             LedgerStatus(
                 header=conversions.header('map', self._time.now_ns()),
@@ -335,7 +341,7 @@ class LedgerNode(ManagedNode):
                 refused_count=list(refused.values()),
                 bytes_sent=status.bytes_sent,
                 bytes_received=status.bytes_received,
-                alarm='; '.join(alarm for alarm in (status.alarm, self._http.alarm) if alarm),
+                alarm=alarm,
                 epoch=self._ledger.fleet.epoch,
                 convicted=sorted(self._maps.convicted()),
             )

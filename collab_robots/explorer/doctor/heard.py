@@ -29,6 +29,11 @@ class Stream:
     ages: list[float] = field(default_factory=list)
     refused: str = ''
 
+    @property
+    def age(self) -> float:
+        """The age of the message that was nearest to now when it arrived, s."""
+        return min(self.ages, key=abs)
+
     def rate(self, until: float) -> float:
         """
         Return messages/s since the first one, which may have waited for its publisher.
@@ -81,7 +86,7 @@ class Heard:
     :param camera_info: that tells what its pixels mean.
     :param odometry: of the base.
     :param frames: of the newest odometry.
-    :param transforms: the newest age of each, s.
+    :param transforms: of each, the age that was nearest to now when it arrived, s.
     :param said: of each robot of the fleet, what its ledger said.
     :param strangers: robots of other fleets, by the fleet's id, hex.
     :param ledgers: how many processes publish this robot's ledger status.

@@ -12,14 +12,14 @@ from pydantic import BaseModel, ConfigDict
 
 from collab_robots.bringup.processes import PARAMETER_FILE
 from collab_robots.bringup.processes import robot as robot_process
-from collab_robots.bringup.tables import NODES, ROBOT
+from collab_robots.bringup.tables import ROBOT
 from collab_robots.bringup.values import checked
 from collab_robots.core.config import load_yaml
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.doctor.finding import fail, failed, Finding, ok, warn
 
-ROBOT_NODES = tuple(name for name in NODES if name != 'simulator')
+ROBOT_NODES = ('ledger', 'mapper', 'tasks', 'inference')  # in the process of a robot
 SIM_TIME = 'use_sim_time'
 FLEET_FILE = 'fleet.yaml'
 ENVIRONMENT_FILE = 'robot.env'  # in a robot's folder, if it is there

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from statistics import mean, median
+from statistics import mean
 
 from collab_robots.bringup.tables import EXTERNAL, NAV2
 from collab_robots.explorer.doctor.finding import fail, Finding, Limits, ok, warn
@@ -110,9 +110,8 @@ def _look_at_stream(
             f'{topic}: {rate:.1f} Hz, less than {least:g}',
             'let its driver publish more often; if it does, the computer or the network is full',
         )
-    age = median(stream.ages)
-    if heard.clock and abs(age) > limits.age:
-        told = f'{age:.1f} s old' if age > 0 else f'{-age:.1f} s in the future'
+    if heard.clock and abs(stream.age) > limits.age:
+        told = f'{abs(stream.age):.1f} s {"old" if stream.age > 0 else "in the future"}'
         return warn(
             check,
             f'{topic}: stamps are {told} when they arrive',
@@ -127,7 +126,7 @@ def _look_at_transforms(robot: Robot, heard: Heard, limits: Limits) -> Finding:
     prefix = robot.values['frame_prefix']
     odom, base = heard.frames
     wanted = [(odom, base)]
-    if heard.states.get('mapper') == ACTIVE:
+    if heard.states.get('mapper') == ACTIVE and heard.rays:
         wanted.append(('map', f'{prefix}odom'))
     needed = NAV2 in robot.values['navigator'] or EXTERNAL in robot.values['mapper']
     say = fail if needed else warn
