@@ -9,7 +9,7 @@ from typing import Annotated, TYPE_CHECKING
 
 import typer
 
-from collab_robots.cli import fleet_change
+from collab_robots.cli import fleet_change, fleet_files
 from collab_robots.cli.common import OK, plain_errors, UNREACHABLE
 from collab_robots.cli.fleet_change import DomainOption, EXIT_CODES, JsonOption, put, TimeoutOption
 
@@ -32,33 +32,8 @@ for _command, _example in (
     fleet_app.command(epilog=f'Example:\n\n  collab-robots fleet {_example}\n\n{EXIT_CODES}')(
         _command
     )
-
-
-@fleet_app.command(
-    'init',
-    epilog=(
-        'Example:\n\n  collab-robots fleet init config/site7 --robots scout,mule,crane\n\n'
-        'Give every robot the fleet.yaml and its own folder: the key, which nobody else may see, '
-        'and key.unused. That file says that the key signed nothing yet, so its robot may start '
-        'with an empty ledger; the robot removes it. With an empty ledger and without it, the '
-        'robot lost its disk: it then says nothing before it heard every other robot. To replace '
-        'a lost key, make a new fleet.'
-    ),
-)
-def fleet_init(
-    directory: Annotated[Path, typer.Argument(help='Folder to write to.')],
-    robots: Annotated[str, typer.Option(help='Names, with commas between them.')],
-    name: Annotated[str, typer.Option(help='Name of the fleet.')] = 'fleet',
-) -> None:
-    """Make a private key for each robot and the fleet file with their public keys."""
-    with plain_errors():
-        from collab_robots.explorer.fleets import make_fleet
-
-        names = [part.strip() for part in robots.split(',')]
-        made = make_fleet(directory, names, name)
-        typer.echo(f'{directory / "fleet.yaml"}: fleet {made.fleet}, id {made.id.hex()}')
-        for member in made.robots:
-            typer.echo(f'{directory / member.name / "key"}: {member.name} {member.public_key}')
+for _name, _make in fleet_files.COMMANDS.items():
+    fleet_app.command(_name, epilog=fleet_files.EPILOGS[_name])(_make)
 
 
 @fleet_app.command(
