@@ -78,7 +78,7 @@ class Uplink:
         :param about: takes the place of the one about the same that waits; None: of none.
         """
         if kind is Traffic.LEDGER:
-            self._send(kind, size, go)
+            self._send(kind, size, go, self._clock.now_ns())
             return
         queue = self._queues[kind]
         key = object() if about is None else about
@@ -96,7 +96,7 @@ class Uplink:
         now = self._clock.now_ns()
         for kind, queue in self._queues.items():
             while queue and all(limit.has(now, 1) for limit in self._limits_of(kind)):
-                self._send(kind, *self._next(kind))
+                self._send(kind, *self._next(kind), now)
 
     def _limits_of(self, kind: Traffic) -> list[Budget]:
         return [self._limits[key] for key in (None, kind) if key in self._limits]
@@ -108,8 +108,7 @@ class Uplink:
         self._waiting[kind] -= size
         return size, go
 
-    def _send(self, kind: Traffic, size: int, go: Go) -> None:
-        now = self._clock.now_ns()
+    def _send(self, kind: Traffic, size: int, go: Go, now: int) -> None:
         for limit in self._limits_of(kind):
             most = DEBT_S * limit.rate if kind is Traffic.LEDGER else math.inf
             limit.owe(now, size, most)

@@ -26,11 +26,19 @@ class Sent(NamedTuple):
     behind: dict[Traffic, int]
 
 
+class HastyClock(ManualClock):
+    """Time goes on while somebody works."""
+
+    def now_ns(self) -> int:
+        self.advance(0.001)
+        return super().now_ns()
+
+
 class Bench:
     """An uplink, and what it let through."""
 
-    def __init__(self, rate: float = RATE) -> None:
-        self.clock = ManualClock(SECOND)
+    def __init__(self, rate: float = RATE, clock: ManualClock | None = None) -> None:
+        self.clock = clock or ManualClock(SECOND)
         self.uplink = Uplink(self.clock)
         self.uplink.limit(rate)
         self.sent: list[Sent] = []
@@ -116,6 +124,16 @@ def test_a_kind_has_a_limit_of_its_own_within_the_whole():
     assert bench.uplink.sent == {TENSORS: 100, ANSWERS: 100}
     bench.wait(1.0)
     assert bench.uplink.sent[TENSORS] == pytest.approx(RATE / 10 * (1 + BURST_S), abs=100)
+
+
+def test_time_that_passes_while_it_works_is_earned_once():
+    bench = Bench(clock=HastyClock(SECOND))
+    for _ in range(200):
+        bench.send(TILES, 100)
+    bench.wait(0.3)
+    seconds = bench.clock.now_ns() / SECOND - 1.0
+    assert bench.uplink.waiting[TILES]
+    assert bench.uplink.sent[TILES] <= BURST + RATE * seconds + 100
 
 
 def test_a_limit_may_be_lifted_while_something_waits():
