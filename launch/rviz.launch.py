@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-import tempfile
 from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import OpaqueFunction, RegisterEventHandler, Shutdown
-from launch.event_handlers import OnShutdown
+from launch import LaunchContext, LaunchDescription
+from launch.actions import Shutdown
 from launch_ros.actions import Node
 
 from collab_robots.bringup import processes
@@ -20,7 +19,7 @@ from collab_robots.bringup.values import check_namespace
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 from collab_robots.nodes import launching
-from launch import LaunchContext, LaunchDescription
+from collab_robots.nodes.launch_texts import temporary
 
 VIEW = {
     'namespace': Parameter('', 'The one robot to be shown; empty: the whole fleet.'),
@@ -69,17 +68,13 @@ def _rviz(view: dict[str, Any], robots: list[str], options: dict[str, Any]) -> I
     alone, prefixed = bool(view['namespace']), options['tf'] == PREFIXED
     package = Path(get_package_share_directory(launching.PACKAGE))
     file = Path(view['config'] or package / f'config/rviz/{"robot" if alone else "fleet"}.rviz')
-    with tempfile.NamedTemporaryFile(
-        'w', suffix='.rviz', delete=False, encoding='utf-8'
-    ) as filled:
-        filled.write(displays(file, robots, tf=alone or prefixed))
-    remove = OpaqueFunction(function=lambda _context: Path(filled.name).unlink(missing_ok=True))
-    yield RegisterEventHandler(OnShutdown(on_shutdown=[remove]))
+    filled, removal = temporary(displays(file, robots, tf=alone or prefixed), '.rviz')
+    yield removal
     yield Node(
         package='rviz2',
         executable='rviz2',
         namespace=robots[0] if alone else None,
-        arguments=['-d', filled.name],
+        arguments=['-d', str(filled)],
         parameters=[{'use_sim_time': options['use_sim_time']}],
         remappings=[(f'/{topic}', topic) for topic in (TF, TF_STATIC)] if not prefixed else [],
         output='screen',

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from collab_robots.bringup.placeholders import filled
 from collab_robots.core.errors import ConfigError
 
 GROUP = 'rviz_common/Group'
@@ -37,7 +38,7 @@ def displays(file: Path, robots: Sequence[str], tf: bool) -> str:
         raise ConfigError(f'{file}: cannot be read: {error.strerror}') from None
     except (yaml.YAMLError, KeyError, TypeError):
         raise ConfigError(f"{file}: is not one of RViz' files") from None
-    return yaml.safe_dump(_for(config, robots[0]), sort_keys=False)
+    return yaml.safe_dump(filled(config, robots[0]), sort_keys=False)
 
 
 def _shown(displays: Sequence[dict[str, Any]], robots: Sequence[str], tf: bool) -> list[Any]:
@@ -46,19 +47,8 @@ def _shown(displays: Sequence[dict[str, Any]], robots: Sequence[str], tf: bool) 
     for display in displays:
         if display['Class'] == GROUP:
             group = {**display, 'Displays': _shown(display['Displays'], robots, tf)}
-            copies = [_for(group, robot) for robot in robots]
+            copies = [filled(group, robot) for robot in robots]
             result += copies if copies[0] != group else [group]
         elif tf or display['Class'] not in NEED_TF:
             result.append(display)
     return result
-
-
-def _for(value: Any, robot: str) -> Any:
-    """Return a value with placeholders in all its texts replaced."""
-    if isinstance(value, dict):
-        return {key: _for(one, robot) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_for(one, robot) for one in value]
-    if isinstance(value, str):
-        return value.replace('<robot_namespace>', f'/{robot}').replace('<robot>', robot)
-    return value
