@@ -64,9 +64,9 @@ EPILOGS = {
         'Examples:\n\n'
         '  collab-robots fleet check site7\n\n'
         '  collab-robots fleet check /var/lib/collab-robots --robot scout\n\n'
-        'With --robot on the robot itself. It looks at files only; collab-robots doctor looks at a '
-        'robot that runs. Exit codes: 0 nothing is wrong (there may be warnings), 1 something is, '
-        '2 there is no fleet file.'
+        'With --robot on the robot itself. It looks at files only; collab-robots doctor looks at '
+        'a robot that runs. Exit codes: 0 nothing is wrong (there may be warnings), 1 something '
+        'is, 2 there is no fleet file.'
     ),
     'security': (
         'Example:\n\n'
