@@ -23,8 +23,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from collab_robots.bringup.parameters import Parameter
-from collab_robots.bringup.processes import NAMESPACED, PREFIXED
-from collab_robots.bringup.tables import OPTIONS, SHARED, SIMULATOR
+from collab_robots.bringup.tables import NAMESPACED, OPTIONS, PREFIXED, SHARED, SIMULATOR
 from collab_robots.bringup.topics import CLOCK, IMAGE, TF, TF_STATIC
 from collab_robots.core.errors import ConfigError
 from collab_robots.explorer.team import find_world, Team

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from collab_robots.bringup.processes import NAMESPACED, PREFIXED
+from collab_robots.bringup.tables import NAMESPACED, PREFIXED
 from collab_robots.cli.common import plain_errors
 
 world_app = typer.Typer(no_args_is_help=True, help='Worlds for other simulators.')
