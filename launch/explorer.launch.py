@@ -24,7 +24,7 @@ def start(context: LaunchContext) -> list[Any]:
     view = launching.read(context, VIEW)
     process = explorer(launching.chosen(context, EXPLORER), view['view'])
     prefix = {'prefix': view['terminal']} if view['view'] == 'top' else {}
-    return [launching.start(context, process, vital=True, **prefix)]
+    return [launching.start(context, process, **prefix)]
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -45,7 +45,7 @@ def start(context: LaunchContext) -> list[Any]:
     process = simulator(path, world, tf=options['tf'], log_level=options['log_level'])
     return [
         *launching.robots(context, team, launching.chosen(context, SHARED), simulated=True),
-        launching.start(context, process, vital=True),
+        launching.start(context, process),
     ]
 
 

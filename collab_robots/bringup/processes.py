@@ -49,6 +49,7 @@ class Process:
     :param files: ROS parameter files; later ones win.
     :param remappings: of its nodes' topics.
     :param log_level: of its nodes, such as debug; empty: ROS' default.
+    :param vital: whether all that was started with it ends when it ends.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Process:
     files: tuple[Path, ...] = ()
     remappings: tuple[tuple[str, str], ...] = ()
     log_level: str = ''
+    vital: bool = False
 
     @property
     def executable(self) -> str:
@@ -208,7 +210,9 @@ def simulator(
     """
     own = {'world': str(world), 'frame_prefixes': tf == PREFIXED}
     parameters = checked(SIMULATOR, {**own, **(values or {})})
-    return node('sim_node', name='simulator', parameters=parameters, log_level=log_level)
+    return node(
+        'sim_node', name='simulator', parameters=parameters, log_level=log_level, vital=True
+    )
 
 
 def explorer(values: Mapping[str, Any], view: str = 'web') -> Process:
@@ -233,4 +237,5 @@ def explorer(values: Mapping[str, Any], view: str = 'web') -> Process:
                 for part in (f'--{name.replace("_", "-")}', str(value))
             ),
         ),
+        vital=True,
     )

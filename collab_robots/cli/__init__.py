@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from collab_robots import __version__
+from collab_robots.cli import up
 from collab_robots.cli.common import BAD_INPUT, FAILED, INTERRUPTED, OK
 from collab_robots.cli.contract import contract_app
 from collab_robots.cli.demo import demo_app
@@ -33,6 +34,7 @@ app = typer.Typer(
     help='A team of robots that keeps working when its network falls apart.',
 )
 app.add_typer(demo_app)
+app.command('up', epilog=up.EPILOG)(up.up)
 app.add_typer(doctor_app)
 app.add_typer(contract_app, name='contract')
 app.add_typer(fleet_app, name='fleet')

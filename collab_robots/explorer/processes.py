@@ -167,9 +167,9 @@ class Children:
         _signal(child, signal.SIGKILL)
         child.process.wait()
 
-    def stop(self, grace: float) -> list[str]:
+    def stop(self, grace: float, first: int = signal.SIGINT) -> list[str]:
         """
-        End all: SIGINT, and SIGKILL for what still runs after a while.
+        End all: one signal first, and SIGKILL for what still runs after a while.
 
         :param grace: how long to wait in between, s.
         :returns: names of those that had to be killed.
@@ -177,7 +177,7 @@ class Children:
         children = [child for child in self._running.values() if child.process.poll() is None]
         for child in children:
             child.ended_on_purpose = True
-            _signal(child, signal.SIGINT)
+            _signal(child, first)
         deadline = time.monotonic() + grace
         killed = []
         try:

@@ -110,20 +110,18 @@ def robots(
     return [start(context, process) for process in processes]
 
 
-def start(
-    context: LaunchContext, process: Process, vital: bool = False, **options: Any
-) -> ExecuteProcess:
+def start(context: LaunchContext, process: Process, **options: Any) -> ExecuteProcess:
     """
     Return the action that starts a process.
 
-    :param vital: whether all is to end when it ends; else it is said, and it is started again if
-        ``respawn`` says so.
+    If it is not vital its end is told, and it is started again where ``respawn`` says so.
+
     :param options: more for the action.
     """
     options['additional_env'] = {
         name: value for name, value in ENVIRONMENT.items() if name not in context.environment
     }
-    if vital:
+    if process.vital:
         options['on_exit'] = Shutdown(reason=f'{process.name} ended')
     else:
         again = read(context, {name: OPTIONS[name] for name in ('respawn', 'respawn_delay')})
