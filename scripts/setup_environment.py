@@ -43,6 +43,8 @@ OPTIONAL_PACKAGES = {
     'camera pictures': ('libegl1', 'libgl1-mesa-dri', 'libglx-mesa0'),
     'check of the files for Gazebo': ('libsdformat12-12',),
 }
+# What goes with the numpy of a ROS 2 from apt.
+NUMPY_1 = ROOT / 'constraints-numpy1.txt'
 # Where the ROS wheels were built; their CMake files still say so.
 WHEEL_BUILD_PATH = re.compile(
     r'/opt/python/cp3\d+-cp3\d+/(?:(include/python3\.\d+)|lib/python3\.\d+/site-packages)'
@@ -265,6 +267,19 @@ def make_venv(ros: str) -> None:
     (STAMPS / 'ros').write_text(ros)
 
 
+def with_numpy(version: str, constraints: str, older: str) -> str:
+    """
+    Return constraints that hold to a given numpy.
+
+    :param older: pins of what else has to be another version where that numpy is 1.x.
+    """
+    pins = [f'numpy=={version}']
+    if version.startswith('1.'):
+        pins += [line for line in older.splitlines() if line and not line.startswith('#')]
+    names = '|'.join(re.escape(pin.partition('==')[0]) for pin in pins)
+    return re.sub(rf'(?m)^({names})==.*\n', '', constraints) + '\n'.join(pins) + '\n'
+
+
 def install_libraries(ros: str) -> None:
     """Install the pinned Python libraries, and ROS where it comes from wheels."""
     constraints = ROOT / 'constraints.txt'
@@ -276,11 +291,9 @@ def install_libraries(ros: str) -> None:
         # which is all that this one small wheel does.
         show = [sys.executable, '-c', 'import numpy; print(numpy.__version__)']
         version = subprocess.check_output(show, text=True).strip()
-        text = constraints.read_text()
+        text = with_numpy(version, constraints.read_text(), NUMPY_1.read_text())
         constraints = VENV / 'constraints.txt'
-        constraints.write_text(
-            re.sub(r'(?m)^numpy==.*\n', '', text) + f'numpy=={version}\n', encoding='utf-8'
-        )
+        constraints.write_text(text, encoding='utf-8')
         wanted += ['ros-wheels-bootstrapper']
     progress.run(*PIP_INSTALL, '-c', constraints, *wanted)
 
@@ -363,7 +376,7 @@ def time_model() -> None:
 def plan(ros: str) -> list[Step]:
     """Return all steps in their order."""
     version = '.'.join(str(part) for part in sys.version_info[:2])
-    pinned = [*sorted(ROOT.glob('requirements*.txt')), ROOT / 'constraints.txt']
+    pinned = sorted([*ROOT.glob('requirements*.txt'), *ROOT.glob('constraints*.txt')])
     messages = [ROOT / 'collab_robots_msgs']
     if ros == 'wheels':
         messages[:0] = [ROOT / 'third_party' / name for name in ('tf2_msgs', 'nav2_msgs')]
