@@ -18,7 +18,7 @@ over UDP between them; without it they share this host.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import json
 from pathlib import Path
 import sys
@@ -77,6 +77,8 @@ class Processes:
     :param seed: of what robots say and when.
     :param status_period: s between two statuses.
     :param snapshot_interval: final records between two snapshots.
+    :param module: what a robot's process runs.
+    :param values: more parameters of a robot.
     """
 
     def __init__(
@@ -88,6 +90,8 @@ class Processes:
         seed: int = 1,
         status_period: float = 0.2,
         snapshot_interval: int = SNAPSHOT_INTERVAL,
+        module: str = 'benchmarks.driver',
+        values: Callable[[str], Mapping[str, object]] = lambda robot: {},
     ) -> None:
         self.robots = tuple(sorted(robots))
         self.folder = folder
@@ -105,6 +109,8 @@ class Processes:
         self._seed = seed
         self._period = status_period
         self._snapshot_interval = snapshot_interval
+        self._module = module
+        self._values = values
         self._offsets = dict.fromkeys(self.robots, 0)
         self._waits: dict[str, Life] = {}
         env = environment(domain)
@@ -258,10 +264,11 @@ class Processes:
             'folder': self.folder.resolve() / robot,
             'seed': self._seed + 1000 * len(self.lives[robot]) + self.robots.index(robot),
             'status_period': self._period,
+            **self._values(robot),
         }
         rules = [f'{topic}:={fleet}' for topic, fleet in direct_remappings()]
         return [
-            *(sys.executable, '-m', 'benchmarks.driver'),
+            *(sys.executable, '-m', self._module),
             *('--snapshot-interval', str(self._snapshot_interval)),
             *('--ros-args', '-r', f'__ns:=/{robot}'),
             *(part for rule in rules for part in ('-r', rule)),
