@@ -9,6 +9,7 @@ the commands that made its picture.
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from pathlib import Path
 import time
 from typing import Any
@@ -20,7 +21,6 @@ from matplotlib.patches import Circle, FancyArrow, Patch, Rectangle
 from nav_msgs.msg import OccupancyGrid
 import numpy as np
 from rosgraph_msgs.msg import Clock
-import typer
 from visualization_msgs.msg import Marker, MarkerArray
 
 from collab_robots.bringup import topics
@@ -127,24 +127,24 @@ def _draw(axes: Axes, marker: Marker) -> None:
         axes.add_patch(patch)
 
 
-def main(picture: Path, domain: int, at: list[float], robot: str = 'robot1') -> None:
-    """
-    Draw the markers at some simulated times.
-
-    :param domain: the team's ROS domain.
-    :param at: s.
-    :param robot: whose map lies below.
-    """
-    screen = Screen(domain, robot)
+def main() -> None:
+    """Draw the markers at some simulated times."""
+    parser = ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('picture', type=Path, help='PNG file to be written')
+    parser.add_argument('--domain', type=int, required=True, help="the team's ROS domain")
+    parser.add_argument('--at', type=float, action='append', required=True, help='simulated s')
+    parser.add_argument('--robot', default='robot1', help='whose map lies below')
+    chosen = parser.parse_args()
+    screen = Screen(chosen.domain, chosen.robot)
     figure, panels = plt.subplots(
-        len(at), figsize=(7, 5 * len(at)), squeeze=False, layout='constrained'
+        len(chosen.at), figsize=(7, 5 * len(chosen.at)), squeeze=False, layout='constrained'
     )
-    for axes, until in zip(panels.flat, at, strict=True):
+    for axes, until in zip(panels.flat, chosen.at, strict=True):
         screen.wait(until)
         screen.draw(axes)
     screen.close()
-    figure.savefig(picture, dpi=140)
+    figure.savefig(chosen.picture, dpi=140)
 
 
 if __name__ == '__main__':
-    typer.run(main)
+    main()
