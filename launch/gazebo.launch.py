@@ -26,16 +26,11 @@ from collab_robots.bringup.parameters import Parameter
 from collab_robots.bringup.tables import NAMESPACED, OPTIONS, PREFIXED, SHARED, SIMULATOR
 from collab_robots.bringup.topics import CLOCK, IMAGE, TF, TF_STATIC
 from collab_robots.core.errors import ConfigError
-from collab_robots.explorer.team import find_world, Team
 from collab_robots.nodes import launching
 from collab_robots.sim.gazebo.export import export, Files, RobotFiles
 from collab_robots.sim.world import load_world
 
-WORLD = {
-    'world': Parameter(
-        'office', 'World file, or the name of a world that comes with the project: office, store.'
-    ),
-    'robots': replace(SIMULATOR['robots'], default=2),
+GAZEBO = {
     'seed': SIMULATOR['seed'],
     'gui': Parameter(True, "Whether to show Gazebo's window."),
     'headless': Parameter(
@@ -49,24 +44,18 @@ WORLD = {
         's',
     ),
 }
-TEAM = {
-    'fleet': Parameter(
-        '',
-        'Fleet file of robot1, robot2, …, whose folders are beside it; a fleet is made for this '
-        'run if empty.',
-    ),
-    'folder': Parameter(
-        '', 'New folder for the fleet that is made for this run; runs/<time> if empty.'
-    ),
+ARGUMENTS = {
+    **launching.SIMULATION,
+    **GAZEBO,
+    **SHARED,
+    **OPTIONS,
+    'use_sim_time': replace(OPTIONS['use_sim_time'], default=True),
 }
-CLOCK_OPTION = {'use_sim_time': replace(OPTIONS['use_sim_time'], default=True)}
-ARGUMENTS = {**WORLD, **TEAM, **SHARED, **OPTIONS, **CLOCK_OPTION}
 
 
 def start(context: LaunchContext) -> Iterator[Any]:
     """Yield Gazebo, which ends all when it ends, the clock's bridge, and one robot by another."""
-    wanted, given = launching.read(context, WORLD), launching.read(context, TEAM)
-    options = launching.read(context, OPTIONS)
+    wanted, options = launching.read(context, GAZEBO), launching.read(context, OPTIONS)
     try:
         gazebo = Path(get_package_share_directory('ros_gz_sim'), 'launch', 'gz_sim.launch.py')
     except PackageNotFoundError:
@@ -74,12 +63,7 @@ def start(context: LaunchContext) -> Iterator[Any]:
             'Gazebo Harmonic is not here: apt-get install ros-jazzy-ros-gz, and source ROS 2 '
             'again; sim.launch.py simulates the same without it'
         ) from None
-    path = find_world(wanted['world'])
-    team = Team.simulated(
-        path,
-        wanted['robots'],
-        *(Path(given[name]) if given[name] else None for name in ('fleet', 'folder')),
-    )
+    path, team = launching.simulation(context)
     processes = launching.robots(context, team, launching.chosen(context, SHARED))
     folder = Path(tempfile.mkdtemp(prefix='collab_robots_gazebo_'))
     remove = OpaqueFunction(function=lambda _context: shutil.rmtree(folder, ignore_errors=True))

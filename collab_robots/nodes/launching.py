@@ -7,6 +7,7 @@ Only launch files import this: ``launch`` is not where nodes run without ``ros2 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,26 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from collab_robots.bringup.parameters import Parameter, Table
 from collab_robots.bringup.processes import ENVIRONMENT, in_yaml, Process
-from collab_robots.bringup.tables import OPTIONS
+from collab_robots.bringup.tables import OPTIONS, SIMULATOR
 from collab_robots.bringup.values import read_values
-from collab_robots.explorer.team import Team
+from collab_robots.explorer.team import find_world, Team
 
 PACKAGE = 'collab_robots'
+SIMULATION: Table = {
+    'world': Parameter(
+        'office', 'World file, or the name of a world that comes with the project: office, store.'
+    ),
+    'robots': replace(SIMULATOR['robots'], default=2),
+    'fleet': Parameter(
+        '',
+        'Fleet file of robot1, robot2, …, whose folders are beside it; a fleet is made for this '
+        'run if empty.',
+    ),
+    'folder': Parameter(
+        '', 'New folder for the fleet that is made for this run; runs/<time> if empty.'
+    ),
+}
+"""Which robots a simulation has, and where."""
 Start = Callable[[LaunchContext], Iterable[Any]]
 
 
@@ -88,6 +104,18 @@ def chosen(context: LaunchContext, arguments: Table) -> dict[str, Any]:
         for name, value in read(context, arguments).items()
         if value != arguments[name].default
     }
+
+
+def simulation(context: LaunchContext) -> tuple[Path, Team]:
+    """
+    Return the world's file and the robots that ``SIMULATION``'s arguments name.
+
+    :raises ConfigError: if the world cannot be read or has too few places.
+    """
+    given = read(context, SIMULATION)
+    world = find_world(given['world'])
+    fleet, folder = (Path(given[name]) if given[name] else None for name in ('fleet', 'folder'))
+    return world, Team.simulated(world, given['robots'], fleet, folder)
 
 
 def robots(
