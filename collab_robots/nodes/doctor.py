@@ -34,6 +34,8 @@ from collab_robots.nodes.outsider import Outsider
 from collab_robots_msgs.msg import Have, LedgerStatus
 
 ROUND_S = 0.02  # at most, for something to come
+FIND_S = 10.0  # until somebody is found: what DDS tells of itself every 3 s may be lost
+ASK_S = 0.5  # until a node is asked anew: an answer that comes before DDS knows who asked is lost
 DDS = ('rmw_fastrtps', 'rmw_cyclonedds', 'rmw_connextdds')
 VENDOR_BYTES = 2  # with which a participant's id begins (RTPS 9.3.1.5)
 
@@ -62,6 +64,7 @@ class Listener:
         self._said: dict[str, list[Said]] = {}
         self._strangers: dict[str, set[str]] = {}
         self._answers: dict[str, Future] = {}
+        self._asked: dict[str, float] = {}
 
         self._scan = self._sense(LaserScan, topics.SCAN, self._on_scan)
         self._odometry = self._sense(Odometry, topics.ODOM, self._on_odometry)
@@ -81,17 +84,29 @@ class Listener:
             name: node.create_client(GetState, self._name(f'{name}/get_state'))
             for name in ROBOT_NODES
         }
-        self._begin = time.monotonic()
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody was found yet."""
+        return not self._others()
 
     def poll(self) -> None:
         """Take what comes next, for a moment at most."""
         self._executor.spin_once(timeout_sec=ROUND_S)
+        now = time.monotonic()
         for name, client in self._clients.items():
-            if name not in self._answers and client.service_is_ready():
-                self._answers[name] = client.call_async(GetState.Request())
+            waiting = self._answers.get(name)
+            if waiting is not None and (waiting.done() or now < self._asked[name] + ASK_S):
+                continue
+            if client.service_is_ready():
+                self._answers[name], self._asked[name] = client.call_async(GetState.Request()), now
 
-    def heard(self) -> Heard:
-        """Return all that came until now."""
+    def heard(self, seconds: float) -> Heard:
+        """
+        Return all that came until now.
+
+        :param seconds: how long was listened.
+        """
         now = time.monotonic()
         nodes = self._others()
         for stream in (self._scan, self._odometry, self._info, self._image):
@@ -100,7 +115,7 @@ class Listener:
         here = [name for name in ROBOT_NODES if self._name(name) in nodes]
         return Heard(
             domain=self._domain,
-            seconds=round(now - self._begin, 1),
+            seconds=round(seconds, 1),
             until=now,
             nodes=frozenset(nodes),
             states={name: self._state(name) for name in here},
@@ -216,22 +231,30 @@ class Listener:
         }
 
 
-def listen(robot: Robot, domain: int, seconds: float, tell: Tell) -> Heard:
+def listen(robot: Robot, domain: int, seconds: float, tell: Tell, find: float = FIND_S) -> Heard:
     """
     Listen to a robot.
 
     :param robot: whom to.
     :param domain: its ROS domain.
-    :param seconds: how long.
-    :param tell: is told again and again how many seconds have passed.
+    :param seconds: how long, since the first node was found.
+    :param tell: is told again and again how many seconds have passed since then.
+    :param find: how long that node is waited for at most, s.
     """
     listener = Listener(robot, domain)
     try:
-        begin = time.monotonic()
-        while (passed := time.monotonic() - begin) < seconds:
+        begin, passed = time.monotonic(), 0.0
+        while listener.alone and passed < find:
             listener.poll()
-            tell(passed)
-        return listener.heard()
+            tell(0.0)
+            passed = time.monotonic() - begin
+        if not listener.alone:
+            begin, passed = time.monotonic(), 0.0
+            while passed < seconds:
+                listener.poll()
+                tell(passed)
+                passed = time.monotonic() - begin
+        return listener.heard(passed)
     finally:
         listener.close()
 
