@@ -176,7 +176,7 @@ def _typed(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: ParameterValue(value, value_type=str)
         if isinstance(value, str)
-        else ParameterValue(in_yaml(value), value_type=list[str])
+        else ParameterValue(value, value_type=list[str])
         if isinstance(value, list) and isinstance(value[0], str)
         else value
         for name, value in parameters.items()
