@@ -34,7 +34,7 @@ from collab_robots.nodes.outsider import Outsider
 from collab_robots_msgs.msg import Have, LedgerStatus
 
 ROUND_S = 0.02  # at most, for something to come
-FIND_S = 10.0  # until somebody is found: what DDS tells of itself every 3 s may be lost
+FIND_S = 7.0  # until somebody is found: what DDS tells of itself every 3 s may be lost
 ASK_S = 0.5  # until a node is asked anew: an answer that comes before DDS knows who asked is lost
 DDS = ('rmw_fastrtps', 'rmw_cyclonedds', 'rmw_connextdds')
 VENDOR_BYTES = 2  # with which a participant's id begins (RTPS 9.3.1.5)

@@ -85,6 +85,7 @@ class Base:
     def _scan(self, now: int) -> LaserScan:
         return LaserScan(
             header=conversions.header('laser', now),
+            angle_max=2 * math.pi * (1 - 1 / RAYS),
             angle_increment=2 * math.pi / RAYS,
             range_min=0.1,
             range_max=10.0,
