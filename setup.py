@@ -25,8 +25,8 @@ data_files = [
 ]
 for folder in DATA:
     for path in [Path(folder), *Path(folder).rglob('*')]:
-        files = [str(file) for file in sorted(path.glob('*.*')) if file.is_file()]
-        if path.is_dir() and path.name != '__pycache__' and files:
+        files = [str(file) for file in sorted(path.glob('[!.]*')) if file.is_file()]
+        if path.name != '__pycache__' and files:
             data_files.append((f'share/{PACKAGE}/{path}', files))
 
 
@@ -49,13 +49,14 @@ setup(
     python_requires='>=3.10',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     package_data={
-        '': ['*.css', '*.html', '*.j2', '*.js', '*.json', '*.svg', '*.txt'],
+        '': ['*.txt', 'templates/*'],
         f'{PACKAGE}.explorer.web': ['static/*', 'static/assets/*'],
         f'{PACKAGE}.inference': ['trained/*/*'],
     },
     data_files=data_files,
     cmdclass={'build_py': BuildWithPages},
     install_requires=['setuptools'],
+    extras_require={'test': ['pytest']},  # tells colcon which runner to use
     zip_safe=False,
     entry_points={
         'console_scripts': [
