@@ -48,6 +48,8 @@ def start(context: LaunchContext) -> Iterator[Any]:
     robots = robots or alone
     if not robots:
         raise ConfigError('whom to show? Pass fleet:=FILE, robots:="[robot1, …]" or namespace:=…')
+    for robot in robots:
+        check_namespace(robot)
     if view['markers']:
         yield launching.start(
             context,
@@ -63,8 +65,6 @@ def start(context: LaunchContext) -> Iterator[Any]:
 
 
 def _rviz(view: dict[str, Any], robots: list[str], options: dict[str, Any]) -> Iterator[Any]:
-    for robot in robots:
-        check_namespace(robot)
     alone, prefixed = bool(view['namespace']), options['tf'] == PREFIXED
     package = Path(get_package_share_directory(launching.PACKAGE))
     file = Path(view['config'] or package / f'config/rviz/{"robot" if alone else "fleet"}.rviz')
