@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 import shutil
 from statistics import median
+from typing import Any
 
 from sensor_msgs.msg import BatteryState
 
@@ -17,7 +18,9 @@ from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.doctor.finding import Limits, listed, MIB
 from collab_robots.inference.runtime.answer import Answer, Outcome
 from collab_robots.inference.runtime.roster import Known
+from collab_robots.nodes import qos
 from collab_robots.nodes.diagnostics import ERROR, Health, OK, STALE, WARN
+from collab_robots.nodes.managed import ManagedNode
 from collab_robots.tangle.status import LedgerStatus
 
 WINDOW_S = 5.0  # in which messages are counted
@@ -52,6 +55,15 @@ class Arrivals:
         """Take note of a message."""
         self._times.append(self._now())
 
+    def counted(self, callback: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Return a callback whose messages are noted, unless it refuses them."""
+
+        def take(message: Any) -> None:
+            callback(message)
+            self.note()
+
+        return take
+
     def health(self) -> Health:
         """Return how it is."""
         now = self._now()
@@ -67,6 +79,28 @@ class Arrivals:
             told = f'{rate:.1f} Hz on {self._topic}, less than {self._least:g}'
             return Health(WARN, told, values)
         return Health(OK, f'{rate:.1f} Hz', values)
+
+
+def sense(
+    node: ManagedNode,
+    title: str,
+    kind: type,
+    topic: str,
+    callback: Callable[[Any], None],
+    least: float,
+    silent: bytes = ERROR,
+) -> None:
+    """
+    Have a node listen to a sensor, and tell how often something usable comes.
+
+    :param title: of the diagnosis.
+    :param least: see :class:`Arrivals`.
+    """
+    arrivals = Arrivals(
+        node.resolve_topic_name(topic), lambda: node.get_clock().now().nanoseconds, least, silent
+    )
+    node.listen(kind, topic, arrivals.counted(callback), qos.SENSOR)
+    node.diagnose(title, arrivals.health)
 
 
 class LedgerHealth:
