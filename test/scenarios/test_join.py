@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 import json
 from pathlib import Path
 import subprocess
@@ -10,26 +10,19 @@ import sys
 import time
 from typing import Any
 
+from probe import Probe
 import pytest
-import rclpy
-from rclpy.context import Context
-from rclpy.node import Node
 
-from collab_robots.bringup import processes, topics
+from collab_robots.bringup import processes
 from collab_robots.cli.common import BAD_INPUT
 from collab_robots.contract.calls import fleet as calls
 from collab_robots.contract.calls import maps
 from collab_robots.contract.calls.fleet import Capability
 from collab_robots.explorer.fleets import make_fleet, make_key
 from collab_robots.explorer.processes import Children, environment
-from collab_robots.nodes import qos
-from collab_robots.nodes.poller import Poller
-from collab_robots.nodes.spin import IDLE_S
-from collab_robots_msgs.msg import Call, LedgerStatus
 
 DOMAINS = iter((80, 81, 83, 84))
 NAMES = ('robot1', 'robot2', 'robot3', 'robot4')
-PATIENCE = 30.0  # s
 
 
 class Team:
@@ -38,14 +31,12 @@ class Team:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.fleet = make_fleet(folder, NAMES, name='test')
-        self.statuses: dict[str, LedgerStatus] = {}
         self._domain = next(DOMAINS)
         self._children = Children(environment(self._domain))
-        self._context = Context()
-        rclpy.init(args=[], context=self._context, domain_id=self._domain)
-        self._node = Node('probe', context=self._context)
-        self._poller = Poller([self._node])
-        self._calls: dict[str, Any] = {}
+        self._probe = Probe(self._domain, self._check)
+        self.statuses = self._probe.statuses
+        self.say = self._probe.say
+        self.wait = self._probe.wait
 
     def start(self, robot: str, command: list[str] | None = None) -> None:
         """Start a robot's ledger, as usual or with the command that the tool gave."""
@@ -54,26 +45,16 @@ class Team:
             command = processes.robot(robot, self.folder / 'fleet.yaml').command
         command[2] = 'collab_robots.nodes.ledger_node'  # no sensors here
         self._children.start(robot, command, folder / 'process.log')
-        if robot not in self._calls:
-            self._calls[robot] = self._node.create_publisher(
-                Call, f'/{robot}/{topics.CALL}', qos.STATUS
-            )
-            self._node.create_subscription(
-                LedgerStatus, f'/{robot}/{topics.LEDGER_STATUS}', self._on_status, qos.STATUS
-            )
+        self._probe.hear(robot)
         self.wait(lambda: robot in self.statuses)
 
     def kill(self, robot: str) -> None:
         self._children.kill(robot)
         del self.statuses[robot]
 
-    def say(self, robot: str, call: bytes) -> None:
-        """Let a robot put a call on the ledger."""
-        self._calls[robot].publish(Call(data=call))
-
     def hears(self, robot: str) -> None:
         """Wait until a robot hears what :meth:`say` tells it."""
-        self.wait(self._calls[robot].get_subscription_count)
+        self.wait(lambda: self._probe.heard(robot))
 
     def speak(self, robot: str, capabilities: Capability) -> None:
         """Let a robot put a call on the ledger, until it is final on all that run."""
@@ -89,14 +70,9 @@ class Team:
 
         self.wait(done)
 
-    def wait(self, condition: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, self.told()
-            for child in self._children.failed():
-                raise AssertionError(f'{child.name} ended: {child.tail()}')
-            self._poller.poll()
-            time.sleep(IDLE_S)  # the poller asks; nothing wakes it
+    def _check(self) -> None:
+        for child in self._children.failed():
+            raise AssertionError(f'{child.name} ended: {child.tail()}')
 
     def epochs(self) -> dict[str, int]:
         return {robot: status.epoch for robot, status in self.statuses.items()}
@@ -106,12 +82,6 @@ class Team:
         roots = {bytes(status.final_root) for status in self.statuses.values()}
         return roots.pop() if len(roots) == 1 else None
 
-    def told(self) -> str:
-        return '\n'.join(
-            f'{robot}: epoch {status.epoch}, final {status.final}, {status.alarm}'
-            for robot, status in self.statuses.items()
-        )
-
     def command(self, *words: str, code: int = 0) -> str:
         """Run ``collab-robots fleet`` as a person does; return what it says."""
         done = subprocess.run(
@@ -119,7 +89,7 @@ class Team:
             env=environment(self._domain),
             capture_output=True,
             text=True,
-            timeout=2 * PATIENCE,
+            timeout=60.0,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr if code == BAD_INPUT else done.stdout
@@ -134,11 +104,7 @@ class Team:
 
     def close(self) -> None:
         self._children.stop(5.0)
-        self._node.destroy_node()
-        rclpy.shutdown(context=self._context)
-
-    def _on_status(self, message: LedgerStatus) -> None:
-        self.statuses[message.robot] = message
+        self._probe.close()
 
 
 @pytest.fixture
