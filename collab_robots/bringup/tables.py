@@ -31,11 +31,17 @@ _FLEET: Table = {
 _UPLINK: Table = {
     'uplink': Parameter(
         0.0,
-        "Bytes a second that this robot's process sends to teammates at most: the ledger first, "
-        'then tiles, then work for networks; 0: no limit.',
+        "Bytes a second that this robot's process sends to teammates at most, the ledger first, "
+        'then tiles, then work for networks: 4/5 of the link; 0: no limit.',
         0.0,
         1e9,
         'bytes/s',
+    ),
+}
+
+_LIDAR: Table = {
+    'lidar_pose': Parameter(
+        [0.0, 0.0, 0.0], 'Lidar on the robot: x (m), y (m), yaw (rad).', size=3
     ),
 }
 
@@ -80,6 +86,7 @@ LEDGER: Table = {
 MAPPER: Table = {
     **NODE,
     **_UPLINK,
+    **_LIDAR,
     'mapper': Parameter(
         OWN,
         'Who maps: this node from scans, or another (such as slam_toolbox) whose grid comes on '
@@ -88,11 +95,12 @@ MAPPER: Table = {
     ),
     'initial_pose': Parameter(
         [0.0, 0.0, 0.0],
-        'Pose in the map where odometry is zero: x (m), y (m), yaw (rad).',
+        'Pose in the map where odometry is zero, or where the other map begins: x (m), y (m), '
+        'yaw (rad).',
         size=3,
     ),
-    'lidar_pose': Parameter(
-        [0.0, 0.0, 0.0], 'Lidar on the robot: x (m), y (m), yaw (rad).', size=3
+    'base_frame': Parameter(
+        'base_footprint', 'Frame of the robot whose pose another mapper tells.'
     ),
     'frame_prefix': Parameter(
         '', "Put before the names of the robot's own frames, such as robot1/; map has none."
@@ -111,6 +119,7 @@ MAPPER: Table = {
 TASKS: Table = {
     **NODE,
     **_FLEET,
+    **_LIDAR,
     'navigator': Parameter(
         OWN,
         'Who drives: this node by cmd_vel, or Nav2 by its action navigate_to_pose.',
@@ -123,6 +132,7 @@ TASKS: Table = {
 INFERENCE: Table = {
     **NODE,
     **_UPLINK,
+    **_LIDAR,
     'image_transport': Parameter(
         RAW,
         'How pictures come: on camera/image_raw, or on camera/image_raw/compressed (JPEG, PNG).',
@@ -146,8 +156,8 @@ INFERENCE: Table = {
     ),
     'send_rate': Parameter(
         0.0,
-        'Bytes a second that inference may send at most, so that the ledger always gets through; '
-        '0: no limit.',
+        "Bytes a second of work for teammates' networks at most; replies do not wait; 0: no limit "
+        'but uplink.',
         0.0,
         1e9,
         'bytes/s',
