@@ -10,8 +10,11 @@ ODOM = 'odom'
 TF = 'tf'
 TF_STATIC = 'tf_static'
 IMAGE = 'camera/image_raw'
+IMAGE_COMPRESSED = 'camera/image_raw/compressed'
 CAMERA_INFO = 'camera/camera_info'
 CMD_VEL = 'cmd_vel'
+BATTERY = 'battery_state'
+SLAM_MAP = 'slam_map'  # of another program that maps
 GROUND_TRUTH = 'ground_truth'  # simulation only, for reports only
 
 # what a robot's nodes tell one another

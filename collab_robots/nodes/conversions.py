@@ -28,6 +28,7 @@ from collab_robots_msgs.msg import TaskStatus, Tile, TileDigest, TileDigestArray
 DIGEST_BYTES = 32
 MASK_BYTES = 32
 MAX_IMAGE_BYTES = 4096 * 4096 * 3
+SPARE_RAYS = 2  # that drivers count wrong
 ENCODINGS = {'rgb8': 3, 'bgr8': 3, 'mono8': 1, 'mono16': 2}  # bytes of a pixel
 
 
@@ -130,10 +131,18 @@ def scan_from_msg(msg: LaserScan) -> Scan:
     """
     Return a validated scan.
 
-    :raises RefusedError: if it is not a scan one can use.
+    :raises RefusedError: if it is not a scan one can use, or its angles do not fit its ranges.
     """
+    ranges = np.asarray(msg.ranges, dtype=np.float32)
+    turn = msg.angle_increment * (len(ranges) - 1)
+    if not abs(msg.angle_min + turn - msg.angle_max) <= SPARE_RAYS * abs(msg.angle_increment):
+        raise RefusedError(
+            Refusal.SCAN,
+            f'{len(ranges)} ranges, {msg.angle_increment:.5f} rad apart, do not reach from '
+            f'{msg.angle_min:.4f} to {msg.angle_max:.4f} rad',
+        )
     return Scan(
-        ranges=np.asarray(msg.ranges, dtype=np.float32),
+        ranges=ranges,
         angle_min=msg.angle_min,
         angle_increment=msg.angle_increment,
         range_min=msg.range_min,
@@ -173,6 +182,15 @@ def grid_from_msg(msg: OccupancyGrid) -> Grid:
         )
     origin = (msg.info.origin.position.x, msg.info.origin.position.y)
     return Grid(data.reshape(height, width), float(msg.info.resolution), origin)
+
+
+def corner_from_msg(msg: OccupancyGrid) -> Array:
+    """
+    Return where the lower left corner of a map lies, (x, y, yaw), in the map's frame.
+
+    :raises RefusedError: if a number is not finite.
+    """
+    return _planar_from_msg(msg.info.origin)
 
 
 def image_from_msg(msg: Image) -> np.ndarray:

@@ -20,7 +20,7 @@ from geometry_msgs.msg import Point, PoseStamped
 import numpy as np
 from rclpy.clock import Clock as RosClock
 from rclpy.clock import ClockType
-from sensor_msgs.msg import CameraInfo, Image, LaserScan
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan
 
 from collab_robots.bringup import tables, topics
 from collab_robots.bringup.tables import INFERENCE
@@ -29,19 +29,21 @@ from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.views.tasks import TaskState
 from collab_robots.core.clock import SteadyClock
 from collab_robots.core.errors import Refusal, RefusedError
-from collab_robots.core.geometry import pose
+from collab_robots.core.geometry import pose, transform
 from collab_robots.core.uplink import Traffic, Uplink
 from collab_robots.inference.fuser import Finding
 from collab_robots.inference.labels import load_labels
 from collab_robots.inference.lookout import Lookout, MAX_VIEWS, probabilities_of
 from collab_robots.inference.outfit import Outfit
-from collab_robots.inference.pictures import Rgb
+from collab_robots.inference.pictures import read_picture, Rgb
 from collab_robots.inference.planner import ENERGY, LATENCY, Planner, THROUGHPUT
 from collab_robots.inference.runtime.answer import Answer
 from collab_robots.inference.runtime.course import chooser
 from collab_robots.inference.runtime.messages import FrameId
 from collab_robots.inference.sightings import Camera
 from collab_robots.nodes import conversions, qos
+from collab_robots.nodes.diagnostics import Health, WARN
+from collab_robots.nodes.health import InferenceHealth, LIMITS, link_health, sense
 from collab_robots.nodes.infer_server import InferServer, MAX_GOALS, Submitted, Take
 from collab_robots.nodes.inference_conversions import trace_to_msg
 from collab_robots.nodes.inference_port import InferencePort, PortSettings
@@ -75,6 +77,7 @@ class InferenceNode(ManagedNode):
         """Load the network."""
         self._name: str = values['name']
         self._mount = pose(*values['camera_pose'])
+        self._lidar = pose(*values['lidar_pose'])
         self._labels = load_labels()
         self._helpers = frozenset(filter(None, values['helpers']))
         self._leases: frozenset[str] = frozenset()  # who has one of the contract's, if any has
@@ -85,12 +88,19 @@ class InferenceNode(ManagedNode):
         self.port = self._take_part(values)
         self.at_cleanup(self.port.close)
         self._lookout = Lookout(self._submit_view)
+        self._health = InferenceHealth()
+        self.diagnose('inference', self._health.health)
+        self.diagnose('link', self._link)
         self._server = InferServer(self, self._submit_goal)
         self.at_cleanup(self._server.close)
         steady = RosClock(clock_type=ClockType.STEADY_TIME)
         self.every(SERVE_S, self._server.poll, clock=steady)
+        if values['image_transport'] == tables.COMPRESSED:
+            topic, on_image = topics.IMAGE_COMPRESSED, self._on_compressed_image
+            sense(self, 'camera', CompressedImage, topic, on_image, LIMITS.camera, WARN)
+        else:
+            sense(self, 'camera', Image, topics.IMAGE, self._on_image, LIMITS.camera, WARN)
         for kind, topic, callback, profile in (
-            (Image, topics.IMAGE, self._on_image, qos.SENSOR),
             (CameraInfo, topics.CAMERA_INFO, self._on_camera_info, qos.SENSOR),
             (LaserScan, topics.SCAN, self._on_scan, qos.SENSOR),
             (PoseStamped, topics.POSE, self._on_pose, qos.STATUS),
@@ -144,7 +154,7 @@ class InferenceNode(ManagedNode):
 
     def _on_scan(self, message: LaserScan) -> None:
         scan = conversions.scan_from_msg(message)
-        self._lookout.add_scan(scan.stamp_ns, scan.points())
+        self._lookout.add_scan(scan.stamp_ns, transform(self._lidar, scan.points()))
 
     def _on_pose(self, message: PoseStamped) -> None:
         stamp = conversions.stamp_from_msg(message.header.stamp)
@@ -154,10 +164,19 @@ class InferenceNode(ManagedNode):
         stamp = conversions.stamp_from_msg(message.header.stamp)
         self._lookout.add_frame(stamp, conversions.image_from_msg(message))
 
+    def _on_compressed_image(self, message: CompressedImage) -> None:
+        stamp = conversions.stamp_from_msg(message.header.stamp)
+        self._lookout.add_frame(stamp, read_picture(message.data.tobytes()))
+
+    def _link(self) -> Health:
+        now = time.monotonic_ns()
+        return link_health(self.port.requester.roster.ready(now), now)
+
     def _submit_view(self, view: Rgb, stamp_ns: int) -> FrameId:
         return self.port.submit(view, partial(self._on_view, stamp_ns))
 
     def _on_view(self, stamp_ns: int, answer: Answer) -> None:
+        self._health.note(answer)
         self._traces.publish(trace_to_msg(answer, stamp_ns))
         if answer.logits is None:
             self._lookout.drop(answer.frame)
@@ -172,6 +191,7 @@ class InferenceNode(ManagedNode):
         return Submitted(self.port.planned, partial(self.port.cancel, frame))
 
     def _on_goal(self, stamp_ns: int, top: int, take: Take, answer: Answer) -> None:
+        self._health.note(answer)
         trace = trace_to_msg(answer, stamp_ns)
         self._traces.publish(trace)
         result = Infer.Result(trace=trace)

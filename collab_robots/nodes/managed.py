@@ -8,12 +8,14 @@ it but its parameters, which may then be set anew.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from copy import copy
 import ctypes
 from functools import partial
 import gc
+from itertools import chain
 import traceback
 from typing import Any
 
@@ -58,7 +60,7 @@ class ManagedNode(LifecycleNode):
         self._lasting: frozenset[str] = frozenset()  # attributes that outlast being configured
         self._timed: list[Timer] = []
         self._aside: Node | None = None
-        self._latched: dict[str, Step] = {}  # by topic, what came while not active
+        self._latched: dict[str, deque[Step]] = {}  # by topic, what came while not active
         super().__init__(name, **options)
         try:
             declare(self, table)
@@ -102,7 +104,8 @@ class ManagedNode(LifecycleNode):
         """
         Have a callback called with messages while active; what it refuses is counted.
 
-        Of a latched topic it gets the last message that came before it was active.
+        Of a latched topic it gets the last messages that came before it was active, as many as
+        the profile keeps.
         """
         guarded = self.border.guard(callback)
         latched = profile.durability is DurabilityPolicy.TRANSIENT_LOCAL
@@ -111,7 +114,8 @@ class ManagedNode(LifecycleNode):
             if self.active:
                 guarded(message)
             elif latched:
-                self._latched[topic] = partial(guarded, message)
+                kept = self._latched.setdefault(topic, deque(maxlen=profile.depth))
+                kept.append(partial(guarded, message))
 
         subscription = self.create_subscription(
             kind,
@@ -245,7 +249,7 @@ class ManagedNode(LifecycleNode):
         except BaseException:
             self._deactivate()
             raise
-        for deliver in self._latched.values():
+        for deliver in chain(*self._latched.values()):
             deliver()
         self._latched.clear()
 

@@ -1,9 +1,10 @@
 """
 Mapper node: scans and odometry in, the robot's pose and the team's map out.
 
-It keeps the own layer, exchanges tiles with teammates, and believes a teammate's tile only when
-the ledger vouches for its digest, and as long as it agrees with the owner's sketch there. It does
-not close loops and does not move the robot.
+Where another program maps, its grid and its transforms come in instead. The node keeps the own
+layer, exchanges tiles with teammates, and believes a teammate's tile only when the ledger vouches
+for its digest, and as long as it agrees with the owner's sketch there. It does not close loops and
+does not move the robot.
 """
 
 from __future__ import annotations
@@ -18,17 +19,20 @@ from sensor_msgs.msg import LaserScan
 from tf2_msgs.msg import TFMessage
 
 from collab_robots.bringup import topics
-from collab_robots.bringup.tables import MAPPER
+from collab_robots.bringup.tables import EXTERNAL, MAPPER
 from collab_robots.contract.calls import maps
 from collab_robots.core.errors import Refusal
 from collab_robots.core.geometry import Array, pose
 from collab_robots.core.uplink import Traffic, Uplink
 from collab_robots.mapping.exchange import Bytes, TileExchange
+from collab_robots.mapping.external import ExternalMapper
 from collab_robots.mapping.layers import LayeredMap, TileKey
-from collab_robots.mapping.mapper import Mapper
+from collab_robots.mapping.mapper import Mapper, MapperConfig
 from collab_robots.mapping.resume import resume, save
 from collab_robots.mapping.witness import Witness
 from collab_robots.nodes import conversions, qos
+from collab_robots.nodes.external_map import ExternalMap
+from collab_robots.nodes.health import LIMITS, sense
 from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.spin import run
 from collab_robots.nodes.uplink import Outlets
@@ -54,7 +58,10 @@ class MapperNode(ManagedNode):
         """Make an empty map."""
         self._name: str = values['name']
         self._prefix: str = values['frame_prefix']
-        self._mapper = Mapper(pose(*values['initial_pose']))
+        external = values['mapper'] == EXTERNAL
+        config = MapperConfig(lidar=tuple(values['lidar_pose']))
+        start = pose(*values['initial_pose'])
+        self._mapper = ExternalMapper() if external else Mapper(start, config)
         self._pose_file = Path(values['pose_file']) if values['pose_file'] else None
         self._odom: Array | None = None
         if any(values['false_wall']):
@@ -67,16 +74,19 @@ class MapperNode(ManagedNode):
         self._convicted: frozenset[str] = frozenset()
 
         self._pose = self.tell(PoseStamped, topics.POSE, qos.STATUS)
-        self._tf = self.tell(TFMessage, topics.TF, qos.TF)
         self._grid = self.tell(OccupancyGrid, topics.MAP, qos.LATCHED)
         outlets = Outlets(self, self._uplink, values['uplink'])
         self._tiles = outlets.open(Traffic.TILES, Tile, topics.sent('tile'))
         self._requests = outlets.open(Traffic.TILES, Request, topics.sent('request'))
         self._calls = self.tell(Call, topics.CALL, qos.STATUS)
 
+        if external:
+            ExternalMap(self, self._mapper.layer, values, self._publish_pose)
+        else:
+            self._tf = self.tell(TFMessage, topics.TF, qos.TF)
+            sense(self, 'odometry', Odometry, topics.ODOM, self._on_odometry, LIMITS.odometry)
+            sense(self, 'lidar', LaserScan, topics.SCAN, self._on_scan, LIMITS.lidar)
         for kind, topic, callback, profile in (
-            (Odometry, topics.ODOM, self._on_odometry, qos.SENSOR),
-            (LaserScan, topics.SCAN, self._on_scan, qos.SENSOR),
             (TileDigestArray, topics.TILES, self._on_digests, qos.LATCHED),
             (Tile, topics.heard('tile'), self._on_tile, qos.RADIO),
             (Request, topics.heard('request'), self._on_request, qos.RADIO),
@@ -96,18 +106,21 @@ class MapperNode(ManagedNode):
             if saved is not None:
                 self._mapper.map_to_odom = saved
         self._odom = odom
-        self._publish_pose(self._mapper.add_odometry(stamp, odom))
+        self._track(self._mapper.add_odometry(stamp, odom))
 
     def _on_scan(self, message: LaserScan) -> None:
-        self._publish_pose(self._mapper.add_scan(conversions.scan_from_msg(message)))
+        self._track(self._mapper.add_scan(conversions.scan_from_msg(message)))
 
-    def _publish_pose(self, estimate: Array | None) -> None:
+    def _track(self, estimate: Array | None) -> None:
         if estimate is None:
             return
         stamp, correction = self._mapper.stamp_ns, self._mapper.map_to_odom
-        self._pose.publish(conversions.pose_to_msg(estimate, 'map', stamp))
+        self._publish_pose(stamp, estimate)
         transform = conversions.transform_to_msg(correction, 'map', f'{self._prefix}odom', stamp)
         self._tf.publish(TFMessage(transforms=[transform]))
+
+    def _publish_pose(self, stamp_ns: int, at: Array) -> None:
+        self._pose.publish(conversions.pose_to_msg(at, 'map', stamp_ns))
 
     def _publish_map(self) -> None:
         grid = self._map.merged(self._convicted)

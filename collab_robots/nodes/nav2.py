@@ -15,12 +15,13 @@ from typing import Any
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.task import Future
 
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.geometry import Array
 from collab_robots.nodes.conversions import pose_to_msg
+from collab_robots.nodes.diagnostics import Health, OK, WARN
+from collab_robots.nodes.managed import ManagedNode
 from collab_robots.tasks.remote import Outcome
 
 ACTION = 'navigate_to_pose'
@@ -40,15 +41,15 @@ class _Goal:
 
 class Nav2:
     """
-    Has Nav2 drive, through a node of its own: the poller serves no actions.
+    Has Nav2 drive, through the node beside, on an executor: the poller serves no actions.
 
     A :class:`collab_robots.tasks.remote.Navigator`.
 
-    :param parent: gives the namespace and the log.
+    :param parent: has the node beside it.
     :raises ConfigError: if the action's type is not installed.
     """
 
-    def __init__(self, parent: Node) -> None:
+    def __init__(self, parent: ManagedNode) -> None:
         try:
             from nav2_msgs.action import NavigateToPose
         except ImportError:
@@ -64,24 +65,18 @@ class Nav2:
         self._trouble = ''
         self._trouble_until = -math.inf
         self._there = False
-        self._node = Node(
-            ACTION,
-            context=parent.context,
-            namespace=parent.get_namespace(),
-            use_global_arguments=False,
-            enable_rosout=False,
-            start_parameter_services=False,
-        )
+        self._space = parent.get_namespace()
+        node = parent.aside()
         self._executor = SingleThreadedExecutor(context=parent.context)
-        self._executor.add_node(self._node)
-        self._client = ActionClient(self._node, NavigateToPose, ACTION)
+        self._executor.add_node(node)
+        self._client = ActionClient(node, NavigateToPose, ACTION)
 
     @property
     def problem(self) -> str:
         """Why it can drive nowhere now, and what to do about it; empty if it can."""
         if time.monotonic() < self._trouble_until:
             return self._trouble
-        space = self._node.get_namespace()
+        space = self._space
         absent = f'no action server {space.rstrip("/")}/{ACTION}: start Nav2 in namespace {space}'
         return '' if self._there else absent
 
@@ -131,7 +126,10 @@ class Nav2:
         """Leave."""
         self._executor.shutdown()
         self._client.destroy()
-        self._node.destroy_node()
+
+    def health(self) -> Health:
+        """Tell how it is, for ``/diagnostics``."""
+        return Health(WARN if self.problem else OK, self.problem or 'Nav2 is there')
 
     def _give_up(self, goal: _Goal) -> None:
         if not goal.given_up:
@@ -156,7 +154,7 @@ class Nav2:
         handle = answer.result()
         if not handle.accepted:  # Nav2 does so only when it is not active
             self._end(goal, Outcome.FAILED)
-            space = self._node.get_namespace().rstrip('/')
+            space = self._space.rstrip('/')
             self._stand_by(
                 f'Nav2 refuses goals: activate it (ros2 lifecycle get {space}/bt_navigator)'
             )

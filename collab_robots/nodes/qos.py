@@ -24,6 +24,9 @@ LATCHED = _profile(reliable=True, latched=True, depth=1)
 TF = _profile(reliable=True, latched=False, depth=100)
 """As tf2's own broadcasters."""
 
+TF_STATIC = _profile(reliable=True, latched=True, depth=100)
+"""As tf2's own listeners: several nodes publish, and what each said holds."""
+
 RADIO = _profile(reliable=False, latched=False, depth=200)
 """
 Between robots; what is lost, they ask for again.

@@ -82,11 +82,15 @@ class Agent:
         """The key of the task it works on."""
         return self._job.task.key if self._job and self._job.accepted else None
 
+    def halt(self) -> None:
+        """Stand still, until the next decision."""
+        self._driver.halt()
+
     def steer(self, now_ns: int, pose: Array, points: Array | None) -> tuple[float, float]:
         """
         Return the wheels' command; call at about 10 Hz.
 
-        :param pose: (3,) map frame.
+        :param pose: (3,) map frame; not finite: it stops.
         :param points: (n, 2) latest lidar hits, base frame, m, in the order of their angles;
             None: no fresh scan, then it stops.
         :returns: forward speed (m/s) and turn rate (rad/s).

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, LaserScan
 
 from collab_robots.contract.calls import fleet
 from collab_robots.contract.calls.common import Kind
@@ -131,6 +131,22 @@ def test_tasks() -> None:
 def test_tasks_that_cannot_be(message: TaskStatus) -> None:
     with pytest.raises(RefusedError, match='task: '):
         conversions.task_from_msg(message)
+
+
+def test_scans_need_angles_that_fit_their_ranges() -> None:
+    step = math.radians(1.0)
+    message = LaserScan(angle_min=-math.pi, angle_max=math.pi - step, angle_increment=step)
+    message.range_min, message.range_max, message.ranges = 0.1, 8.0, [1.0] * 360
+    assert conversions.scan_from_msg(message).angles[-1] == pytest.approx(math.pi - step)
+    message.ranges = [1.0] * 361  # as some drivers count
+    conversions.scan_from_msg(message)
+    for wrong in ([1.0] * 180, [1.0] * 720, []):
+        message.ranges = wrong
+        with pytest.raises(RefusedError, match=f'scan: {len(wrong)} ranges, .* do not reach'):
+            conversions.scan_from_msg(message)
+    message.angle_increment = math.nan
+    with pytest.raises(RefusedError, match='do not reach'):
+        conversions.scan_from_msg(message)
 
 
 def test_pictures() -> None:

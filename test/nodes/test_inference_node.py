@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import io
 import math
 import os
 from pathlib import Path
@@ -22,7 +23,7 @@ from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import CameraInfo, Image, LaserScan
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan
 import skimage
 
 from collab_robots.bringup import topics
@@ -162,13 +163,15 @@ def test_a_picture_is_named_alone(harness: Harness, asker: Asker) -> None:
 class Base:
     """Of a robot that stands 2.5 m before a wall with a cat on it."""
 
-    def __init__(self, harness: Harness) -> None:
+    def __init__(self, harness: Harness, picture: str = topics.IMAGE) -> None:
         self._harness = harness
+        self._picture = picture
+        self.garbage = b''  # sent in place of a compressed picture, if any
         kinds = {
             topics.POSE: (PoseStamped, qos.STATUS),
             topics.SCAN: (LaserScan, qos.SENSOR),
             topics.CAMERA_INFO: (CameraInfo, qos.SENSOR),
-            topics.IMAGE: (Image, qos.SENSOR),
+            picture: (Image if picture == topics.IMAGE else CompressedImage, qos.SENSOR),
         }
         self._publishers = {
             topic: harness.probe.create_publisher(kind, f'/robot1/{topic}', profile)
@@ -183,12 +186,19 @@ class Base:
         angles = np.radians(np.arange(-180.0, 180.0))
         ahead = np.where(np.abs(angles) < 1.2, 2.5 / np.cos(angles), np.inf)
         scan = LaserScan(header=conversions.header('base_scan', now), ranges=ahead)
-        scan.angle_min, scan.angle_increment = -math.pi, math.radians(1.0)
+        scan.angle_min, scan.angle_max = -math.pi, math.radians(179.0)
+        scan.angle_increment = math.radians(1.0)
         scan.range_min, scan.range_max = 0.1, 12.0
         frame = Picture.new('RGB', (320, 240), (190, 192, 188))
         with Picture.open(CAT) as file:
             frame.paste(file.convert('RGB').resize((150, 100)), (85, 70))
-        image = Image(height=240, width=320, step=960, encoding='rgb8', data=frame.tobytes())
+        if self._picture == topics.IMAGE:
+            image = Image(height=240, width=320, step=960, encoding='rgb8', data=frame.tobytes())
+        else:
+            buffer = io.BytesIO()
+            frame.save(buffer, 'JPEG', quality=95)  # image_transport's default
+            data = self.garbage or buffer.getvalue()
+            image = CompressedImage(format='rgb8; jpeg compressed bgr8', data=data)
         image.header = scan.header
         here = conversions.pose_to_msg(np.zeros(3), 'map', now)
         info = CameraInfo(k=[234.0, 0.0, 160.0, 0.0, 234.0, 120.0, 0.0, 0.0, 1.0])
@@ -196,7 +206,7 @@ class Base:
             (topics.CAMERA_INFO, info),
             (topics.SCAN, scan),
             (topics.POSE, here),
-            (topics.IMAGE, image),
+            (self._picture, image),
         ):
             self._publishers[topic].publish(message)
 
@@ -213,6 +223,25 @@ def test_what_hangs_on_the_wall_is_told(harness: Harness) -> None:
     assert math.hypot(found.position.x - 2.5, found.position.y) < 0.1
     assert [trace.seq for trace in traces[:2]] == [0, 1]
     assert traces[0].header.stamp == traces[1].header.stamp == found.header.stamp
+
+
+def test_pictures_may_come_compressed_and_the_lidar_sit_elsewhere(harness: Harness) -> None:
+    robot1(harness, image_transport='compressed', lidar_pose=[-0.5, 0.0, 0.0])
+    base = Base(harness, topics.IMAGE_COMPRESSED)
+    detections = harness.listen(Detection, f'/robot1/{topics.DETECTIONS}')
+    refusals = harness.listen(Refused, f'/robot1/{topics.REFUSED}')
+    base.garbage = b'\xff\xd8 no JPEG'
+    harness.wait(lambda: base.look() or refusals)
+    assert refusals[0].reason == 'image' and 'no readable picture' in refusals[0].text
+    buffer = io.BytesIO()
+    Picture.new('1', (20_000, 20_000)).save(buffer, 'PNG')  # 400 megapixels in 50 kB
+    base.garbage = buffer.getvalue()
+    harness.wait(lambda: base.look() or '400000000 pixels' in refusals[-1].text)
+    base.garbage = b''
+    harness.wait(lambda: base.look() or detections)
+    found = detections[0]
+    assert found.label in CATS
+    assert math.hypot(found.position.x - 2.0, found.position.y) < 0.1
 
 
 def test_what_is_no_picture_is_refused(harness: Harness, asker: Asker) -> None:

@@ -57,6 +57,7 @@ class Robot:
         self._odom.publish(odometry)
         message = LaserScan(header=conversions.header('base_scan', now))
         message.angle_increment = 2 * math.pi / RAYS
+        message.angle_max = 2 * math.pi * (RAYS - 1) / RAYS
         message.range_min, message.range_max = 0.12, 8.0
         message.ranges = ranges.astype(np.float32)
         self._scan.publish(message)

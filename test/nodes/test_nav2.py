@@ -11,12 +11,13 @@ import sys
 
 from harness import Harness, running
 import pytest
-from rclpy.node import Node
 from std_msgs.msg import String
 
+from collab_robots.bringup.tables import NODE
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.geometry import pose
 from collab_robots.nodes import nav2, qos
+from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.nav2 import Nav2
 from collab_robots.tasks.remote import Outcome
 
@@ -65,9 +66,9 @@ def stub(harness: Harness) -> Iterator[Stub]:
 
 @pytest.fixture
 def client(harness: Harness) -> Iterator[Nav2]:
-    parent = harness.add(Node('tasks', namespace='/robot1'))
+    parent = harness.add(ManagedNode('tasks', NODE, **harness.options('robot1')))
     client = Nav2(parent)
-    parent.create_timer(0.02, client.poll)
+    parent.every(0.02, client.poll)
     yield client
     client.pause()
     client.close()
