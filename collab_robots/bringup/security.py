@@ -110,8 +110,8 @@ def operator_rights(robots: Iterable[str]) -> Rights:
     robots = list(robots)
     everything = tuple(f'/{robot}/*' for robot in robots)
     return Rights(
-        publish=(topics.MISSION, *(f'/{robot}/{topics.CALL}' for robot in robots)),
-        subscribe=(*everything, '/fleet/*', topics.DIAGNOSTICS, *_EVERY_NODE),
+        publish=(topics.MISSION, '/markers/*', *(f'/{robot}/{topics.CALL}' for robot in robots)),
+        subscribe=(*everything, '/fleet/*', '/markers/*', topics.DIAGNOSTICS, *_EVERY_NODE),
         call=tuple(f'/{robot}/{topics.INFER}' for robot in robots),
         request=everything,
     )
