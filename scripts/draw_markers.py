@@ -143,7 +143,7 @@ def main() -> None:
         screen.wait(until)
         screen.draw(axes)
     screen.close()
-    figure.savefig(chosen.picture, dpi=140)
+    figure.savefig(chosen.picture, dpi=110, pil_kwargs={'optimize': True})
 
 
 if __name__ == '__main__':

@@ -252,8 +252,7 @@ class Scene:
 
 def _words(task: TaskView) -> str:
     if task.state is TaskState.HELD:
-        return f'held by {task.holder}' + ('' if task.accepted else ' (not accepted yet)')
+        return f'held by {task.holder}'
     if task.state is TaskState.DONE:
         return f'done by {", ".join(task.completed_by)}'
-    meant = f', for {task.assigned}' if task.assigned else ''
-    return task.state.name.lower() + meant
+    return task.state.name.lower()

@@ -40,12 +40,18 @@ FRAME = 'map'
 DASHES = 12  # of a line where nothing is heard, however long it is
 TEXT = 0.22  # m, height of a capital letter
 FLOOR, LINES, BODIES, LABELS = 0.02, 0.1, 0.15, 0.5  # m, heights at which things are drawn
-TASK_SIZE, ROBOT_SIZE = 0.5, 0.4  # m, across
+ROBOT_SIZE = 0.4  # m, across
+SHAPES = {
+    Kind.EXPLORE: (Marker.CYLINDER, 0.5, 1.0),
+    Kind.INSPECT: (Marker.CUBE, 0.35, 1.0),
+    Kind.VERIFY: (Marker.CUBE, REGION, 0.4),  # the map is to be seen through it
+}
+"""What tasks are drawn as, how many m across, and how strongly (0 to 1)."""
 STATE_COLOURS = {
     TaskState.OPEN: (0.95, 0.70, 0.10, 0.9),
     TaskState.HELD: (0.16, 0.47, 0.84, 0.9),
     TaskState.DONE: (0.07, 0.54, 0.37, 0.35),
-    TaskState.STALE: (0.55, 0.55, 0.55, 0.35),
+    TaskState.STALE: (0.55, 0.55, 0.55, 0.2),
     TaskState.MISSED: (0.77, 0.19, 0.23, 0.35),
 }
 STANDING_COLOURS = {
@@ -134,18 +140,19 @@ def identity(*names: Any) -> int:
 
 
 def tasks_to_msg(spots: Iterable[Spot]) -> list[Marker]:
-    """Return tasks: a disc in the colour of its state, words, a line to who holds it."""
+    """
+    Return tasks: a shape in the colour of the state, and a line from who holds it.
+
+    Words are only beside those that are held, or over whose end ledgers differ.
+    """
     markers = []
     for spot in spots:
         colour, number = STATE_COLOURS[spot.state], identity(spot.key)
-        markers.append(
-            _solid('region', Marker.CUBE, number, spot.place, (REGION, REGION, FLOOR), colour)
-            if spot.kind is Kind.VERIFY
-            else _solid(
-                'place', Marker.CYLINDER, number, spot.place, (TASK_SIZE, TASK_SIZE, FLOOR), colour
-            )
-        )
-        if spot.state is not TaskState.DONE:
+        kind, size, strength = SHAPES[spot.kind]
+        paint = (*colour[:3], colour[3] * strength)
+        markers.append(_solid('place', kind, number, spot.place, (size, size, FLOOR), paint))
+        told = spot.state is TaskState.DONE and len(spot.words) > 1
+        if told or spot.state is TaskState.HELD:
             markers.append(_text('label', number, spot.place, _label(spot)))
         for holder, place in spot.holders.items():
             markers.append(
