@@ -131,6 +131,17 @@ class Peers:
             if issuer not in passed_over
         )
 
+    @property
+    def tell(self) -> bool:
+        """Whether robots of more than a third announced what they have: one of them is honest."""
+        robots = self._fleet.robots
+        told = sum(
+            robots[self._fleet.index_by_name[name]].weight
+            for name, peer in self.known.items()
+            if peer.announced
+        )
+        return 3 * told > sum(robot.weight for robot in robots)
+
     def claimed(self, issuer: int) -> int:
         """Return the greatest height of an issuer that anybody announced."""
         return max((peer.heights[issuer] for peer in self.known.values()), default=0)

@@ -342,7 +342,7 @@ class Tangle:
         """
         Tell whether others may have pruned final records that a record names.
 
-        They are old, or in the past of its issuer's previous record already, so that roots were
+        They are old, or in the past of its issuer's previous record already, so that roots are
         not chosen for it. Nobody honest names those. Who vouches for it may become unreadable to
         those others. It is not stale any more when somebody did, to whom it came sooner. Nor does
         a record of who left the fleet count before somebody vouched for it.
@@ -355,11 +355,11 @@ class Tangle:
         floor = min(self._cut_at, self.order.final - roots.ROOT_WINDOW)
 
         def may_be_gone(parent: Entry) -> bool:
-            if parent.position < 0 or parent is previous:
+            if parent is previous:
                 return False
             if previous is not None and parent.issuer != FOREIGN and previous.sees(parent):
                 return True
-            return parent.position < floor and parent.id not in self._root_ids
+            return 0 <= parent.position < floor and parent.id not in self._root_ids
 
         held = self.dag.entries
         return any(may_be_gone(held[one]) for one in entry.record.parents if one in held)

@@ -35,6 +35,7 @@ class Voice:
         self._index = FOREIGN
         self._history: OwnHistory
         self._signed = 0  # own records, also those that are not solid here
+        self._asked_at: int | None = None  # when it was first asked what may be named
         self._old_at = _NEVER  # when a record arrived that was issued long before
 
     def begin(self, tangle: Tangle, index: int) -> None:
@@ -101,13 +102,18 @@ class Voice:
 
         Any, unless the robot is catching up. Then a tip may be one only because what follows is
         not here yet: final for long, and pruned by others, who could not read the record. If so
-        much is lacking that the last seconds may be among it, only the newest tips are named.
+        much is lacking that the last seconds may be among it, only the newest tips are named. So
+        it is after the start, as long as nobody tells whether something is lacking.
         """
         tangle = self._tangle
+        if self._asked_at is None:
+            self._asked_at = now
+        begins = now < self._asked_at + round(self._config.silence * SECOND)
+        untold = not self._gossip.peers.tell
         lacking = self._gossip.peers.lacking(tangle.dag.heights(), tangle.unvouched)
-        if lacking > roots.ROOT_WINDOW // 2:
+        if lacking > roots.ROOT_WINDOW // 2 or (untold and begins):
             return now - _NEWEST
-        if lacking or now < self._old_at + round(self._config.silence * SECOND):
+        if lacking or untold or now < self._old_at + round(self._config.silence * SECOND):
             return now - round(self._config.active_window * SECOND)
         return 0
 

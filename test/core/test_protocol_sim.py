@@ -70,6 +70,10 @@ def test_robots_whose_records_always_come_late_do_not_hold_up_the_order():
     assert run(4496).violation is None
 
 
+def test_a_robot_that_starts_again_names_nothing_old_before_it_knows_what_it_lacks():
+    assert run(9674).violation is None
+
+
 def test_one_seed_is_one_run_in_any_process():
     code = (
         'import json; from collab_robots.sim.protocol.soak import run;'
