@@ -16,7 +16,6 @@ from collab_robots.bringup import topics
 
 VERSION = '0.2.0'
 NAVIGATE = 'navigate_to_pose'
-SLAM_MAP = 'slam_map'
 OPERATOR, BASE = 'operator', 'base'
 _DIAGNOSTICS = topics.DIAGNOSTICS.removeprefix('/')
 _EVERY_NODE = ('/rosout', '/parameter_events')
@@ -71,7 +70,7 @@ def robot_rights(robot: str) -> dict[str, Rights]:
             subscribe=(
                 *_fleet('tile', 'request'),
                 *(topics.SCAN, topics.ODOM, topics.TILES),
-                *(SLAM_MAP, topics.TF, topics.TF_STATIC),
+                *(topics.SLAM_MAP, topics.TF, topics.TF_STATIC),
             ),
         ),
         'tasks': Rights(
@@ -86,7 +85,7 @@ def robot_rights(robot: str) -> dict[str, Rights]:
             ),
             subscribe=(
                 *_fleet('offer', f'work/{robot}', f'reply/{robot}'),
-                *(topics.IMAGE, f'{topics.IMAGE}/compressed', topics.CAMERA_INFO),
+                *(topics.IMAGE, topics.IMAGE_COMPRESSED, topics.CAMERA_INFO),
                 *(topics.POSE, topics.SCAN, topics.TASKS),
             ),
         ),
@@ -99,7 +98,7 @@ def base_rights() -> Rights:
     return Rights(
         publish=(
             *(topics.SCAN, topics.ODOM, topics.TF, topics.TF_STATIC),
-            *(topics.IMAGE, f'{topics.IMAGE}/compressed', topics.CAMERA_INFO),
+            *(topics.IMAGE, topics.IMAGE_COMPRESSED, topics.CAMERA_INFO),
         ),
         subscribe=(topics.CMD_VEL,),
     )

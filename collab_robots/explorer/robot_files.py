@@ -29,7 +29,7 @@ PROFILES = {
 """Network profiles: what each file comes from, in config/env/."""
 
 BASE = 'base.local'  # the base station in the profiles
-SETUP = '/opt/collab-robots/install/setup.bash'
+PROGRAM = '/opt/collab-robots/.venv/bin/collab-robots'
 DOMAIN = 'ROS_DOMAIN_ID'
 ORIGIN: Pose = (0.0, 0.0, 0.0)
 COMMON = (
@@ -98,8 +98,8 @@ class Network:
             return None
         text = shipped(f'config/env/{source}').read_text(encoding='utf-8')
         text = text.replace(f'{DOMAIN}=0', f'{DOMAIN}={self.domain}').replace(BASE, self.base)
-        setup = f'# Where the robot was built.\nCOLLAB_ROBOTS_SETUP={SETUP}\n'
-        return text + (setup if file == ENVIRONMENT_FILE else '')
+        program = f'# What starts the robot at boot.\nCOLLAB_ROBOTS={PROGRAM}\n'
+        return text + (program if file == ENVIRONMENT_FILE else '')
 
     def texts(self, *files: str) -> dict[str, str]:
         """Return those of these files that the profile has."""

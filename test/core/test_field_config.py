@@ -9,9 +9,8 @@ import subprocess
 
 import pytest
 
-from collab_robots.bringup.tables import ROBOT
 from collab_robots.explorer.doctor.robot import ENVIRONMENT_FILE
-from collab_robots.explorer.robot_files import BASE, Network, PROFILES, SETUP
+from collab_robots.explorer.robot_files import BASE, Network, PROFILES, PROGRAM
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 UNITS = sorted((CONFIG / 'systemd').iterdir())
@@ -30,13 +29,11 @@ def test_systemd_takes_the_unit(unit: Path) -> None:
     assert (done.returncode, done.stderr) == (0, '')
 
 
-def test_the_units_say_what_the_robots_files_say() -> None:
+def test_the_unit_takes_what_the_robots_files_give() -> None:
     unit = (CONFIG / 'systemd' / 'collab-robots@.service').read_text()
-    assert '/%i/' + ENVIRONMENT_FILE in unit
-    (variable,) = re.findall(r'\. "\$(\w+)"', unit)
-    assert f'\n{variable}={SETUP}\n' in (Network().text(ENVIRONMENT_FILE) or '')
-    launched = re.findall(r'(\w+):=', unit)
-    assert set(launched) <= set(ROBOT)
+    assert f'/%i/{ENVIRONMENT_FILE}\n' in unit
+    assert 'exec "$COLLAB_ROBOTS" up' in unit
+    assert f'\nCOLLAB_ROBOTS={PROGRAM}\n' in (Network().text(ENVIRONMENT_FILE) or '')
 
 
 @pytest.mark.skipif(CHRONYD is None, reason='no chronyd')
