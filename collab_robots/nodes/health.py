@@ -13,7 +13,6 @@ from typing import Any
 from sensor_msgs.msg import BatteryState
 
 from collab_robots.core.clock import SECOND
-from collab_robots.core.errors import Refusal
 from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.doctor.finding import Limits, listed, MIB
 from collab_robots.inference.runtime.answer import Answer, Outcome
@@ -120,8 +119,6 @@ class LedgerHealth:
         self._fleet: Fleet
         self._alarm = ''
         self._final_at = self._whole_at = 0
-        self._put_off = 0
-        self._put_off_at = -math.inf
 
     def note(self, status: LedgerStatus, fleet: Fleet, alarm: str) -> None:
         """
@@ -135,10 +132,6 @@ class LedgerHealth:
             self._final_at = now
         if before is None or not status.waiting:
             self._whole_at = now
-        put_off = status.refused.get(Refusal.FUTURE, 0)
-        if put_off > self._put_off:
-            self._put_off_at = now
-        self._put_off = put_off
         self._status, self._fleet, self._alarm = status, fleet, alarm
 
     def peers(self) -> Health:
@@ -182,16 +175,9 @@ class LedgerHealth:
             return Health(WARN, told + 'reach one another; work goes on', values)
         return Health(OK, f'{self._status.final} blocks are final', values)
 
-    def clock(self) -> Health:
-        """Return whether its clock goes with those of the others."""
-        values = {'put_off': self._put_off}
-        if self._now() - self._put_off_at <= STUCK_S * SECOND:
-            told = (
-                'records come from the future: this clock or another is wrong by more than '
-                f'{LIMITS.max_skew:g} s; set all with chrony (docs/field.md)'
-            )
-            return Health(WARN, told, values)
-        return Health(OK, 'goes with the others', values)
+    def alarm(self) -> Health:
+        """Return what keeps it from its work."""
+        return Health(ERROR, f'{self._alarm}; {DOCTOR}') if self._alarm else Health(OK, 'none')
 
     def store(self) -> Health:
         """Return how its file and its disk are."""
@@ -205,8 +191,6 @@ class LedgerHealth:
             'blocks': self._status.blocks,
             'pruned': self._status.pruned,
         }
-        if self._alarm:
-            return Health(ERROR, f'{self._alarm}; {DOCTOR}', values)
         told = f'{free // MIB} MiB free'
         if free < LIMITS.free_disk:
             return Health(WARN, f'{told} on the disk of {self._path}: make room', values)

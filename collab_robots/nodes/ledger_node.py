@@ -135,7 +135,7 @@ class LedgerNode(ManagedNode):
         )
         self._periods = (values['tick_period'], values['status_period'])
         health = self._health = LedgerHealth(self._name, Path(values['store']), self._time.now_ns)
-        for look in (health.peers, health.lag, health.finality, health.clock, health.store):
+        for look in (health.peers, health.lag, health.finality, health.store, health.alarm):
             self.diagnose(look.__name__, look)
         self._notary: Notary
         self._ledger: Ledger

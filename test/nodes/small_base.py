@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import math
 import time
 
@@ -26,9 +27,12 @@ class Base:
 
     :param node: publishes.
     :param robot: whose base it is.
+    :param now: the clock of its stamps, ns.
     """
 
-    def __init__(self, node: Node, robot: str) -> None:
+    def __init__(self, node: Node, robot: str, now: Callable[[], int] = time.time_ns) -> None:
+        self._now = now
+
         def publisher(kind: type, topic: str, profile: object = qos.SENSOR) -> object:
             return node.create_publisher(kind, f'/{robot}/{topic}', profile)
 
@@ -40,7 +44,7 @@ class Base:
                 ('odometry', Odometry, topics.ODOM),
                 ('image', Image, topics.IMAGE),
                 ('camera_info', CameraInfo, topics.CAMERA_INFO),
-                ('battery', BatteryState, 'battery_state'),
+                ('battery', BatteryState, topics.BATTERY),
             )
         }
         self._says['tf'] = publisher(TFMessage, topics.TF, qos.TF)
@@ -59,7 +63,8 @@ class Base:
             'clock': 50.0,
         }
         """How often each comes, Hz; 0: never."""
-        self.ranges = [WALL] * RAYS
+        self.ranges = [[WALL] * RAYS]
+        """Those of the next scans, in turn."""
         self.tf_age = 0.0
         """How old transforms are, s."""
         self.ahead = 0.0
@@ -69,7 +74,7 @@ class Base:
 
     def poll(self) -> None:
         """Publish what is due."""
-        now = time.time_ns()
+        now = self._now()
         for name, rate in self.rates.items():
             if rate and time.monotonic() >= self._next[name]:
                 self._next[name] = time.monotonic() + 1.0 / rate
@@ -83,13 +88,14 @@ class Base:
         self._says[name].publish(getattr(self, f'_{name}')(now))
 
     def _scan(self, now: int) -> LaserScan:
+        self.ranges.append(ranges := self.ranges.pop(0))
         return LaserScan(
             header=conversions.header('laser', now),
             angle_max=2 * math.pi * (1 - 1 / RAYS),
             angle_increment=2 * math.pi / RAYS,
             range_min=0.1,
             range_max=10.0,
-            ranges=self.ranges,
+            ranges=ranges,
         )
 
     def _odometry(self, now: int) -> Odometry:

@@ -132,7 +132,7 @@ def test_nothing_is_wrong_with_a_healthy_robot(site: Site) -> None:
 
 
 def test_a_lidar_that_sees_nothing(site: Site) -> None:
-    site.base.ranges = [float('nan')] * (RAYS // 2) + [0.0] * (RAYS // 2)
+    site.base.ranges = [[float('nan')] * (RAYS // 2) + [0.0] * (RAYS // 2)]
     only(site.wrong(), 'lidar', Level.FAIL, 'none of 90 rays has a range', 'clean the lens')
 
 
