@@ -1,48 +1,22 @@
 """
 What gazebo.launch.py starts, in which order and with what: by stand-ins for Gazebo's packages.
 
-Neither Gazebo nor ros_gz is on PyPI or in Debian, so programs of the same names write down how
-they were called. That shows the launch file's part, and nothing of what Gazebo makes of it.
+Neither Gazebo nor ros_gz is on PyPI or in Debian.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-import signal
-import subprocess
-import sys
-import time
-from typing import Any
 
 from ament_index_python.packages import get_packages_with_prefixes
 import numpy as np
 import pytest
-import yaml
+from stand_ins import Call, launched, make_prefix, parameters, refused, remappings, ROOT
 
 from collab_robots.bringup.topics import direct_remappings
 from collab_robots.sim.world import load_world
 
-pytest.importorskip('launch_ros', reason="ROS 2's launch is not installed")
-
-ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0  # s
-STAND_IN = """#!{python}
-import json, os, signal, sys
-from pathlib import Path
-files = [sys.argv[i + 1] for i, word in enumerate(sys.argv) if word == '--params-file']
-call = {{
-    'program': Path(sys.argv[0]).name,
-    'arguments': sys.argv[1:],
-    'parameters': [Path(file).read_text() for file in files],
-    'models': os.environ.get('GZ_SIM_RESOURCE_PATH', ''),
-}}
-with open({log!r}, 'a') as log:
-    log.write(json.dumps(call) + '\\n')
-if call['program'] != 'create':  # which ends when the robot is there
-    signal.sigwait([signal.SIGINT, signal.SIGTERM])
-"""
 GZ_SIM_LAUNCH = """
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, Shutdown
@@ -56,86 +30,30 @@ def generate_launch_description():
                        on_exit=Shutdown()),
     ])
 """
-LAUNCH = """
-import sys
-from launch import LaunchDescription, LaunchService
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-source = PythonLaunchDescriptionSource(sys.argv[1])
-arguments = [tuple(word.split(':=', 1)) for word in sys.argv[2:]]
-service = LaunchService()
-service.include_launch_description(
-    LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments)]))
-sys.exit(service.run())
-"""
 
 
-def stand_ins(prefix: Path, log: Path) -> None:
-    """Make a prefix with the packages that the launch file starts programs of."""
-    for package, program in (
-        ('collab_robots', 'robot'),
-        ('robot_state_publisher', 'robot_state_publisher'),
-        ('ros_gz_bridge', 'parameter_bridge'),
-        ('ros_gz_image', 'image_bridge'),
-        ('ros_gz_sim', 'create'),
-        ('ros_gz_sim', 'gz'),
-    ):
-        index = prefix / 'share' / 'ament_index' / 'resource_index' / 'packages' / package
-        path = prefix / 'lib' / package / program
-        for each in (index, path):
-            each.parent.mkdir(parents=True, exist_ok=True)
-        index.touch()
-        path.write_text(STAND_IN.format(python=sys.executable, log=str(log)))
-        path.chmod(0o755)
+def run(folder: Path, count: int, *arguments: str) -> list[Call]:
+    """Launch until so many programs were called; return the calls."""
+    prefix = make_prefix(
+        folder,
+        (
+            ('collab_robots', 'robot'),
+            ('robot_state_publisher', 'robot_state_publisher'),
+            ('ros_gz_bridge', 'parameter_bridge'),
+            ('ros_gz_image', 'image_bridge'),
+            ('ros_gz_sim', 'create'),
+            ('ros_gz_sim', 'gz'),
+        ),
+    )
     launch = prefix / 'share' / 'ros_gz_sim' / 'launch' / 'gz_sim.launch.py'
     launch.parent.mkdir(parents=True)
     program = str(prefix / 'lib' / 'ros_gz_sim' / 'gz')
     launch.write_text(GZ_SIM_LAUNCH.format(program=program))
-
-
-def run(tmp_path: Path, calls: int, *arguments: str) -> list[dict[str, Any]]:
-    """Launch until so many programs were called, then press Ctrl-C; return the calls."""
-    log = tmp_path / 'calls'
-    log.touch()
-    stand_ins(tmp_path / 'prefix', log)
-    prefixes = os.pathsep.join([str(tmp_path / 'prefix'), os.environ.get('AMENT_PREFIX_PATH', '')])
-    process = subprocess.Popen(
-        [sys.executable, '-c', LAUNCH, str(ROOT / 'launch' / 'gazebo.launch.py'), *arguments],
-        env={**os.environ, 'AMENT_PREFIX_PATH': prefixes, 'ROS_LOG_DIR': str(tmp_path / 'log')},
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    deadline = time.monotonic() + PATIENCE
-    while len(log.read_text().splitlines()) < calls and process.poll() is None:
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)  # nothing tells that a file grew
-    files = [json.loads(line) for line in log.read_text().splitlines()]
-    for call in files:
-        folder = call['models'].rpartition(os.pathsep)[2]
-        assert (Path(folder) / 'robot1' / 'model.sdf').is_file()
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, output
-    assert not Path(folder).exists(), 'what was written for this run stayed'
-    return [json.loads(line) for line in log.read_text().splitlines()]
-
-
-def parameters(call: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters that a call hands over in files, into which launch writes tuples."""
-    result: dict[str, Any] = {}
-    for text in call['parameters']:
-        for value in yaml.full_load(text).values():
-            result |= value['ros__parameters']
-    return result
-
-
-def remappings(call: dict[str, Any]) -> dict[str, str]:
-    """Return the remappings of a call."""
-    words = call['arguments']
-    rules = [words[index + 1] for index, word in enumerate(words) if word == '-r']
-    return dict(rule.split(':=', 1) for rule in rules)
+    with launched(folder, count, 'gazebo.launch.py', *arguments) as calls:
+        (models,) = {Path(call['models'].rpartition(os.pathsep)[2]) for call in calls}
+        assert (models / 'robot1' / 'model.sdf').is_file()
+    assert not models.parent.exists(), 'what was written for this run stayed'
+    return calls
 
 
 @pytest.mark.parametrize('tf', ['namespaced', 'prefixed'])
@@ -145,7 +63,7 @@ def test_gazebo_one_clock_bridge_and_robots_one_by_one(tmp_path: Path, tf: str) 
         *(tmp_path, 2 + 5 * robots, f'robots:={robots}', 'seed:=9', 'spawn_period:=0.5'),
         *('headless:=true', f'tf:={tf}', f'folder:={tmp_path / "run"}', 'share:=false'),
     )
-    by: dict[str, list[dict[str, Any]]] = {}
+    by: dict[str, list[Call]] = {}
     for call in calls:
         by.setdefault(call['program'], []).append(call)
     (gazebo,) = by['gz']
@@ -187,27 +105,16 @@ def test_gazebo_one_clock_bridge_and_robots_one_by_one(tmp_path: Path, tf: str) 
     assert len(by['robot']) == len(bridges) == robots
 
 
-def test_a_window_unless_nobody_wants_one(tmp_path: Path) -> None:
-    for number, (gui, flags) in enumerate((('true', []), ('false', ['-s']))):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        calls = run(folder, 7, 'robots:=1', 'world:=store', f'gui:={gui}', 'spawn_period:=0.0')
-        (gazebo,) = (call for call in calls if call['program'] == 'gz')
-        assert gazebo['arguments'][:-1] == ['-r', '-v3', *flags, '--seed', '1']
-        assert gazebo['arguments'][-1].endswith('/store.sdf')
+@pytest.mark.parametrize(('gui', 'flags'), [('true', []), ('false', ['-s'])])
+def test_a_window_unless_nobody_wants_one(tmp_path: Path, gui: str, flags: list[str]) -> None:
+    calls = run(tmp_path, 7, 'robots:=1', 'world:=store', f'gui:={gui}', 'spawn_period:=0.0')
+    (gazebo,) = (call for call in calls if call['program'] == 'gz')
+    assert gazebo['arguments'][:-1] == ['-r', '-v3', *flags, '--seed', '1']
+    assert gazebo['arguments'][-1].endswith('/store.sdf')
 
 
 def test_without_gazebo_it_says_what_to_install(tmp_path: Path) -> None:
     if 'ros_gz_sim' in get_packages_with_prefixes():
         pytest.skip('Gazebo is installed here')
-    done = subprocess.run(
-        [sys.executable, '-c', LAUNCH, str(ROOT / 'launch' / 'gazebo.launch.py')],
-        env={**os.environ, 'ROS_LOG_DIR': str(tmp_path / 'log')},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.returncode != 0 and 'ros-jazzy-ros-gz' in done.stdout + done.stderr
+    assert 'ros-jazzy-ros-gz' in refused(tmp_path, 'gazebo.launch.py')
     assert not (tmp_path / 'runs').exists()

@@ -6,17 +6,12 @@ Neither is on PyPI, so programs of the same names write down how they were calle
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
-import signal
-import subprocess
-import sys
-import time
 from typing import Any, NamedTuple
 
 import pytest
-from test_gazebo_launch import LAUNCH, parameters, PATIENCE, remappings, ROOT, STAND_IN
+import stand_ins
+from stand_ins import Call, make_prefix, parameters, remappings, ROOT
 import yaml
 
 
@@ -28,64 +23,30 @@ class Calls(NamedTuple):
     :param files: texts of the files that their arguments named.
     """
 
-    by: dict[str, dict[str, Any]]
+    by: dict[str, Call]
     files: dict[str, str]
 
 
-def prefix_in(folder: Path, log: Path) -> Path:
-    """Make a prefix with packages whose programs write down how they were called."""
-    prefix = folder / 'prefix'
-    for package, program in (
-        ('collab_robots', 'markers_node'),
-        ('rviz2', 'rviz2'),
-        ('ros2cli', 'ros2'),
-    ):
-        index = prefix / 'share' / 'ament_index' / 'resource_index' / 'packages' / package
-        path = prefix / 'lib' / package / program
-        for each in (index, path):
-            each.parent.mkdir(parents=True, exist_ok=True)
-        index.touch()
-        path.write_text(STAND_IN.format(python=sys.executable, log=str(log)))
-        path.chmod(0o755)
+def prefix_in(folder: Path) -> None:
+    """Make a prefix with the packages that the launch files start programs of."""
+    prefix = make_prefix(
+        folder, (('collab_robots', 'markers_node'), ('rviz2', 'rviz2'), ('ros2cli', 'ros2'))
+    )
     share = prefix / 'share' / 'collab_robots'
     share.mkdir()
     (share / 'config').symlink_to(ROOT / 'config')
-    return prefix
 
 
 def launched(folder: Path, count: int, name: str, *arguments: str) -> Calls:
     """Launch until so many programs were called, read the files they got, press Ctrl-C."""
-    log = folder / 'calls'
-    log.touch()
-    prefix = prefix_in(folder, log)
-    process = subprocess.Popen(
-        [sys.executable, '-c', LAUNCH, str(ROOT / 'launch' / name), *arguments],
-        env={
-            **os.environ,
-            'AMENT_PREFIX_PATH': os.pathsep.join([str(prefix), os.environ['AMENT_PREFIX_PATH']]),
-            'PATH': os.pathsep.join([str(prefix / 'lib' / 'ros2cli'), os.environ['PATH']]),
-            'ROS_LOG_DIR': str(folder / 'log'),
-        },
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    deadline = time.monotonic() + PATIENCE
-    while len(log.read_text().splitlines()) < count and process.poll() is None:
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)  # nothing tells that a file grew
-    calls = [json.loads(line) for line in log.read_text().splitlines()]
-    named = {
-        word: Path(word).read_text()
-        for call in calls
-        for word in call['arguments']
-        if word.endswith(('.rviz', '.yaml')) and '--params-file' not in word
-    }
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, output
-    assert len(calls) == count, output
+    prefix_in(folder)
+    with stand_ins.launched(folder, count, name, *arguments) as calls:
+        named = {
+            word: Path(word).read_text()
+            for call in calls
+            for word in call['arguments']
+            if word.endswith(('.rviz', '.yaml')) and '--params-file' not in word
+        }
     written = [word for word in named if word.startswith('/tmp') and 'launch_params' not in word]
     assert not any(Path(word).exists() for word in written), 'a file of this run stayed'
     return Calls({call['program']: call for call in calls}, named)
@@ -93,18 +54,8 @@ def launched(folder: Path, count: int, name: str, *arguments: str) -> Calls:
 
 def refused(folder: Path, name: str, *arguments: str) -> str:
     """Launch what cannot be; return what it says."""
-    log = folder / 'calls'
-    prefixes = [str(prefix_in(folder, log)), os.environ['AMENT_PREFIX_PATH']]
-    done = subprocess.run(
-        [sys.executable, '-c', LAUNCH, str(ROOT / 'launch' / name), *arguments],
-        env={**os.environ, 'AMENT_PREFIX_PATH': os.pathsep.join(prefixes)},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode and not log.exists()
-    return done.stdout + done.stderr
+    prefix_in(folder)
+    return stand_ins.refused(folder, name, *arguments)
 
 
 def topics_of(calls: Calls) -> set[str]:
