@@ -13,7 +13,7 @@ from collab_robots.bringup import processes
 from collab_robots.bringup.displays import displays
 from collab_robots.bringup.parameters import Parameter
 from collab_robots.bringup.processes import PREFIXED
-from collab_robots.bringup.tables import MARKERS
+from collab_robots.bringup.tables import MARKERS, OPTIONS
 from collab_robots.bringup.topics import TF, TF_STATIC
 from collab_robots.bringup.values import check_namespace
 from collab_robots.core.errors import ConfigError
@@ -29,18 +29,17 @@ VIEW = {
     'markers': Parameter(True, 'Whether to start the node that publishes the markers.'),
     'rviz': Parameter(True, 'Whether to start RViz; false: only the markers, as for Foxglove.'),
 }
-OPTIONS = {
-    name: launching.OPTIONS[name]
-    for name in ('use_sim_time', 'tf', 'log_level', 'respawn', 'respawn_delay')
+CHOICES = {
+    name: OPTIONS[name] for name in ('use_sim_time', 'tf', 'log_level', 'respawn', 'respawn_delay')
 }
 TEAM = {name: MARKERS[name] for name in ('fleet', 'robots', 'silence', 'marker_period')}
-ARGUMENTS = {**VIEW, **TEAM, **OPTIONS}
+ARGUMENTS = {**VIEW, **TEAM, **CHOICES}
 
 
 def start(context: LaunchContext) -> Iterator[Any]:
     """Yield the markers' node and RViz."""
     view, team = launching.read(context, VIEW), launching.chosen(context, TEAM)
-    options = launching.read(context, OPTIONS)
+    options = launching.read(context, CHOICES)
     alone = [view['namespace'].removeprefix('/')] if view['namespace'] else []
     robots = list(team.pop('robots', ()))
     if fleet := team.pop('fleet', ''):
