@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 import math
 from pathlib import Path
+from typing import Any
 
 from harness import Harness, running
 from nav_msgs.msg import OccupancyGrid, Odometry
@@ -41,12 +42,14 @@ def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness
 class Robot:
     """What the base of a robot that stands still in a square room of 4 m publishes."""
 
-    def __init__(self, harness: Harness) -> None:
+    def __init__(self, harness: Harness, **values: Any) -> None:
         self._harness = harness
         probe = harness.probe
         self._odom = probe.create_publisher(Odometry, f'/robot1/{topics.ODOM}', qos.SENSOR)
         self._scan = probe.create_publisher(LaserScan, f'/robot1/{topics.SCAN}', qos.SENSOR)
-        harness.add(MapperNode(**harness.options('robot1', initial_pose=[2.0, 2.0, 0.0])))
+        harness.add(
+            MapperNode(**harness.options('robot1', **{'initial_pose': [2.0, 2.0, 0.0], **values}))
+        )
         harness.matched(self._odom)
         harness.matched(self._scan)
 
@@ -78,8 +81,14 @@ def tile_of_a_wall() -> bytes:
     return tiles[0, 0]
 
 
-def test_a_broken_scan_is_refused_and_the_next_one_mapped(harness: Harness) -> None:
-    robot = Robot(harness)
+@pytest.mark.parametrize(
+    'place',
+    [{}, {'initial_pose': [1.4, 1.9, math.pi / 2], 'lidar_pose': [0.1, -0.6, -math.pi / 2]}],
+)
+def test_a_broken_scan_is_refused_and_the_next_one_mapped(
+    harness: Harness, place: dict[str, list[float]]
+) -> None:
+    robot = Robot(harness, **place)
     refusals = harness.listen(Refused, f'/robot1/{topics.REFUSED}')
     maps = harness.listen(OccupancyGrid, f'/robot1/{topics.MAP}', qos.LATCHED)
     calls = harness.listen(Call, f'/robot1/{topics.CALL}')

@@ -6,17 +6,16 @@ from collections.abc import Iterator
 import os
 from pathlib import Path
 import signal
-import subprocess
 import sys
 
 from harness import Harness, running
+from nav2_process import Stub
 import pytest
-from std_msgs.msg import String
 
 from collab_robots.bringup.tables import NODE
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.geometry import pose
-from collab_robots.nodes import nav2, qos
+from collab_robots.nodes import nav2
 from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.nav2 import Nav2
 from collab_robots.tasks.remote import Outcome
@@ -24,30 +23,6 @@ from collab_robots.tasks.remote import Outcome
 pytest.importorskip('nav2_msgs', reason='nav2_msgs is not installed')
 DOMAIN = 160
 FAR = pose(8.0, 3.0, 0.0)  # 6 m from where the stub stands
-
-
-class Stub:
-    """The process that stands for Nav2."""
-
-    def __init__(self, harness: Harness) -> None:
-        self._harness = harness
-        arguments = ['--ros-args', '-r', '__ns:=/robot1', '-p', 'use_sim_time:=true']
-        path = Path(__file__).with_name('nav2_stub.py')
-        environment = {**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN)}
-        self.process = subprocess.Popen([sys.executable, path, *arguments], env=environment)
-        self.told = harness.listen(String, '/robot1/stub/told', qos.LATCHED)
-        self._mode = harness.probe.create_publisher(String, '/robot1/stub/mode', qos.LATCHED)
-
-    def mode(self, name: str) -> None:
-        self._mode.publish(String(data=name))
-        self._harness.wait(lambda: self.has_told(f'mode {name}'))
-
-    def has_told(self, text: str) -> bool:
-        return any(message.data == text for message in self.told)
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
 
 
 @pytest.fixture
@@ -59,7 +34,7 @@ def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness
 
 @pytest.fixture
 def stub(harness: Harness) -> Iterator[Stub]:
-    stub = Stub(harness)
+    stub = Stub(harness, DOMAIN)
     yield stub
     stub.end()
 
@@ -79,7 +54,7 @@ def test_it_says_what_to_do_when_nobody_is_there(harness: Harness, client: Nav2)
     assert client.problem == (
         'no action server /robot1/navigate_to_pose: start Nav2 in namespace /robot1'
     )
-    stub = Stub(harness)
+    stub = Stub(harness, DOMAIN)
     try:
         harness.wait(lambda: not client.problem)
     finally:
