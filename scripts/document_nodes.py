@@ -45,7 +45,7 @@ PAGE = ROOT / 'docs' / 'nodes.md'
 ROBOT = 'robot1'
 PATIENCE = 30.0  # s that a node may take to have all its topics
 MARK = re.compile(r'(<!-- begin (\w+) (\w+) -->\n)(.*?)(<!-- end -->)', re.DOTALL)
-PROFILES = ('SENSOR', 'STATUS', 'LATCHED', 'TF', 'RADIO')
+PROFILES = {name: each for name, each in vars(qos).items() if isinstance(each, QoSProfile)}
 LATE = {'inference': ('work', 'reply')}
 """Kinds of messages whose topic to teammates a node makes when it sends the first."""
 CHOICES: Mapping[str, tuple[dict[str, Any], ...]] = {
@@ -60,9 +60,11 @@ SENTENCES = {
     topics.TF: 'Transforms; `map` to `odom` is the mapper’s, the rest the base’s.',
     topics.TF_STATIC: 'Where lidar and camera are on the robot.',
     topics.IMAGE: 'The camera’s pictures: rgb8, bgr8, mono8 or mono16.',
-    f'{topics.IMAGE}/compressed': 'The same as JPEG or PNG.',
+    topics.IMAGE_COMPRESSED: 'The same as JPEG or PNG.',
     topics.CAMERA_INFO: 'The camera’s focal length and centre.',
     topics.CMD_VEL: 'Velocity commands; zero when it may not move, or does not know where it is.',
+    topics.BATTERY: 'The battery; only diagnostics use it.',
+    topics.SLAM_MAP: 'The grid of another mapper, such as slam_toolbox.',
     topics.GROUND_TRUTH: 'Where the robot truly is; only reports use it.',
     topics.CALL: 'Contract calls for the robot’s own ledger to put on record.',
     topics.REFUSED: 'What a node refused from outside; the ledger’s status counts it.',
@@ -85,7 +87,6 @@ SENTENCES = {
     topics.MARKERS_TRUST: 'Robots in the colour of where they stand with the team.',
     topics.MARKERS_LINKS: 'Lines between robots: whole where they hear each other.',
     topics.MARKERS_DETECTIONS: 'What cameras recognised, with its name.',
-    'slam_map': 'The grid of another mapper.',
     'navigate_to_pose': 'Nav2’s action that drives the robot to a pose.',
 }
 CARRIED = {
@@ -236,14 +237,11 @@ def _late(kind: str) -> Entry:
 
 def _profile(profile: QoSProfile) -> str:
     """Return the name of a profile of qos.py."""
-    return next(
-        name
-        for name in PROFILES
-        if all(
-            getattr(getattr(qos, name), policy) == getattr(profile, policy)
-            for policy in ('history', 'depth', 'reliability', 'durability')
-        )
-    )
+    return {_policies(each): name for name, each in PROFILES.items()}[_policies(profile)]
+
+
+def _policies(profile: QoSProfile) -> tuple[Any, ...]:
+    return profile.history, profile.depth, profile.reliability, profile.durability
 
 
 def documented(name: str) -> dict[Entry, str]:
@@ -271,8 +269,7 @@ def page(text: str) -> str:
 
 def _qos() -> str:
     lines = ['| intent | reliability | durability | depth |', '| --- | --- | --- | ---: |']
-    for name in PROFILES:
-        profile = getattr(qos, name)
+    for name, profile in PROFILES.items():
         reliable = profile.reliability is ReliabilityPolicy.RELIABLE
         latched = profile.durability is DurabilityPolicy.TRANSIENT_LOCAL
         lines.append(

@@ -41,7 +41,7 @@ def rows() -> list[Row]:
             node = begin[1]
         elif head := re.match(r'\| (Publishes|Subscribes to) \|', line):
             way = head[1]
-        elif row := re.match(r'\| `(.*?)` \| `(.*?)` \| ([A-Z]+) \|', line):
+        elif row := re.match(r'\| `(.*?)` \| `(.*?)` \| ([A-Z_]+) \|', line):
             if node:
                 name = row[1].removeprefix('/<robot>/')
                 result.append(Row(node, way, name, row[2], getattr(qos, row[3])))
