@@ -58,7 +58,7 @@ SENTENCES = {
     topics.SCAN: 'The lidar.',
     topics.ODOM: 'Wheel odometry: the pose in the frame `odom`, and the speed.',
     topics.TF: 'Transforms; `map` to `odom` is the mapper’s, the rest the base’s.',
-    topics.TF_STATIC: 'Where lidar and camera are on the robot.',
+    topics.TF_STATIC: 'Where lidar and camera are on the robot, and another program’s map.',
     topics.IMAGE: 'The camera’s pictures: rgb8, bgr8, mono8 or mono16.',
     topics.IMAGE_COMPRESSED: 'The same as JPEG or PNG.',
     topics.CAMERA_INFO: 'The camera’s focal length and centre.',

@@ -176,6 +176,10 @@ class Scene:
             if now_ns - said_at <= self._silence_ns
         }
 
+    def silent(self, now_ns: int) -> list[str]:
+        """Return the robots that are not heard."""
+        return [robot for robot in self._robots if robot not in self._heard(now_ns)]
+
     def members(self, now_ns: int) -> list[Member]:
         """Return every robot whose place is known."""
         heard = self._heard(now_ns)

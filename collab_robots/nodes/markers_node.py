@@ -24,6 +24,7 @@ from collab_robots.core.fleet import Fleet, MAX_ROBOTS, ROBOT_NAME
 from collab_robots.explorer.scene import Scene
 from collab_robots.nodes import conversions, qos
 from collab_robots.nodes import marker_conversions as markers
+from collab_robots.nodes.diagnostics import Health, OK, WARN
 from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.spin import run
 from collab_robots_msgs.msg import Detection, LedgerStatus, RadioStatus, TaskStatusArray
@@ -62,6 +63,7 @@ class MarkersNode(ManagedNode):
                 self.listen(kind, f'{robot}/{topic}', partial(callback, robot), profile)
         self.listen(RadioStatus, topics.RADIO_STATUS, self._on_radio, qos.STATUS)
         self.every(values['marker_period'], self._draw)
+        self.diagnose('team', self._health)
 
     def stop(self) -> None:
         """Take everything off the screen."""
@@ -74,6 +76,14 @@ class MarkersNode(ManagedNode):
     def _draw(self) -> None:
         for publisher, shown, draw in self._drawings:
             publisher.publish(shown.array(draw(), self._now_ns(), self._lifetime))
+
+    def _health(self) -> Health:
+        silent = self._scene.silent(self._now_ns())
+        return (
+            Health(WARN, f'not heard: {", ".join(silent)}; do they run, in this ROS domain?')
+            if silent
+            else Health(OK, 'all robots are heard')
+        )
 
     def _on_pose(self, robot: str, message: PoseStamped) -> None:
         self._scene.put_pose(robot, conversions.pose_from_msg(message))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Point, PoseStamped
 from harness import Harness, running
 import pytest
@@ -160,6 +161,19 @@ def test_a_simulated_radio_is_believed_and_a_broken_message_is_refused(harness: 
         radio.publish(RadioStatus(robots=names, hears=[True, True, False, True]))
 
     harness.wait(lambda: one_way() or kinds(links) == {'hear one'})
+
+
+def test_it_tells_on_diagnostics_who_is_not_heard(harness: Harness) -> None:
+    harness.add(MarkersNode(**options(robots=['robot1', 'robot2'])))
+    told = harness.listen(DiagnosticArray, topics.DIAGNOSTICS)
+    team = Team(harness)
+
+    def said() -> set[str]:
+        return {status.message for array in told[-1:] for status in array.status}
+
+    missing = 'not heard: robot2; do they run, in this ROS domain?'
+    harness.wait(lambda: team.speak('robot1') or said() == {missing})
+    harness.wait(lambda: team.speak('robot1', 'robot2') or said() == {'all robots are heard'})
 
 
 def test_without_robots_it_says_whom_to_name(harness: Harness) -> None:
