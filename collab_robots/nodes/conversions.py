@@ -10,7 +10,7 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose, PoseStamped, Quaternion, TransformStamped, Twist
 from nav_msgs.msg import OccupancyGrid, Odometry, Path
 import numpy as np
-from sensor_msgs.msg import Image, LaserScan
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from std_msgs.msg import Header
 
 from collab_robots.contract.calls.common import Kind
@@ -191,6 +191,18 @@ def corner_from_msg(msg: OccupancyGrid) -> Array:
     :raises RefusedError: if a number is not finite.
     """
     return _planar_from_msg(msg.info.origin)
+
+
+def camera_from_msg(msg: CameraInfo) -> tuple[float, float]:
+    """
+    Return the focal length and the middle column of a camera, pixels.
+
+    :raises RefusedError: if it cannot be one: it was not calibrated.
+    """
+    focal, centre = float(msg.k[0]), float(msg.k[2])
+    if not (math.isfinite(focal) and math.isfinite(centre) and focal > 1.0):
+        raise RefusedError(Refusal.MALFORMED, f'a camera with focal length {focal} pixels')
+    return focal, centre
 
 
 def image_from_msg(msg: Image) -> np.ndarray:

@@ -26,7 +26,7 @@ from tf2_msgs.msg import TFMessage
 from collab_robots.bringup import topics
 from collab_robots.bringup.tables import COMPRESSED
 from collab_robots.core.clock import SECOND
-from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.core.errors import RefusedError
 from collab_robots.explorer.doctor.heard import Frames, Heard, Said, Stream
 from collab_robots.explorer.doctor.robot import Robot, ROBOT_NODES, SIM_TIME
 from collab_robots.nodes import conversions, qos
@@ -68,9 +68,9 @@ class Listener:
 
         self._scan = self._sense(LaserScan, topics.SCAN, self._on_scan)
         self._odometry = self._sense(Odometry, topics.ODOM, self._on_odometry)
-        self._info = self._sense(CameraInfo, topics.CAMERA_INFO, _check_camera)
+        self._info = self._sense(CameraInfo, topics.CAMERA_INFO, conversions.camera_from_msg)
         if robot.values['image_transport'] == COMPRESSED:
-            self._image = self._sense(CompressedImage, f'{topics.IMAGE}/compressed', _take)
+            self._image = self._sense(CompressedImage, topics.IMAGE_COMPRESSED, _take)
         else:
             self._image = self._sense(Image, topics.IMAGE, conversions.image_from_msg)
         self._listen(TFMessage, self._name(topics.TF), self._on_transforms, qos.TF)
@@ -261,9 +261,3 @@ def listen(robot: Robot, domain: int, seconds: float, tell: Tell, find: float = 
 
 def _take(message: Any) -> None:
     """Find nothing wrong."""
-
-
-def _check_camera(message: CameraInfo) -> None:
-    focal, centre = message.k[0], message.k[2]
-    if not (np.isfinite(focal) and np.isfinite(centre) and focal > 1.0):
-        raise RefusedError(Refusal.MALFORMED, f'a camera with focal length {focal} pixels')

@@ -28,7 +28,6 @@ from collab_robots.contract.calls import maps
 from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.views.tasks import TaskState
 from collab_robots.core.clock import SteadyClock
-from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.core.geometry import pose, transform
 from collab_robots.core.uplink import Traffic, Uplink
 from collab_robots.inference.fuser import Finding
@@ -147,10 +146,7 @@ class InferenceNode(ManagedNode):
         )
 
     def _on_camera_info(self, message: CameraInfo) -> None:
-        focal, centre = message.k[0], message.k[2]
-        if not (np.isfinite(focal) and np.isfinite(centre) and focal > 1.0):
-            raise RefusedError(Refusal.MALFORMED, f'a camera with focal length {focal} pixels')
-        self._lookout.camera = Camera(float(focal), float(centre), self._mount)
+        self._lookout.camera = Camera(*conversions.camera_from_msg(message), self._mount)
 
     def _on_scan(self, message: LaserScan) -> None:
         scan = conversions.scan_from_msg(message)

@@ -249,8 +249,15 @@ def test_alarms_are_passed_on(folder: Path) -> None:
     only([second], 'alarm', Level.FAIL, 'with the key of robot1', 'never run two robots')
 
 
-def test_a_robot_that_needs_transforms_fails_without(folder: Path) -> None:
-    (folder / 'params.yaml').write_text('/**: {ros__parameters: {navigator: nav2}}')
+@pytest.mark.parametrize(
+    ('needs', 'message'),
+    [('navigator: nav2', 'map to odom'), ('mapper: external', 'slam_map to odom')],
+)
+def test_a_robot_that_needs_transforms_fails_without(
+    folder: Path, needs: str, message: str
+) -> None:
+    (folder / 'params.yaml').write_text(f'/**: {{ros__parameters: {{{needs}}}}}')
     robot, _ = read_robot(folder)
-    found = bad(look_at_network(robot, well(transforms={}), LIMITS))
-    only(found, 'tf', Level.FAIL, 'no transform', 'publish')
+    heard = well(transforms={('odom', 'base_link'): 0.0})
+    found = bad(look_at_network(robot, heard, LIMITS))
+    only(found, 'tf', Level.FAIL, f'no transform from {message}', 'publish')

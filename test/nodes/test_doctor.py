@@ -21,6 +21,7 @@ from std_msgs.msg import String
 
 from collab_robots.bringup import topics
 from collab_robots.cli import FAILED
+from collab_robots.explorer.doctor.computer import look_at_rmw
 from collab_robots.explorer.doctor.examine import examine
 from collab_robots.explorer.doctor.finding import Finding, Level
 from collab_robots.explorer.doctor.heard import Heard
@@ -206,6 +207,15 @@ def test_a_domain_in_which_nobody_is(site: Site) -> None:
     robot, _ = read_robot(site.folder)
     found = bad(look_at_network(robot, site.hear(robot, EMPTY_DOMAIN, 1.0), LIMITS))
     only(found, 'discovery', Level.FAIL, 'no ROS node is seen in domain 131', 'start the robot')
+
+
+@pytest.mark.parametrize(
+    ('name', 'level'), [('rmw_of_nobody', Level.FAIL), ('rmw_fastrtps_cpp', None), ('', None)]
+)
+def test_a_middleware_that_is_not_there(name: str, level: Level | None) -> None:
+    found = look_at_rmw({**os.environ, 'RMW_IMPLEMENTATION': name})
+    assert (found and found.level) == level
+    assert found is None or 'apt install ros-jazzy-rmw-of-nobody' in found.fix
 
 
 def told_by_the_command(site: Site, **environment: str) -> tuple[int, dict[str, dict[str, str]]]:

@@ -8,13 +8,15 @@ from pathlib import Path
 import re
 import socket
 import subprocess
+import sys
 
 from collab_robots.explorer.doctor.finding import fail, Finding, Limits, MIB, ok, warn
 
 LOCALHOST_ONLY = 'ROS_LOCALHOST_ONLY'
 RANGE = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
 SERVER = 'ROS_DISCOVERY_SERVER'
-FINDS = frozenset({'ROS_DOMAIN_ID', 'RMW_IMPLEMENTATION', LOCALHOST_ONLY, RANGE, SERVER})
+RMW = 'RMW_IMPLEMENTATION'
+FINDS = frozenset({'ROS_DOMAIN_ID', RMW, LOCALHOST_ONLY, RANGE, SERVER})
 PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 SERVER_PORT = 11811
 PATIENCE = 1.0  # s for one answer
@@ -91,6 +93,27 @@ def look_at_chrony(limits: Limits) -> Finding:
     if float(offset[1]) > limits.skew:
         return warn('chrony', told, 'sudo chronyc makestep, while the robot stands')
     return ok('chrony', told)
+
+
+def look_at_rmw(environment: Mapping[str, str]) -> Finding | None:
+    """Return that ROS cannot start with the middleware that is chosen, if it cannot."""
+    name = environment.get(RMW)
+    if not name:
+        return None
+    # in a process of its own: rcl would end this one
+    tried = subprocess.run(
+        [sys.executable, '-c', 'import rclpy.impl.implementation_singleton'],
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+    )
+    if not tried.returncode:
+        return None
+    return fail(
+        'rmw',
+        f'{RMW}={name} cannot be loaded: {" ".join(tried.stderr.split()):.200}',
+        f'install it (sudo apt install ros-jazzy-{name.replace("_", "-")}), or unset {RMW}',
+    )
 
 
 def look_at_environment(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from collab_robots.explorer.doctor.computer import look_at_computer, look_at_environment
+from collab_robots.explorer.doctor.computer import (
+    look_at_computer,
+    look_at_environment,
+    look_at_rmw,
+)
 from collab_robots.explorer.doctor.files import look_at_files
 from collab_robots.explorer.doctor.finding import Finding, Limits
 from collab_robots.explorer.doctor.heard import Heard
@@ -24,7 +28,10 @@ def examine(
     :param listen: hears what its network says; None: look at this computer only.
     """
     findings = [*look_at_files(robot, limits), *look_at_computer(limits)]
-    heard = None if listen is None else listen(robot)
+    broken = None if listen is None else look_at_rmw(environment)
+    if broken is not None:
+        findings.append(broken)
+    heard = None if listen is None or broken is not None else listen(robot)
     alone = heard is None or is_alone(robot, heard)
     findings += look_at_environment(environment, robot.environment, alone)
     if heard is not None:

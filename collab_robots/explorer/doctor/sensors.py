@@ -11,6 +11,7 @@ from collab_robots.explorer.doctor.heard import Heard, Stream
 from collab_robots.explorer.doctor.robot import Robot
 
 ACTIVE = 'active'
+SLAM_FRAME = 'slam_map'  # in which another program maps
 
 
 def look_at_sensors(robot: Robot, heard: Heard, limits: Limits) -> Iterator[Finding]:
@@ -126,13 +127,16 @@ def _look_at_transforms(robot: Robot, heard: Heard, limits: Limits) -> Finding:
     prefix = robot.values['frame_prefix']
     odom, base = heard.frames
     wanted = [(odom, base)]
-    if heard.states.get('mapper') == ACTIVE and heard.rays:
+    external = robot.values['mapper'] == EXTERNAL
+    if external:
+        wanted.append((f'{prefix}{SLAM_FRAME}', f'{prefix}odom'))
+    elif heard.states.get('mapper') == ACTIVE and heard.rays:
         wanted.append(('map', f'{prefix}odom'))
-    needed = NAV2 in robot.values['navigator'] or EXTERNAL in robot.values['mapper']
+    needed = external or robot.values['navigator'] == NAV2
     say = fail if needed else warn
     for frames in wanted:
         told = f'{frames[0]} to {frames[1]}'
-        by = 'the mapper' if frames[0] == 'map' else "the base's node"
+        by = "the base's node" if frames == (odom, base) else 'what makes the map'
         if frames not in heard.transforms:
             return say(
                 'tf',
