@@ -120,7 +120,7 @@ class Thing:
 
     @property
     def best(self) -> tuple[float, Point]:
-        """The surest sighting."""
+        """Return the surest sighting."""
         return max(self.seen.values())
 
 
