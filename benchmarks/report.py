@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from importlib.metadata import version
 import json
 import os
 from pathlib import Path
@@ -17,6 +16,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 import typer
+
+from collab_robots.core.versions import versions
 
 FOLDER = Path('runs/benchmarks')
 WIDTH = 120  # of what goes into a file or a pipe
@@ -85,7 +86,7 @@ class Report:
             'benchmark': self.name,
             'date': now.isoformat(timespec='seconds'),
             'machine': machine(),
-            'versions': {package: version(package) for package in PACKAGES},
+            'versions': versions(PACKAGES),
             'options': dict(self.options),
             'figures': self._parts,
         }

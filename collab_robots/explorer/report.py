@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 import json
 import os
 from pathlib import Path
@@ -20,6 +19,7 @@ from rich.table import Table
 
 import collab_robots
 from collab_robots.core.errors import StoreError
+from collab_robots.core.versions import versions
 from collab_robots.explorer import inferences
 from collab_robots.explorer.ledgers import History, read_history, Sets
 from collab_robots.explorer.maps import write_nav2, write_picture
@@ -149,18 +149,8 @@ def _summary(run: Run, checks: Iterable[Check], histories: dict[str, History]) -
             'system': platform.platform(),
             'python': platform.python_version(),
         },
-        'versions': {'collab_robots': collab_robots.__version__, **_versions()},
+        'versions': {'collab_robots': collab_robots.__version__, **versions(PACKAGES)},
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue  # another build of ROS, or a part that is not installed here
-    return found
 
 
 def print_verdict(run: Run, summary: dict[str, Any], console: Console) -> None:

@@ -13,7 +13,7 @@ from collab_robots.contract.artifact import suite
 from collab_robots.contract.calls import maps
 from collab_robots.contract.calls.common import encode
 from collab_robots.contract.deployment import Deployment
-from collab_robots.contract.evm import PyrevmEvm
+from collab_robots.contract.evm import make_evm
 from collab_robots.contract.facts import Facts, STATE_DOMAIN
 
 ALICE, BOB = ADDRESSES[:2]
@@ -21,7 +21,7 @@ ALICE, BOB = ADDRESSES[:2]
 
 def deployed():
     """Return a deployment and facts that know its beginning."""
-    deployment, facts = Deployment(suite(), FLEET, PyrevmEvm()), Facts()
+    deployment, facts = Deployment(suite(), FLEET, make_evm()), Facts()
     facts.touch(deployment.genesis)
     facts.refresh(deployment)
     return deployment, facts

@@ -279,10 +279,9 @@ def test_a_long_tentative_tail_is_executed_once(monkeypatch):
     history, order = split()
     runner = Runner(FLEET)
     executed = []
-    call = evm.PyrevmEvm.call
-    monkeypatch.setattr(
-        evm.PyrevmEvm, 'call', lambda *given: executed.append(given[3]) or call(*given)
-    )
+    machine = type(evm.make_evm())
+    call = machine.call
+    monkeypatch.setattr(machine, 'call', lambda *given: executed.append(given[3]) or call(*given))
     for second in range(200):
         order.insert(history.say(2, 110 + second, tasks.bid(KEY, second)))
         runner.update(order)
@@ -300,10 +299,9 @@ def test_a_long_tentative_tail_is_executed_once(monkeypatch):
 
 def test_ledger_calls_and_unknown_ones_never_reach_the_machine(monkeypatch):
     executed = []
-    call = evm.PyrevmEvm.call
-    monkeypatch.setattr(
-        evm.PyrevmEvm, 'call', lambda *given: executed.append(given[3]) or call(*given)
-    )
+    machine = type(evm.make_evm())
+    call = machine.call
+    monkeypatch.setattr(machine, 'call', lambda *given: executed.append(given[3]) or call(*given))
     history = History()
     entry = history.say(
         0, 100, LEDGER_CALL, LEDGER_CALL + b'attest', b'\0\0\0', b'\1\2\3\4\5', PROPOSE

@@ -74,7 +74,7 @@ def test_the_summary_says_how_it_was_made(finished: tuple[Run, dict]) -> None:
         json.dumps(summary)
     )
     assert summary['arguments']['split'] == (40.0, 80.0) and summary['host']['cores'] >= 1
-    assert {'numpy', 'pyrevm', 'collab_robots'} <= set(summary['versions'])
+    assert {'numpy', 'mujoco', 'collab_robots'} <= set(summary['versions'])
 
 
 def test_how_pictures_were_named_is_told(finished: tuple[Run, dict]) -> None:

@@ -76,10 +76,9 @@ def test_no_bytes_can_stop_it(said):
 
 def test_only_what_changed_is_executed(monkeypatch):
     executed = []
-    call = evm.PyrevmEvm.call
-    monkeypatch.setattr(
-        evm.PyrevmEvm, 'call', lambda *given: executed.append(given[3]) or call(*given)
-    )
+    machine = type(evm.make_evm())
+    call = machine.call
+    monkeypatch.setattr(machine, 'call', lambda *given: executed.append(given[3]) or call(*given))
     history = History()
     for second in range(20):
         history.say(second % 4, 100 + second, tasks.bid(KEY, second))
@@ -322,10 +321,9 @@ def test_the_final_state_is_asked_in_one_go(monkeypatch):
     runner = Runner(FLEET)
     runner.update(order)
     root, executed = runner.state_root(), []
-    call = evm.PyrevmEvm.call
-    monkeypatch.setattr(
-        evm.PyrevmEvm, 'call', lambda *given: executed.append(given[3]) or call(*given)
-    )
+    machine = type(evm.make_evm())
+    call = machine.call
+    monkeypatch.setattr(machine, 'call', lambda *given: executed.append(given[3]) or call(*given))
     with runner.final() as deployment:
         assert deployment.ask('Fleet', 'capabilities', 0) == (1,)
         with runner.final() as again:
