@@ -1,7 +1,7 @@
 """
 The recorder, for record.launch.py and whatever launch file wants to record what it starts.
 
-It takes ``ARGUMENTS`` into its own, and yields :func:`recorder` when it is to record.
+Such a launch file takes ``OPTION`` among its arguments and adds :func:`recording` to its actions.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext
 from launch.actions import ExecuteProcess
 
 from collab_robots.bringup.parameters import Parameter, Table
@@ -19,7 +20,7 @@ from collab_robots.bringup.recording import command, PRESETS, quality
 from collab_robots.bringup.values import check_namespace
 from collab_robots.core.errors import ConfigError
 from collab_robots.nodes.launch_texts import temporary
-from collab_robots.nodes.launching import PACKAGE
+from collab_robots.nodes.launching import PACKAGE, read
 
 ARGUMENTS: Table = {
     'out': Parameter('', 'Folder of the bag; it must not exist. Empty: bag_<date>_<time>.'),
@@ -31,6 +32,22 @@ ARGUMENTS: Table = {
         choices=tuple(PRESETS),
     ),
 }
+OPTION: Table = {
+    'record': Parameter(False, 'Whether to record it by rosbag2, as record.launch.py does.'),
+    'bag': Parameter('', 'Folder of that bag; it must not exist. Empty: bag_<date>_<time>.'),
+}
+
+
+def recording(context: LaunchContext, robots: Sequence[str], use_sim_time: bool) -> list[Any]:
+    """
+    Return the actions that record some robots, none unless ``OPTION`` says so.
+
+    :param robots: their namespaces.
+    """
+    chosen = read(context, OPTION)
+    usual = {name: parameter.default for name, parameter in ARGUMENTS.items()}
+    values = {**usual, 'out': chosen['bag']}
+    return list(recorder(robots, values, use_sim_time)) if chosen['record'] else []
 
 
 def recorder(

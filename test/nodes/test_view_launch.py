@@ -114,6 +114,19 @@ def test_a_team_is_recorded(tmp_path: Path) -> None:
     assert '/robot2/radio/tx/block' in yaml.safe_load(overrides)
 
 
+def test_any_launch_file_can_record_what_it_starts(tmp_path: Path) -> None:
+    file = tmp_path / 'own.launch.py'
+    file.write_text(
+        'from collab_robots.nodes import launch_record, launching\n'
+        'def generate_launch_description():\n'
+        '    return launching.describe(launch_record.OPTION,\n'
+        "        lambda context: launch_record.recording(context, ['robot1'], True))\n"
+    )
+    calls = launched(tmp_path, 1, str(file), 'record:=true', 'bag:=tuesday')
+    words = calls.by['ros2']['arguments']
+    assert words[words.index('--output') + 1] == 'tuesday' and words[-1] == '--use-sim-time'
+
+
 def test_what_cannot_be_says_what_to_pass(tmp_path: Path) -> None:
     (tmp_path / 'bag').mkdir()
     for number, (name, arguments, words) in enumerate(
