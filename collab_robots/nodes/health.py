@@ -171,8 +171,8 @@ class LedgerHealth:
         unsettled = _unsettled(self._status)
         values = {'final': self._status.final, 'unsettled': unsettled, 'age_s': round(age, 1)}
         if unsettled and age > STUCK_S:
-            told = f'{unsettled} blocks are not final for {age:.0f} s: 2/3 of the fleet do not '
-            return Health(WARN, told + 'reach one another; work goes on', values)
+            told = f'{unsettled} blocks are not final for {age:.0f} s: no more than 2/3 of '
+            return Health(WARN, f'{told}the fleet reach one another; work goes on', values)
         return Health(OK, f'{self._status.final} blocks are final', values)
 
     def alarm(self) -> Health:

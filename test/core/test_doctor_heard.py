@@ -168,7 +168,7 @@ LEVEL = {'robot1': 0.0, 'robot2': 0.0, 'robot3': 0.0}
             'tf',
             'warn',
             'no transform from map to odom',
-            'mapper',
+            'what makes the map',
         ),
         (
             {'transforms': {('odom', 'base_link'): 8.0, ('map', 'odom'): 0.0}},

@@ -135,8 +135,8 @@ def _look_at_ledger(robot: Robot, own: list[Said]) -> Iterator[Finding]:
         yield warn(
             'finality',
             f'{last.pending} blocks are not final, and none became so',
-            'nothing, if the fleet is split: work goes on, and is final once 2/3 of the fleet '
-            f'reach one another; now heard: {listed(last.peers) or "nobody"}',
+            'nothing, if the fleet is split: work goes on, and is final once more than 2/3 of '
+            f'the fleet reach one another; now heard: {listed(last.peers) or "nobody"}',
         )
     else:
         yield ok('finality', f'{last.final} blocks final, {last.pending} on the way')

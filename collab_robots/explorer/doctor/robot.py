@@ -73,7 +73,8 @@ def read_robot(
     :param use_sim_time: whether its time comes from ``/clock``, unless a file says so or not.
     :raises ConfigError: if there is no such folder, or the namespace cannot be.
     """
-    folder = folder.resolve()
+    if folder.name in ('', '..'):
+        folder = folder.resolve()
     if not folder.is_dir():
         raise ConfigError(f'{folder}: there is no such folder; name that of a robot')
     inside = folder / FLEET_FILE
@@ -91,7 +92,7 @@ def read_robot(
     values |= {**process.parameters, **given}
     if fleet is not None:
         values['fleet'] = str(fleet)
-    start = (fleet or beside).resolve().parent
+    start = (fleet or beside).parent
     values |= {name: str(start / values[name]) for name in PATHS if values[name]}
     roster = None
     try:
