@@ -29,6 +29,7 @@ def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness
         yield harness
 
 
+@pytest.mark.timeout(600)  # it starts nine nodes, one after another
 def test_the_page_lists_exactly_what_the_nodes_have(monkeypatch: pytest.MonkeyPatch) -> None:
     simulator = Simulator(load_world(ROOT / 'worlds' / 'office.yaml'), 1, 1, cameras=True)
     simulator.close()

@@ -14,6 +14,8 @@ import stand_ins
 from stand_ins import Call, make_prefix, parameters, remappings, ROOT
 import yaml
 
+pytestmark = pytest.mark.timeout(600)  # each starts Python twice or more
+
 
 class Calls(NamedTuple):
     """
