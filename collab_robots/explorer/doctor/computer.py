@@ -172,8 +172,8 @@ def _wrong_variables(environment: Mapping[str, str], alone: bool) -> Iterator[Fi
             yield fail(
                 'environment',
                 f'{SERVER}: {server}: {problem}',
-                'start the server there (fastdds discovery --server-id 0), or correct the address; without '
-                f'it robots find nobody: unset {SERVER} to look for them by multicast',
+                'start the server there (fastdds discovery --server-id 0), or correct the '
+                f'address; without it robots find nobody: unset {SERVER} to look by multicast',
             )
 
 
