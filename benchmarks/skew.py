@@ -86,6 +86,8 @@ class Team:
 
         self.wrong = Probe(self.ledgers[:1], milliseconds)
         self.right = Probe(self.ledgers[1:], milliseconds)
+        self.alarms: set[str] = set()
+        """What the robots said was wrong, when the last had spoken."""
         self.open_before = 0
         """Calls that were not final on all before the clock was put right."""
         self.calls: set[bytes] = set()
@@ -150,7 +152,7 @@ def measure(skew: float, seconds: float, rate: float, seeds: Sequence[int]) -> d
         'put_off': sum(ledger.status().refused.get(Refusal.FUTURE, 0) for ledger in ledgers),
         'records': sum(sum(team.ledgers[0].dag.heights()) for team in teams),
         'ahead_s': spread([ahead for team in teams for ahead in team.ahead])['median'],
-        'alarms': sorted({ledger.status().alarm for ledger in ledgers} - {''}),
+        'alarms': sorted(set[str]().union(*(team.alarms for team in teams))),
         'same': all(len({one.order.final_digest for one in team.ledgers}) == 1 for team in teams),
     }
 
@@ -162,6 +164,7 @@ def _run(skew: float, seconds: float, rate: float, seed: int) -> Team:
             at = WARM_UP + (turn + robot / ROBOTS) / rate
             team.network.call_at(at, partial(team.say, robot))
     team.network.run(WARM_UP + seconds, team.look)
+    team.alarms = {ledger.status().alarm for ledger in team.ledgers} - {''}
     team.network.run(PATIENCE, team.is_done)
     team.open_before = team.open()
     team.set_clock()

@@ -65,7 +65,7 @@ def robot_rights(robot: str) -> dict[str, Rights]:
         'mapper': Rights(
             publish=(
                 *_fleet('tile', 'request'),
-                *(topics.MAP, topics.POSE, topics.TF, topics.CALL, *reports),
+                *(topics.MAP, topics.POSE, topics.TF, topics.TF_STATIC, topics.CALL, *reports),
             ),
             subscribe=(
                 *_fleet('tile', 'request'),
@@ -75,7 +75,10 @@ def robot_rights(robot: str) -> dict[str, Rights]:
         ),
         'tasks': Rights(
             publish=(topics.CMD_VEL, topics.PATH, topics.TASK_STATE, topics.CALL, *reports),
-            subscribe=(topics.MISSION, topics.TASKS, topics.MAP, topics.POSE, topics.SCAN),
+            subscribe=(
+                *(topics.MISSION, topics.TASKS, topics.MAP, topics.POSE, topics.SCAN),
+                topics.BATTERY,
+            ),
             call=(NAVIGATE,),
         ),
         'inference': Rights(
@@ -98,7 +101,7 @@ def base_rights() -> Rights:
     return Rights(
         publish=(
             *(topics.SCAN, topics.ODOM, topics.TF, topics.TF_STATIC),
-            *(topics.IMAGE, topics.IMAGE_COMPRESSED, topics.CAMERA_INFO),
+            *(topics.IMAGE, topics.IMAGE_COMPRESSED, topics.CAMERA_INFO, topics.BATTERY),
         ),
         subscribe=(topics.CMD_VEL,),
     )
