@@ -72,7 +72,7 @@ class Slam:
         self.refusals = harness.listen(Refused, f'/{robot}/{topics.REFUSED}')
         self.statuses = harness.listen(DiagnosticArray, '/diagnostics')
         options = {'initial_pose': self._start.tolist(), 'frame_prefix': prefix, **values}
-        harness.add(MapperNode(**harness.options(robot, mapper='external', **options)))
+        self.node = harness.add(MapperNode(**harness.options(robot, mapper='external', **options)))
         for publisher in (self._grid, self._tf, self._tf_static):
             harness.matched(publisher)
 
@@ -207,5 +207,23 @@ def test_the_pose_of_another_frame_can_be_asked_for(harness: Harness) -> None:
     slam = Slam(harness, 'robot1', base_frame='base_link')
     harness.wait(lambda: slam.drive() or slam.poses)
     here = compose(AHEAD, pose(0.1, 0, 0))
+    expected = compose(STARTS['robot1'], compose(DRIFT, here))
+    assert conversions.pose_from_msg(slam.poses[-1]) == pytest.approx(expected)
+
+
+def test_fixed_transforms_that_come_while_it_is_not_active_all_count(harness: Harness) -> None:
+    slam = Slam(harness, 'robot1', base_frame='tool')
+    slam.node.trigger_deactivate()
+    for parent, child in (('base_link', 'arm'), ('arm', 'tool')):
+        fixed = conversions.transform_to_msg(pose(0.2, 0.0, 0.0), parent, child, 0)
+        publisher = harness.probe.create_publisher(TFMessage, '/robot1/tf_static', qos.LATCHED)
+        publisher.publish(TFMessage(transforms=[fixed]))
+        harness.matched(publisher)
+    then = harness.now_ns
+    harness.wait(lambda: harness.now_ns > then + 1e9)
+    assert not slam.poses
+    slam.node.trigger_activate()
+    harness.wait(lambda: slam.drive() or slam.poses)
+    here = compose(AHEAD, pose(0.5, 0, 0))
     expected = compose(STARTS['robot1'], compose(DRIFT, here))
     assert conversions.pose_from_msg(slam.poses[-1]) == pytest.approx(expected)
