@@ -9,8 +9,11 @@ import subprocess
 
 import pytest
 
+import collab_robots
+from collab_robots.core.errors import ConfigError
 from collab_robots.explorer.doctor.robot import ENVIRONMENT_FILE
 from collab_robots.explorer.robot_files import BASE, Network, PROFILES, PROGRAM
+from collab_robots.explorer.settings import shipped
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 UNITS = sorted((CONFIG / 'systemd').iterdir())
@@ -62,3 +65,18 @@ def test_the_base_station_has_one_name_and_one_port_everywhere() -> None:
         for port in re.findall(r'(?:base\.local:|--udp-port |port )(\d+)', text)
     }
     assert servers == {'11811', '7447'}
+
+
+def test_files_are_found_where_pip_and_colcon_put_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / 'lib' / 'python3.12' / 'site-packages' / 'collab_robots' / '__init__.py'
+    monkeypatch.setattr(collab_robots, '__file__', str(package))
+    with pytest.raises(
+        ConfigError, match=r'config/env/multicast\.env is not in this installation'
+    ):
+        shipped('config/env/multicast.env')
+    file = tmp_path / 'share' / 'collab_robots' / 'config' / 'env' / 'multicast.env'
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert shipped('config/env/multicast.env') == file

@@ -60,6 +60,15 @@ def test_what_is_made_is_right(site: Path) -> None:
     ).read_bytes()
 
 
+def test_what_was_made_is_told_to_programs(tmp_path: Path) -> None:
+    told = json.loads(fleet('init', str(tmp_path), '--robots', 'robot1,robot2', '--json'))
+    made = Fleet.load(tmp_path / 'fleet.yaml')
+    assert (told['fleet'], told['id']) == ('fleet', made.id.hex())
+    for robot, member in zip(told['robots'], made.robots, strict=True):
+        assert (robot['name'], robot['public_key']) == (member.name, member.public_key)
+        assert all(Path(file).is_file() for file in robot['files'])
+
+
 def test_what_is_shown_as_a_comment_may_be_used(tmp_path: Path) -> None:
     text = parameter_text(own_values('robot1'))
     for name in COMMON:
