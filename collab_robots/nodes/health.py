@@ -13,6 +13,7 @@ from typing import Any
 from sensor_msgs.msg import BatteryState
 
 from collab_robots.core.clock import SECOND
+from collab_robots.core.errors import Refusal
 from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.doctor.finding import Limits, listed, MIB
 from collab_robots.inference.runtime.answer import Answer, Outcome
@@ -140,15 +141,18 @@ class LedgerHealth:
             return _not_begun()
         others = {one.name for one in self._fleet.robots if one.weight} - {self._name}
         heard = others & set(self._status.peers)
+        foreign = self._status.refused.get(Refusal.FLEET, 0)
         values = {
             'heard': len(heard),
             'expected': len(others),
             'names': ' '.join(sorted(heard)),
             'refused': sum(self._status.refused.values()),
+            'of_other_fleets': foreign,
         }
         if heard == others:
             return Health(OK, f'hears all {len(others)}' if others else 'is alone', values)
-        told = f'does not hear {listed(others - heard)}: out of reach, or off? {DOCTOR}'
+        why = 'has it another fleet.yaml, or is it out of reach' if foreign else 'out of reach'
+        told = f'does not hear {listed(others - heard)}: {why}, or off? {DOCTOR}'
         return Health(WARN if heard else ERROR, told, values)
 
     def lag(self) -> Health:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 from collab_robots.cli import app, BAD_INPUT, FAILED, OK
 from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
+from collab_robots.explorer import doctor
 from collab_robots.explorer.doctor.computer import (
     look_at_chrony,
     look_at_computer,
@@ -350,3 +352,18 @@ def test_the_command_offline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match='no such folder'):
         read_robot(tmp_path / 'robot1')
+
+
+def test_the_page_has_every_check() -> None:
+    sources = Path(doctor.__file__).parent.glob('*.py')
+    named = re.compile(r"\b(?:ok|warn|fail|failed|say)\(\s*'(\w+)'")
+    checks = {check for file in sources for check in named.findall(file.read_text())}
+    checks |= {'lidar', 'camera', 'odometry'}
+    page = (Path(__file__).parents[2] / 'docs' / 'doctor.md').read_text()
+    told = {
+        name
+        for row in re.findall(r'^\| (`.*?) \|', page, re.MULTILINE)
+        for name in row.split(', ')
+    }
+    assert {f'`{check}`' for check in checks} <= told
+    assert len(checks) > 20

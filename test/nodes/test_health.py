@@ -21,6 +21,7 @@ from collab_robots.bringup import topics
 from collab_robots.contract.calls import tasks as calls
 from collab_robots.contract.calls.common import Kind
 from collab_robots.core.clock import ManualClock, SECOND
+from collab_robots.core.errors import Refusal
 from collab_robots.core.resources import resource
 from collab_robots.explorer.fleets import make_fleet
 from collab_robots.inference.options import LOCAL
@@ -296,6 +297,12 @@ def test_how_a_ledger_is(tmp_path: Path) -> None:
     health.note(status(), fleet, '')
     assert health.peers().level == WARN
     assert 'does not hear robot3' in health.peers().message
+    assert 'out of reach' in health.peers().message
+    health.note(status(peers=(), refused={Refusal.FLEET: 3}), fleet, '')
+    assert health.peers().level == ERROR
+    assert 'has it another fleet.yaml' in health.peers().message
+    assert health.peers().values['of_other_fleets'] == 3
+    health.note(status(), fleet, '')
     for look in (health.lag, health.finality, health.store, health.alarm):
         assert look().level == OK
     for waiting in (0, 3):
