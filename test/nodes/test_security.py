@@ -25,7 +25,7 @@ MAX_BYTES = 1 << 16  # of a permission file: larger ones break the handshake (ro
 
 
 def on_the_graph(node: str, way: str) -> set[str]:
-    """What docs/nodes.md says, and a test holds to the ROS graph, as topics of a real robot."""
+    """Return what docs/nodes.md says, and a test holds to the ROS graph, of a real robot."""
     names = {row.name for row in rows() if (row.node, row.way) == (node, way)}
     return {FIELD.get(name, name) for name in names}
 
@@ -83,7 +83,7 @@ def test_it_is_a_policy_as_sros2_has_it() -> None:
 
 
 def full(profile: ElementTree.Element, name: str) -> str:
-    """A name as ROS expands it."""
+    """Return a name as ROS expands it."""
     if name.startswith('/'):
         return name
     space = profile.attrib['ns'].rstrip('/')

@@ -52,7 +52,7 @@ def environment(file: str) -> dict[str, str]:
 
 @contextmanager
 def server(network: Network) -> Iterator[subprocess.Popen[bytes]]:
-    """The discovery server on the base station, which takes nothing of the robots' environment."""
+    """Run the server on the base station, with nothing of the robots' environment."""
     plain = {name: text for name, text in os.environ.items() if not name.startswith('ROS_')}
     command = network.command('base', [SERVER, '--server-id', '0', '--udp-port', '11811'])
     with subprocess.Popen(command, env=plain, stdout=subprocess.DEVNULL) as process:
