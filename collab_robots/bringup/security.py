@@ -3,7 +3,7 @@ The SROS2 policy of a fleet: what each process may say and hear on the network, 
 
 A robot's process has one enclave, ``/robot1``. Whatever publishes its sensors and drives it has
 another, ``/robot1/base``, and those who look at the robots a third, ``/operator``. The format is
-that of ``sros2`` (version 0.2.0); https://design.ros2.org/articles/ros2_access_control_policies.html
+that of ``sros2``, version 0.2.0 (``sros2/policy/schemas/policy.xsd``).
 """
 
 from __future__ import annotations
