@@ -1,5 +1,6 @@
 """Install the package, for pip and for colcon (ament_python). Dependencies: requirements.txt."""
 
+import os
 from pathlib import Path
 import subprocess
 import sys
@@ -28,6 +29,17 @@ for folder in DATA:
         files = [str(file) for file in sorted(path.glob('[!.]*')) if file.is_file()]
         if path.name != '__pycache__' and files:
             data_files.append((f'share/{PACKAGE}/{path}', files))
+
+# ros2 itself runs on the system's Python. Where colcon builds with a virtual environment active, a
+# sourced install/setup.bash lets all find its libraries; colcon.pkg names this hook.
+hook = Path('build', 'libraries.dsv')
+hook.parent.mkdir(exist_ok=True)
+environment = os.environ.get('VIRTUAL_ENV')
+libraries = f'lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages'
+hook.write_text(
+    f'append-non-duplicate;PYTHONPATH;{environment}/{libraries}\n' if environment else ''
+)
+data_files.append((f'share/{PACKAGE}/hook', [str(hook)]))
 
 
 class BuildWithPages(build_py):
