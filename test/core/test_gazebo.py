@@ -67,7 +67,7 @@ def names(robots: int) -> list[str]:
     ids=lambda value: f'{value[0].stem}-{value[1]}-{"prefixed" if value[2] else "namespaced"}',
 )
 def case(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[World, Files, str]:
-    """A world, what was written of it, and the prefix of robot1's frames."""
+    """Return a world, what was written of it, and the prefix of robot1's frames."""
     path, robots, prefixed = request.param
     world = load_world(path)
     files = export(world, names(robots), tmp_path_factory.mktemp('gazebo'), SEED, prefixed)
@@ -76,7 +76,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[World, 
 
 @pytest.fixture(scope='module', params=WORLDS, ids=lambda path: path.stem)
 def both(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Any]:
-    """The same world with eight robots in MuJoCo and for Gazebo."""
+    """Return the same world with eight robots in MuJoCo and for Gazebo."""
     world = load_world(request.param)
     simulator = Simulator(world, 8, SEED, cameras=False)
     yield world, simulator, export(world, names(8), tmp_path_factory.mktemp('both'), SEED)
