@@ -73,7 +73,8 @@ class Listener:
             self._image = self._sense(CompressedImage, topics.IMAGE_COMPRESSED, _take)
         else:
             self._image = self._sense(Image, topics.IMAGE, conversions.image_from_msg)
-        self._listen(TFMessage, self._name(topics.TF), self._on_transforms, qos.TF)
+        frames = f'/{topics.TF}' if robot.values['frame_prefix'] else self._name(topics.TF)
+        self._listen(TFMessage, frames, self._on_transforms, qos.TF)
         for name in sorted({robot.name, *robot.teammates}):
             take = partial(self._on_status, name)
             self._listen(LedgerStatus, self._status_of(name), take, qos.STATUS)
@@ -87,7 +88,7 @@ class Listener:
 
     @property
     def alone(self) -> bool:
-        """Whether nobody was found yet."""
+        """Tell whether nobody was found yet."""
         return not self._others()
 
     def poll(self) -> None:
@@ -144,7 +145,8 @@ class Listener:
     def _status_of(self, robot: str) -> str:
         if robot == self._robot.name:
             return self._name(topics.LEDGER_STATUS)
-        return f'/{robot}/{topics.LEDGER_STATUS}'
+        beside = self._robot.namespace.rpartition('/')[0]
+        return f'{beside}/{robot}/{topics.LEDGER_STATUS}'
 
     def _now(self) -> int:
         return int(self._node.get_clock().now().nanoseconds)

@@ -37,7 +37,10 @@ def look_at_key(robot: Robot) -> Finding:
     try:
         key = PrivateKey.load(path).public
     except ConfigError as error:
-        fix = f'bring the folder of {robot.name} to this computer; a key is never made again'
+        fix = (
+            f'bring the folder of {robot.name} to this computer; if it is here, run this as the '
+            'user of the robot'
+        )
         return failed('key', error, fix)
     if robot.fleet is None:
         return ok('key', f'{path}: mode 0600')

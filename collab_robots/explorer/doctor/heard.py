@@ -31,7 +31,7 @@ class Stream:
 
     @property
     def age(self) -> float:
-        """The age of the message that was nearest to now when it arrived, s."""
+        """Return the age of the message that was nearest to now when it arrived, s."""
         return min(self.ages, key=abs)
 
     def rate(self, until: float) -> float:

@@ -50,7 +50,7 @@ class Robot:
 
     @property
     def teammates(self) -> frozenset[str]:
-        """The other robots of the fleet file."""
+        """Return the other robots of the fleet file."""
         known = self.fleet.index_by_name if self.fleet is not None else ()
         return frozenset(known) - {self.name}
 
