@@ -9,10 +9,11 @@ from typing import Any
 
 from collab_robots.bringup.processes import fleet_robot, Process, robot
 from collab_robots.bringup.values import Pose
+from collab_robots.core.errors import ConfigError
 from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.fleets import make_fleet
 from collab_robots.explorer.folders import new_folder
-from collab_robots.explorer.settings import shipped
+from collab_robots.explorer.settings import default_world
 from collab_robots.sim.world import load_world
 
 
@@ -100,4 +101,13 @@ def find_world(text: str) -> Path:
     :param text: its path, or the name of one that comes with the project, such as office.
     :raises ConfigError: if no such world comes with the project.
     """
-    return shipped(f'worlds/{text}.yaml') if text.isidentifier() else Path(text)
+    if not text.isidentifier():
+        return Path(text)
+    worlds = default_world().parent
+    known = sorted(path.stem for path in worlds.glob('*.yaml'))
+    if text not in known:
+        raise ConfigError(
+            f'no world {text!r} comes with the project, only {", ".join(known)}; a file of your '
+            f'own is named by its path, such as ./{text}.yaml'
+        )
+    return worlds / f'{text}.yaml'

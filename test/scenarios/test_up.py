@@ -102,8 +102,7 @@ def test_one_of_two_robots_is_killed_and_goes_on_with_its_ledger(tmp_path: Path)
             probe.wait(lambda: not killed.is_running())
             del probe.statuses['robot2']
             probe.wait(lambda: 'robot2' in probe.statuses, START)
-            after = list(probe.statuses['robot2'].heights)
-            assert all(now >= then for now, then in zip(after, before, strict=True))
+            assert probe.statuses['robot2'].heights[1] >= before[1]  # it kept its own
             speak(probe, 'robot2', BOTH)
             assert probe.statuses['robot2'].heights[1] > before[1] > 0
             assert not any(status.equivocators for status in probe.statuses.values())
