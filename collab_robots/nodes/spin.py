@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 import signal
 import sys
 import time
-from typing import Any
 
 import rclpy
 from rclpy.executors import ExternalShutdownException
@@ -21,17 +20,6 @@ BAD_INPUT = 2
 IDLE_S = 0.004  # between two rounds: what a message waits at most beside the callbacks
 
 
-def _stop(_signal: int, _frame: Any) -> None:
-    _ignore_signals()  # a terminal and ros2 launch send one each
-    raise KeyboardInterrupt
-
-
-def _ignore_signals() -> None:
-    """Let nothing interrupt the end, which is short and must be whole."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def run(args: Sequence[str] | None, *factories: Callable[[], Node]) -> int:
     """
     Make nodes, start them, spin them together and close them in reverse order.
@@ -41,28 +29,30 @@ def run(args: Sequence[str] | None, *factories: Callable[[], Node]) -> int:
     :returns: the exit status: 0 after Ctrl-C or SIGTERM, 2 if something that a person wrote is
         wrong (the reason is on standard error).
     """
-    # our own handlers, so that no callback is cut short by a context that is already gone
+    # our own handlers: ROS' would take the context away while callbacks use it
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    asked: list[int] = []  # the signals that came: none cuts a callback or the end short
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda came, _frame: asked.append(came))
     nodes: list[Node] = []
     try:
         for factory in factories:
+            if asked:
+                break
             node = factory()
             nodes.append(node)
             if isinstance(node, ManagedNode) and node.get_parameter('autostart').value:
                 node.begin()
         poller = Poller(nodes)
-        while True:
+        while not asked:
             poller.poll()
             time.sleep(IDLE_S)  # the poller asks; nothing wakes it
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         pass
     except CollabError as error:
         print(f'error: {error}', file=sys.stderr)
         return BAD_INPUT
     finally:
-        _ignore_signals()
         for node in reversed(nodes):
             node.destroy_node()
         rclpy.try_shutdown()
