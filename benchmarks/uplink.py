@@ -29,6 +29,7 @@ from benchmarks.uplink_robot import LOAD, NOTHING
 
 DOMAIN = 140
 START_S = 60.0  # until all are there
+CALM = 8.0  # s without a load, before each: DDS finds again whom it lost on a full link
 WARM_UP = 3.0  # s of a load before it counts
 GRACE = 5.0  # s for which it goes on after the last call: what is accepted later counts as it is
 PATIENCE = 60.0  # s after that until all is final
@@ -104,6 +105,7 @@ def measure(found: Sequence[Cell], robots: int, link: int, seconds: float, seed:
 
 
 def _meet(team: Processes, network: Network, cell: Cell, seconds: float) -> None:
+    team.watch(CALM)
     _load(team, cell.load)
     team.say(RATE)
     team.watch(WARM_UP)
