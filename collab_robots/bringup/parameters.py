@@ -49,7 +49,7 @@ class Parameter:
         """What may be given, in words."""
         if self.choices:
             return 'one of ' + ', '.join(map(repr, self.choices))
-        limits = f' from {self.low:g} to {self.high:g}' if self.low is not None else ''
+        limits = f' from {self.low:.12g} to {self.high:.12g}' if self.low is not None else ''
         return f'{self.kind}{limits}{f" {self.unit}" if self.unit and limits else ""}'
 
     def accepts(self, value: Any) -> bool:
