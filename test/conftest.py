@@ -6,17 +6,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-# What `colcon test` leaves to `make test`: real processes, and the files of test/core that took
-# longest (`pytest --durations=0`): 49 of 114 with nine tenths of the time.
+# What `colcon test` leaves to `make test`: real processes, and the files that took longest
+# (`pytest --durations=0`): of test/core, 49 of 114 with nine tenths of the time.
 SLOW_FOLDERS = ('browser', 'launch', 'scenarios')
 SLOW = frozenset(
     """
     agent anchor_ledger anchor_notary benchmarks book_blocks book_find book_follow
-    book_index book_moments book_splits checkpoints classifier cli cli_contract cli_ledger
-    epochs explorer_remote explorer_web export export_bag hornet intel_log ledger mapper
-    maps_verdicts merge_safety protocol_sim prove pruned_state repair repair_team report
-    rest_fuzz roots roster_orders rule1 runner runner_memory skew snapshot solidity_scripts
-    solidity_suite store_damage sync tasks_assign tasks_orders top verify verify_flips
+    book_index book_moments book_splits checkpoints classifier cli cli_contract cli_infer
+    cli_ledger doctor epochs explorer_remote explorer_web export export_bag graph hornet
+    intel_log ledger managed mapper maps_verdicts merge_safety nav2 nav2_robot protocol_sim
+    prove pruned_state repair repair_team report rest_fuzz roots roster_orders rule1 runner
+    runner_memory skew snapshot solidity_scripts solidity_suite store_damage sync
+    tasks_assign tasks_orders top verify verify_flips
     """.split()
 )
 
