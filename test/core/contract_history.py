@@ -9,6 +9,7 @@ from collab_robots.contract.calls import tasks
 from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.runner import Runner
 from collab_robots.core.clock import SECOND
+from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.tangle.block import block_id, GENESIS
 from collab_robots.tangle.dag import Dag
 from collab_robots.tangle.memory import make_team
@@ -52,6 +53,7 @@ class History:
 
         :param own: the robot's record before, its newest one by default; another one, or None,
             makes it equivocate.
+        :raises RefusedError: if that very record is there already.
         """
         own = self.dag.newest(robot) if own is ... else own
         past = list(self.dag.tips.values()) if past is None else past
@@ -65,7 +67,10 @@ class History:
             round(seconds * SECOND),
             said,
         )
-        entry = self.dag.insert(block_id(encode_record(record)), record, robot)
+        identity = block_id(encode_record(record))
+        if identity in self.dag.entries:
+            raise RefusedError(Refusal.SEQUENCE, 'the same record again')
+        entry = self.dag.insert(identity, record, robot)
         self.entries.append(entry)
         return entry
 
