@@ -427,7 +427,7 @@ def test_the_command_writes_what_the_launch_file_uses(tmp_path: Path) -> None:
     ('arguments', 'words'),
     [
         (['nowhere.yaml'], 'nowhere.yaml: cannot be read'),
-        (['castle'], 'castle.yaml is not in this installation'),
+        (['castle'], "no world 'castle' comes with the project, only office, store"),
         (['office', '--robots', '9'], '9 robots need'),
         (['office', '--tf', 'bare'], "expected namespaced or prefixed, got 'bare'"),
     ],
