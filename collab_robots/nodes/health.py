@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable
 import math
 from pathlib import Path
 import shutil
-from statistics import median
 from typing import Any
 
 from sensor_msgs.msg import BatteryState
@@ -16,8 +15,6 @@ from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal
 from collab_robots.core.fleet import Fleet
 from collab_robots.explorer.doctor.finding import Limits, listed, MIB
-from collab_robots.inference.runtime.answer import Answer, Outcome
-from collab_robots.inference.runtime.roster import Known
 from collab_robots.nodes import qos
 from collab_robots.nodes.diagnostics import ERROR, Health, OK, STALE, WARN
 from collab_robots.nodes.managed import ManagedNode
@@ -26,7 +23,6 @@ from collab_robots.tangle.status import LedgerStatus
 WINDOW_S = 5.0  # in which messages are counted
 SILENT_S = 2.0  # without any
 STUCK_S = 10.0  # in which nothing went on
-ANSWERS = 50  # the newest ones that are judged
 LOW, EMPTY = 0.25, 0.1  # of a battery
 LIMITS = Limits()
 DOCTOR = '"collab-robots doctor" says more'
@@ -199,62 +195,6 @@ class LedgerHealth:
         if free < LIMITS.free_disk:
             return Health(WARN, f'{told} on the disk of {self._path}: make room', values)
         return Health(OK, told, values)
-
-
-class InferenceHealth:
-    """How naming pictures goes."""
-
-    def __init__(self) -> None:
-        self._answers: deque[Answer] = deque(maxlen=ANSWERS)
-
-    def note(self, answer: Answer) -> None:
-        """Take note of an answer."""
-        self._answers.append(answer)
-
-    def health(self) -> Health:
-        """Return how the newest answers came about."""
-        if not self._answers:
-            return Health(OK, 'no picture was named yet')
-        outcomes = Counter(answer.outcome.value for answer in self._answers)
-        faults = Counter(
-            event.fault.value for answer in self._answers for event in answer.trace.events
-        )
-        last = self._answers[-1].trace
-        seconds = median(answer.trace.seconds for answer in self._answers)
-        values: dict[str, object] = {
-            'median_s': round(seconds, 4),
-            'plan': str(last.course.option),
-            'helper': ' '.join(last.route),
-            **outcomes,
-            **{f'helper_{fault}': count for fault, count in faults.items()},
-        }
-        refused = outcomes[Outcome.REFUSED.value]
-        told = f'{1e3 * seconds:.0f} ms, {len(self._answers)} pictures'
-        if refused == len(self._answers):
-            return Health(ERROR, f'none of {refused} pictures could be named', values)
-        if refused:
-            return Health(WARN, f'{told}, {refused} could not be named', values)
-        return Health(OK, told, values)
-
-
-def link_health(helpers: Iterable[Known], now: int) -> Health:
-    """
-    Return how the links to those who offer help are.
-
-    :param now: by the steady clock that their exchanges are timed with.
-    """
-    values: dict[str, object] = {}
-    told = []
-    for helper in helpers:
-        link = helper.estimate(now)
-        values |= {
-            f'{helper.name}_rate_bps': round(link.rate_bps),
-            f'{helper.name}_delay_s': round(link.delay_s, 4),
-            f'{helper.name}_loss': round(link.loss, 3),
-            f'{helper.name}_age_s': round(link.age_s, 1),
-        }
-        told.append(f'{helper.name} {link.rate_bps / 1e6:.2f} Mbit/s')
-    return Health(OK, ', '.join(told) or 'nobody offers help', values)
 
 
 class Battery:

@@ -42,9 +42,10 @@ from collab_robots.inference.runtime.messages import FrameId
 from collab_robots.inference.sightings import Camera
 from collab_robots.nodes import conversions, qos
 from collab_robots.nodes.diagnostics import Health, WARN
-from collab_robots.nodes.health import InferenceHealth, LIMITS, link_health, sense
+from collab_robots.nodes.health import LIMITS, sense
 from collab_robots.nodes.infer_server import InferServer, MAX_GOALS, Submitted, Take
 from collab_robots.nodes.inference_conversions import trace_to_msg
+from collab_robots.nodes.inference_health import InferenceHealth, link_health
 from collab_robots.nodes.inference_port import InferencePort, PortSettings
 from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.spin import run

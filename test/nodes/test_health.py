@@ -33,7 +33,8 @@ from collab_robots.inference.runtime.messages import FrameId
 from collab_robots.inference.runtime.roster import Known
 from collab_robots.nodes import qos
 from collab_robots.nodes.diagnostics import ERROR, Health, OK, STALE, WARN
-from collab_robots.nodes.health import Arrivals, InferenceHealth, LedgerHealth, link_health
+from collab_robots.nodes.health import Arrivals, LedgerHealth
+from collab_robots.nodes.inference_health import InferenceHealth, link_health
 from collab_robots.nodes.inference_node import InferenceNode
 from collab_robots.nodes.ledger_node import LedgerNode
 from collab_robots.nodes.mapper_node import MapperNode
