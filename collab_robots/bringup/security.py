@@ -89,7 +89,7 @@ def robot_rights(robot: str) -> dict[str, Rights]:
             subscribe=(
                 *_fleet('offer', f'work/{robot}', f'reply/{robot}'),
                 *(topics.IMAGE, topics.IMAGE_COMPRESSED, topics.CAMERA_INFO),
-                *(topics.POSE, topics.SCAN, topics.TASKS),
+                *(topics.POSE, topics.SCAN, topics.TASKS, topics.ROSTER),
             ),
         ),
         'inference_actions': Rights(execute=(topics.INFER,)),

@@ -144,7 +144,8 @@ INFERENCE: Table = {
     'share': Parameter(True, 'Whether it asks teammates to compute for it, and helps them.'),
     'helpers': Parameter(
         [''],
-        'Who may help while the contract has no leases of tasks of the kind infer; empty: all.',
+        'Who may help while the contract has no leases of tasks of the kind infer; empty: the '
+        'fleet, or anybody where no ledger tells who that is.',
     ),
     'objective': Parameter(LATENCY, 'What counts most.', choices=(LATENCY, ENERGY, THROUGHPUT)),
     'max_loss': Parameter(

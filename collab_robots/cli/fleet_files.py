@@ -218,7 +218,7 @@ def check(
                 found = problem.finding
                 typer.echo(safe(f'{found.level.value} {problem.robot}: {found.message}'))
                 typer.echo(safe(f'  {found.fix}'))
-            typer.echo(f'{errors} errors, {len(problems) - errors} warnings')
+            typer.echo(f'errors: {errors}, warnings: {len(problems) - errors}')
     raise typer.Exit(FAILED if errors else OK)
 
 

@@ -25,12 +25,13 @@ def plan_rows(timeline: Timeline) -> list[dict[str, Any]]:
     """
     Return a row for each robot, plan and helper who answered: how often, and what it cost.
 
-    Times are medians in ms, as measured and as planned.
+    Times are medians in ms, as measured and as planned. All probes beside one plan are one.
     """
     groups: dict[tuple[str, str, str, bool], list[Answer]] = {}
     for answer in timeline.answers:
-        early = answer.exit >= 0
-        groups.setdefault((answer.robot, answer.plan, answer.helper, early), []).append(answer)
+        plan, probe, _ = answer.plan.partition(', probe')
+        key = (answer.robot, plan + probe, answer.helper, answer.exit >= 0)
+        groups.setdefault(key, []).append(answer)
     return [
         {
             'robot': robot,

@@ -51,7 +51,14 @@ from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.spin import run
 from collab_robots.nodes.uplink import Outlets
 from collab_robots_msgs.action import Infer
-from collab_robots_msgs.msg import Call, Detection, InferenceTrace, TaskStatusArray
+from collab_robots_msgs.msg import (
+    Call,
+    Detection,
+    InferenceTrace,
+    Roster,
+    RosterRobot,
+    TaskStatusArray,
+)
 
 SERVE_S = 0.02  # between two looks at the action
 OBJECTIVES = {
@@ -81,6 +88,7 @@ class InferenceNode(ManagedNode):
         self._labels = load_labels()
         self._helpers = frozenset(filter(None, values['helpers']))
         self._leases: frozenset[str] = frozenset()  # who has one of the contract's, if any has
+        self._fleet: frozenset[str] = frozenset()  # who counts in it; empty: no ledger told yet
 
         self._detections = self.tell(Detection, topics.DETECTIONS, qos.STATUS)
         self._traces = self.tell(InferenceTrace, topics.INFERENCE, qos.STATUS)
@@ -105,6 +113,7 @@ class InferenceNode(ManagedNode):
             (LaserScan, topics.SCAN, self._on_scan, qos.SENSOR),
             (PoseStamped, topics.POSE, self._on_pose, qos.STATUS),
             (TaskStatusArray, topics.TASKS, self._on_tasks, qos.LATCHED),
+            (Roster, topics.ROSTER, self._on_roster, qos.STATUS),
         ):
             self.listen(kind, topic, callback, profile)
 
@@ -136,7 +145,7 @@ class InferenceNode(ManagedNode):
         return InferencePort(self, outlets, settings, outfit.engine, choose, self._may_help)
 
     def _may_help(self, robot: str) -> bool:
-        allowed = self._leases or self._helpers
+        allowed = self._leases or self._helpers or self._fleet
         return not allowed or robot in allowed
 
     def _on_tasks(self, message: TaskStatusArray) -> None:
@@ -144,6 +153,13 @@ class InferenceNode(ManagedNode):
             task.holder
             for task in message.tasks
             if task.kind == Kind.INFER and task.state == TaskState.HELD and task.accepted
+        )
+
+    def _on_roster(self, message: Roster) -> None:
+        self._fleet = frozenset(
+            robot.name
+            for robot in message.robots
+            if robot.standing == RosterRobot.ACTIVE and robot.weight
         )
 
     def _on_camera_info(self, message: CameraInfo) -> None:

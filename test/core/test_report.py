@@ -1,5 +1,6 @@
 """The verdict and the report of a run, from invented senses and real ledger files."""
 
+from copy import copy
 import json
 from pathlib import Path
 import re
@@ -98,6 +99,17 @@ def test_how_pictures_were_named_is_told(finished: tuple[Run, dict]) -> None:
     page = (run.directory / 'report.html').read_text()
     assert page.count('<code>split@9/4b</code>') == 2 + 10
     assert page.count('robot2: timeout') == 1
+
+
+def test_all_probes_beside_a_plan_are_one_row(finished: tuple[Run, dict]) -> None:
+    timeline = copy(finished[0].timeline)
+    first = timeline.answers[0]
+    probed = [first._replace(plan=f'local, probe split@{cut}/2b') for cut in (15, 24)]
+    timeline.answers = [first._replace(plan='local'), *probed]
+    assert [(row['plan'], row['count']) for row in plan_rows(timeline)] == [
+        ('local', 1),
+        ('local, probe', 2),
+    ]
 
 
 def test_a_bad_run_fails_each_check_by_itself(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 import io
 import math
 import os
@@ -48,6 +49,8 @@ from collab_robots_msgs.msg import (
     InferenceReply,
     InferenceTrace,
     Refused,
+    Roster,
+    RosterRobot,
     TaskStatus,
     TaskStatusArray,
     TensorChunk,
@@ -321,6 +324,26 @@ def test_who_has_a_lease_helps_and_else_whom_the_configuration_names(harness: Ha
     harness.wait(lambda: helpers() == ['robot2'])
     lease('robot3')
     harness.wait(lambda: helpers() == [])
+
+
+def test_who_is_not_of_the_fleet_is_not_asked(harness: Harness) -> None:
+    node = robot1(harness)
+    harness.add(InferenceNode(**harness.options('robot2', profile=str(harness.folder))))
+    ledger = harness.probe.create_publisher(Roster, f'/robot1/{topics.ROSTER}', qos.STATUS)
+
+    def may_help() -> bool:
+        return bool(node.port.requester.roster.ready(time.monotonic_ns()))
+
+    def helps_as(standing: int, may: bool) -> bool:
+        others = [RosterRobot(name=name, weight=1) for name in ('robot1', 'robot3')]
+        second = RosterRobot(name='robot2', weight=1, standing=standing)
+        ledger.publish(Roster(robots=[*others, second]))
+        return may_help() is may
+
+    harness.wait(may_help)
+    harness.wait(partial(helps_as, RosterRobot.EXPELLED, False))
+    harness.wait(partial(helps_as, RosterRobot.ACTIVE, True))
+    harness.wait(partial(helps_as, RosterRobot.LEFT, False))
 
 
 @pytest.mark.parametrize(
