@@ -6,11 +6,10 @@ import io
 import math
 
 import numpy as np
-from PIL import Image
 
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.inference.options import Kind, Option
-from collab_robots.inference.pictures import check_rgb, read_picture, Rgb
+from collab_robots.inference.pictures import read_picture, Rgb, stretch
 
 
 def encode_picture(rgb: Rgb, option: Option, size: tuple[int, int]) -> bytes:
@@ -22,7 +21,7 @@ def encode_picture(rgb: Rgb, option: Option, size: tuple[int, int]) -> bytes:
     :param size: height and width of the network's input.
     :raises RefusedError: if it is no picture.
     """
-    image = Image.fromarray(check_rgb(rgb)).resize(size[::-1], Image.Resampling.BICUBIC)
+    image = stretch(rgb, size)
     if option.kind is Kind.RAW:
         return image.tobytes()
     buffer = io.BytesIO()

@@ -17,6 +17,7 @@ MIN_SIDE = 8
 MAX_SIDE = 4096
 # A camera's largest frame, uncompressed.
 MAX_FILE_BYTES = 3 * MAX_SIDE * MAX_SIDE
+SHRINK = 3.0  # a picture 6 times too large or more is first shrunk by whole steps: half the time
 FORMATS = ('JPEG', 'PNG', 'BMP', 'WEBP')
 # What Pillow raises for a file that is damaged or claims too much; where warnings are errors, too.
 PICTURE_ERRORS = (
@@ -72,13 +73,25 @@ def read_picture(data: bytes) -> Rgb:
         raise RefusedError(Refusal.IMAGE, f'no readable picture: {error}') from None
 
 
+def stretch(rgb: Rgb, size: tuple[int, int]) -> Image.Image:
+    """
+    Return a picture in another size (bicubic, antialiased).
+
+    :param rgb: (h, w, 3) uint8.
+    :param size: height and width.
+    :raises RefusedError: if it is no picture.
+    """
+    image = Image.fromarray(check_rgb(rgb))
+    return image.resize(size[::-1], Image.Resampling.BICUBIC, reducing_gap=SHRINK)
+
+
 def to_tensor(
     rgb: Rgb, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]
 ) -> npt.NDArray[np.float32]:
     """
     Bring a picture into the form that a network was trained on.
 
-    It is stretched (bicubic, antialiased), so a picture seen at an angle gets its width back.
+    It is stretched, so a picture seen at an angle gets its width back.
 
     :param rgb: (h, w, 3) uint8.
     :param size: height and width of the network's input.
@@ -87,8 +100,7 @@ def to_tensor(
     :returns: (1, 3, height, width) float32, ``(x - mean) / std``.
     :raises RefusedError: if it is no picture.
     """
-    image = Image.fromarray(check_rgb(rgb)).resize(size[::-1], Image.Resampling.BICUBIC)
-    pixels = np.asarray(image, dtype=np.float32)
+    pixels = np.asarray(stretch(rgb, size), dtype=np.float32)
     scaled = (pixels - np.array(mean, dtype=np.float32)) / np.array(std, dtype=np.float32)
     return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
 
