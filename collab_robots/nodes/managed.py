@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from copy import copy
-import ctypes
 from functools import partial
 import gc
 from itertools import chain
@@ -30,13 +29,13 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.timer import Timer
 
 from collab_robots.bringup.parameters import Table
+from collab_robots.core import heap
 from collab_robots.core.errors import CollabError, ConfigError
 from collab_robots.nodes.border import Border
 from collab_robots.nodes.diagnostics import Diagnostics, Health
 from collab_robots.nodes.parameters import declare, plain, read
 
 Step = Callable[[], None]
-_LIBC = ctypes.CDLL(None)
 
 
 class ManagedNode(LifecycleNode):
@@ -270,7 +269,7 @@ class ManagedNode(LifecycleNode):
             for name in vars(self).keys() - self._lasting:
                 delattr(self, name)
             gc.collect()
-            _LIBC.malloc_trim(0)  # a network's memory goes back to the system
+            heap.give_back()  # a network takes much
 
     def _may_set(self, parameters: list[RosParameter]) -> SetParametersResult:
         for one in parameters:

@@ -12,11 +12,13 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from collab_robots.core import heap
 from collab_robots.core.errors import CollabError
 from collab_robots.nodes.managed import ManagedNode
 from collab_robots.nodes.poller import Poller
 
 BAD_INPUT = 2
+ARENAS = 2  # with more, threads that compute in turn keep a network's memory each
 IDLE_S = 0.004  # between two rounds: what a message waits at most beside the callbacks
 
 
@@ -29,6 +31,7 @@ def run(args: Sequence[str] | None, *factories: Callable[[], Node]) -> int:
     :returns: the exit status: 0 after Ctrl-C or SIGTERM, 2 if something that a person wrote is
         wrong (the reason is on standard error).
     """
+    heap.share_arenas(ARENAS)
     # our own handlers: ROS' would take the context away while callbacks use it
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     asked: list[int] = []  # the signals that came: none cuts a callback or the end short

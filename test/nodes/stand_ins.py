@@ -85,6 +85,7 @@ def start(folder: Path, name: str, *arguments: str) -> subprocess.Popen[str]:
             'ROS_LOG_DIR': str(folder / 'log'),
         },
         cwd=folder,
+        start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -109,7 +110,7 @@ def launched(folder: Path, count: int, name: str, *arguments: str) -> Iterator[l
     try:
         yield calls
     finally:
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: Gazebo sits behind a shell
         output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0 and len(calls) == count, output
 
