@@ -79,7 +79,7 @@ class Driver(Node):
         self._waiting: dict[bytes, int] = {}  # own records that are not accepted: issued at, ns
         self._times: dict[str, list[float]] = {'accepted_ms': [], 'final_ms': []}
         ledger_node.on_join = self._join
-        self._calls = self.create_publisher(Call, topics.CALL, qos.STATUS)
+        self._calls = self.create_publisher(Call, topics.CALL, qos.CALLS)
         self.create_subscription(LedgerStatus, topics.LEDGER_STATUS, self._status, qos.STATUS)
         self.create_timer(LOOK_S, self._look)
         self.create_timer(RATE_S, self._read_rate)

@@ -56,7 +56,7 @@ class FleetControl:
         """Listen to a robot from now on."""
         if robot not in self._calls:
             self._calls[robot] = self._ros.node.create_publisher(
-                Call, f'/{robot}/{topics.CALL}', qos.STATUS
+                Call, f'/{robot}/{topics.CALL}', qos.CALLS
             )
             self._ros.node.create_subscription(
                 Roster, f'/{robot}/{topics.ROSTER}', partial(self._on_roster, robot), qos.STATUS

@@ -92,7 +92,7 @@ class InferenceNode(ManagedNode):
 
         self._detections = self.tell(Detection, topics.DETECTIONS, qos.STATUS)
         self._traces = self.tell(InferenceTrace, topics.INFERENCE, qos.STATUS)
-        self._calls = self.tell(Call, topics.CALL, qos.STATUS)
+        self._calls = self.tell(Call, topics.CALL, qos.CALLS)
         self.port = self._take_part(values)
         self.at_cleanup(self.port.close)
         self._lookout = Lookout(self._submit_view)

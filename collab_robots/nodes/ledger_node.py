@@ -177,7 +177,7 @@ class LedgerNode(ManagedNode):
             (ChunkMsg, topics.heard('chunk'), self._on_chunk, qos.RADIO),
         )
         for kind, topic, callback, profile in (
-            (Call, topics.CALL, self._on_call, qos.STATUS),
+            (Call, topics.CALL, self._on_call, qos.CALLS),
             (Refused, topics.REFUSED, self._on_refused, qos.STATUS),
             (String, topics.MISSION, self._on_mission, qos.LATCHED),
             *(heard if radio is self else ()),

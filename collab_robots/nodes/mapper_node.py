@@ -78,7 +78,7 @@ class MapperNode(ManagedNode):
         outlets = Outlets(self, self._uplink, values['uplink'])
         self._tiles = outlets.open(Traffic.TILES, Tile, topics.sent('tile'))
         self._requests = outlets.open(Traffic.TILES, Request, topics.sent('request'))
-        self._calls = self.tell(Call, topics.CALL, qos.STATUS)
+        self._calls = self.tell(Call, topics.CALL, qos.CALLS)
 
         if external:
             ExternalMap(self, self._mapper.layer, values, self._publish_pose)

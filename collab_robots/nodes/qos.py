@@ -16,7 +16,10 @@ SENSOR = _profile(reliable=False, latched=False, depth=5)
 """Newest matters, a lost one does not: scans, pictures, odometry."""
 
 STATUS = _profile(reliable=True, latched=False, depth=10)
-"""Inside one robot: calls, poses, velocity commands, detections."""
+"""Inside one robot: poses, velocity commands, detections."""
+
+CALLS = _profile(reliable=True, latched=False, depth=200)
+"""Inside one robot, and each counts: what is decided at once comes in one burst."""
 
 LATCHED = _profile(reliable=True, latched=True, depth=1)
 """A late subscriber gets the last one: maps, task lists, the mission (as Nav2's map topics)."""

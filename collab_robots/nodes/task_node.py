@@ -64,7 +64,7 @@ class TaskNode(ManagedNode):
         self._hold = False
         self._said = ''
 
-        self._calls = self.tell(Call, topics.CALL, qos.STATUS)
+        self._calls = self.tell(Call, topics.CALL, qos.CALLS)
         if self._nav2 is None:
             self._velocity = self.tell(Twist, topics.CMD_VEL, qos.STATUS)
         else:

@@ -129,6 +129,17 @@ def test_a_robot_of_another_fleet_joins_nobody(
     assert ours[-1].heights[1] == 0
 
 
+def test_no_call_of_a_burst_is_lost(harness: Harness) -> None:
+    count = 100
+    harness.add(LedgerNode(**harness.ledger_options('robot1')))
+    tasks = harness.listen(TaskStatusArray, f'/robot1/{topics.TASKS}', qos.LATCHED)
+    call = harness.probe.create_publisher(Call, f'/robot1/{topics.CALL}', qos.CALLS)
+    harness.matched(call)
+    for x in range(count):
+        call.publish(Call(data=calls.propose(1, x, 1, 0)))
+    harness.wait(lambda: tasks and len(tasks[-1].tasks) == count)
+
+
 def test_a_key_is_marked_as_used_once_its_robot_has_spoken(harness: Harness) -> None:
     marker = harness.folder / 'robot1' / 'key.unused'
     harness.add(LedgerNode(**harness.ledger_options('robot1')))

@@ -40,7 +40,7 @@ class Probe:
         """Listen to a robot from now on."""
         if robot not in self._calls:
             self._calls[robot] = self.node.create_publisher(
-                Call, f'/{robot}/{topics.CALL}', qos.STATUS
+                Call, f'/{robot}/{topics.CALL}', qos.CALLS
             )
             self.node.create_subscription(
                 LedgerStatus,
