@@ -20,8 +20,6 @@ SOURCES = ('benchmarks', 'collab_robots', 'fuzz', 'launch', 'scripts', 'setup.py
 
 LINTERS = (
     ('ament_flake8', '--config', 'setup.cfg'),
-    # ament_pep257 takes a property for a method that should say what to do; ament_flake8, which
-    # knows properties, holds all others to that rule.
     ('ament_pep257', '--add-ignore', 'D401', '--'),
 )
 

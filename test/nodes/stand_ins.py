@@ -110,7 +110,8 @@ def launched(folder: Path, count: int, name: str, *arguments: str) -> Iterator[l
     try:
         yield calls
     finally:
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: Gazebo sits behind a shell
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal: Gazebo sits behind a shell
         output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0 and len(calls) == count, output
 
