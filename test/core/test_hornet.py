@@ -201,7 +201,7 @@ def test_nothing_is_lost_while_the_node_fails(
 
 
 def test_a_slow_node_keeps_nobody_waiting(node: OddNode, robots: list[Robot]) -> None:
-    node.delay = 0.3
+    node.delay = 1.0
     robots[0].ledger.submit(call(0))
     longest = 0.0
 
@@ -213,7 +213,7 @@ def test_a_slow_node_keeps_nobody_waiting(node: OddNode, robots: list[Robot]) ->
         return all_final(robots, 1)
 
     wait(robots, measured)
-    assert longest < 0.2
+    assert longest < 0.8
 
 
 def test_a_node_that_speaks_only_json(node: OddNode, robots: list[Robot]) -> None:

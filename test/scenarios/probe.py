@@ -17,6 +17,7 @@ from collab_robots.nodes.spin import IDLE_S
 from collab_robots_msgs.msg import Call, LedgerStatus
 
 PATIENCE = 30.0  # s
+AGAIN = 1.0  # s after which a robot is told again
 
 
 class Probe:
@@ -52,6 +53,19 @@ class Probe:
     def say(self, robot: str, call: bytes) -> None:
         """Let a robot put a call on the ledger."""
         self._calls[robot].publish(Call(data=call))
+
+    def say_until(self, robot: str, call: bytes, done: Callable[[], Any]) -> None:
+        """Tell it again and again: DDS may still match a robot's process that was killed."""
+        due = time.monotonic()
+
+        def said() -> Any:
+            nonlocal due
+            if time.monotonic() >= due:
+                due += AGAIN
+                self.say(robot, call)
+            return done()
+
+        self.wait(said)
 
     def heard(self, robot: str) -> int:
         """Tell how many hear what :meth:`say` tells a robot."""

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 import subprocess
 import sys
-import time
 from typing import Any
 
 from probe import Probe
@@ -58,17 +57,13 @@ class Team:
 
     def speak(self, robot: str, capabilities: Capability) -> None:
         """Let a robot put a call on the ledger, until it is final on all that run."""
+        self.wait(self.agreed)
         before = self.agreed()
-        due = time.monotonic()
-
-        def done() -> bool:
-            nonlocal due
-            if time.monotonic() >= due:  # DDS may still match it with a process that was killed
-                due += 1.0
-                self.say(robot, calls.set_capabilities(capabilities))
-            return self.agreed() not in (None, before)
-
-        self.wait(done)
+        self._probe.say_until(
+            robot,
+            calls.set_capabilities(capabilities),
+            lambda: self.agreed() not in (None, before),
+        )
 
     def _check(self) -> None:
         for child in self._children.failed():
@@ -132,7 +127,7 @@ def test_a_robot_joins_works_and_leaves(team: Team) -> None:
     team.start('robot5', joined['start'])
     team.wait(lambda: team.epochs() == dict.fromkeys((*NAMES, 'robot5'), 1) and team.agreed())
     team.speak('robot5', Capability.LIDAR)
-    assert team.statuses['robot1'].heights[4] >= 1
+    team.wait(lambda: team.statuses['robot1'].heights[4] >= 1)
     assert not (key.parent / 'key.unused').exists()
 
     team.kill('robot4')
@@ -179,8 +174,8 @@ def test_a_robot_gets_a_new_key_and_votes_wait_for_those_who_are_off(team: Team)
     team.start('robot2', done['start'])
     team.wait(lambda: team.epochs() == dict.fromkeys(NAMES, 1))
     team.speak('robot2', Capability.CAMERA)
-    heights = team.statuses['robot1'].heights
-    assert len(heights) == 5 and heights[4] >= 1  # a new place, and the old one is silent
+    assert len(team.statuses['robot1'].heights) == 5  # a new place, and the old one is silent
+    team.wait(lambda: team.statuses['robot1'].heights[4] >= 1)
     assert 'robot9 is not in the fleet' in team.refused('remove', 'robot9')
 
 
@@ -191,11 +186,11 @@ def test_a_robot_that_was_started_before_it_was_admitted_waits_and_then_works(te
     make_key(team.folder / 'robot5')
     team.start('robot5')
     team.wait(lambda: 'not let this robot in yet' in team.statuses['robot5'].alarm)
-    assert team.change('admit', 'robot5', '--timeout', '5', '--weight', '9')['done']
+    assert team.change('admit', 'robot5', '--weight', '9')['done']
     running = dict.fromkeys((*NAMES[:3], 'robot5'), 1)
     team.wait(lambda: team.epochs() == running and not team.statuses['robot5'].alarm)
     team.speak('robot5', Capability.LIDAR)
-    early = team.change('reweigh', 'robot1', '2', '--timeout', '5')
+    early = team.change('reweigh', 'robot1', '2')
     assert early['done'] and early['epoch'] == 2
 
 

@@ -66,11 +66,14 @@ def on_this_host_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def speak(probe: Probe, robot: str, call: bytes) -> None:
-    """Let a robot put a call on the ledger, until it is final for it."""
-    before = probe.statuses[robot].final
-    probe.wait(lambda: probe.heard(robot))
-    probe.say(robot, call)
-    probe.wait(lambda: probe.statuses[robot].final > before)
+    """Let a robot put a call on the ledger, until it has, and more is final for it."""
+    index, before = int(robot[-1]) - 1, probe.statuses[robot]
+
+    def spoke() -> bool:
+        status = probe.statuses[robot]
+        return status.heights[index] > before.heights[index] and status.final > before.final
+
+    probe.say_until(robot, call, spoke)
 
 
 @pytest.mark.timeout(180)
@@ -147,7 +150,7 @@ def test_two_fleets_on_one_domain_keep_apart(tmp_path: Path) -> None:
             once = {name: refused(name) for name in names}
             for name in names:
                 speak(probe, name, BOTH)
-            assert all(refused(name) > once[name] for name in names)
+            probe.wait(lambda: all(refused(name) > once[name] for name in names))
             for fleet in fleets.values():
                 for member in fleet.robots:
                     status = probe.statuses[member.name]
