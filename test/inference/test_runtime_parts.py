@@ -10,6 +10,7 @@ import pytest
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
 from collab_robots.inference.options import Kind, LOCAL, Option
+from collab_robots.inference.profile.link import LinkEstimate
 from collab_robots.inference.runtime.breaker import Breaker, HOLD, MAX_HOLD, State
 from collab_robots.inference.runtime.events import Fault
 from collab_robots.inference.runtime.messages import (
@@ -163,14 +164,35 @@ def test_who_refused_need_not_be_heard():
 def test_chunks_are_sent_again_but_not_for_ever():
     sent = []
     works = cut_up(FRAME, 0, 'a', bytes(32), WORK.option, ROUTE, [b'12345', b'6789'])
-    sending = Sending(works, sent.append, 0, 100, 50)
+    sending = Sending(works, sent.append, LinkEstimate(1e9, delay_s=0.0), 0, 10_000, 5000)
     assert [work.data for work in sent] == [b'12345', b'6789'] and sending.size == 9
-    sending.repeat((1, 7), 10)
-    assert (sent[-1].chunk, sent[-1].budget_ns) == (1, 90)
-    for _ in range(100):
-        sending.repeat((0, 1), 10)
+    sending.missed((1, 7), 100)
+    assert (sent[-1].chunk, sent[-1].budget_ns) == (1, 9900)
+    for now in range(200, 4000, 100):
+        sending.missed((0, 1), now)
     assert len(sent) == 2 + AGAIN * 2
-    assert not sending.is_due(49) and sending.is_due(50)
+    assert not sending.is_due(4999) and sending.is_due(5000)
+
+
+def test_what_is_on_its_way_is_not_lost():
+    sent = []
+    works = cut_up(FRAME, 0, 'a', bytes(32), WORK.option, ROUTE[:1], [bytes(1000)] * 4)
+    link = LinkEstimate(8e6, delay_s=0.004)  # 1 ms a chunk
+    sending = Sending(works, sent.append, link, 0, SECOND, SECOND)
+
+    def missed(milliseconds, *missing):
+        before = len(sent)
+        sending.missed(missing, milliseconds * SECOND // 1000)
+        return [work.chunk for work in sent[before:]]
+
+    assert missed(7, 0, 1, 2, 3) == []
+    assert missed(8, 0, 3) == [0]  # what was sent after it arrived
+    assert missed(9, 0, 3) == [3]  # all should be there after 8 ms and an eighth
+    assert missed(13, 0, 3) == []  # the one that was sent again takes 5 ms and an eighth
+    assert missed(14, 0, 3) == [0]
+    assert (sending.repeated, sending.lost, sending.unsure) == (3, 1, 1)
+    sending.heard(0)
+    assert not sending.is_due(19 * SECOND // 1000) and sending.is_due(20 * SECOND // 1000)
 
 
 def test_silence_means_less_where_much_is_lost():

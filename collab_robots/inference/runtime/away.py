@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from collab_robots.core.clock import SECOND
@@ -49,7 +49,6 @@ class _Attempt:
     began: int
     alive: int = 0  # hops that showed that they are there
     slow: bool = False  # whether nothing was lost when it was asked how it goes
-    asked: int = 0  # chunks that were asked for
 
 
 class Lateness:
@@ -142,8 +141,10 @@ class Away:
         first = self._roster.get(route[0].robot)
         wait = first.timeouts.seconds(expected) if first else expected
         until = now + round((self._patience * wait + GRACE_S) * SECOND)
-        sending = Sending(works, self._send, now, until, now + round(wait * SECOND))
-        again = work + (2 * first.estimate(now).delay_s if first else 0.0)
+        link = first.estimate(now) if first else FORGOTTEN_LINK
+        ask_at = now + round(wait * SECOND)
+        sending = Sending(works, self._send, link, now, until, ask_at)
+        again = work + 2 * link.delay_s
         self._attempt = _Attempt(self.attempts, tuple(route), sending, expected, again, now)
         self.attempts += 1
         self._asked.update(hop.robot for hop in route)
@@ -185,11 +186,9 @@ class Away:
         if reply.kind is ReplyKind.ANSWER:
             return self._read(attempt, reply, now) if at == len(hops) - 1 else None
         attempt.alive = max(attempt.alive, at + 1)
-        attempt.slow = attempt.slow or reply.kind is ReplyKind.RECEIVED
+        again = at == 0 and attempt.sending.missed(reply.missing, now)
+        attempt.slow = attempt.slow or not again
         attempt.sending.heard(now + QUESTION_GAP + round(attempt.again * SECOND))
-        if at == 0:
-            attempt.asked += len(reply.missing)
-            attempt.sending.repeat(reply.missing, now)
         return None
 
     def tick(self, now: int) -> Event | None:
@@ -199,8 +198,8 @@ class Away:
             return None
         first = self._roster.get(attempt.sending.target)
         link = first.estimate(now) if first else FORGOTTEN_LINK
-        loss = max(link.loss, min(attempt.asked / len(attempt.sending), MOST_LOSS))
-        if not attempt.sending.is_dead(now, loss, 2 * link.delay_s):
+        loss = max(link.loss, min(attempt.sending.lost / len(attempt.sending), MOST_LOSS))
+        if not attempt.sending.is_dead(now, replace(link, loss=loss)):
             return None
         # Of several hops, the first that did not show that it has the frame.
         hop = attempt.route[min(attempt.alive, len(attempt.route) - 1)]
@@ -239,13 +238,14 @@ class Away:
             return
         if attempt.slow or not attempt.sending.repeated:  # else it tells what was lost (Karn)
             first.timeouts.add(attempt.expected, took)
-        chunks = len(attempt.sending)
-        first.link.lost(chunks, min(attempt.asked, chunks))
+        sure = len(attempt.sending) - attempt.sending.unsure
+        if sure:
+            first.link.lost(sure, attempt.sending.lost)
         there = sum(spent.queued_ns + spent.compute_ns for spent in reply.done) / SECOND
         if len(reply.done) != len(attempt.route) or there >= took:
             return
         # Where hardly a chunk is lost, what was sent again was late: that tells of the link.
-        clear = not attempt.asked and first.estimate(now).loss <= CLEAR_LOSS
+        clear = not attempt.sending.lost and first.estimate(now).loss <= CLEAR_LOSS
         if (clear or not attempt.sending.repeated) and len(attempt.route) == 1:
             wire = min(max(took - there, LEAST_WIRE_S), MOST_WIRE_S)
             first.link.add(self._size, wire, now)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from collab_robots.core.clock import SECOND
 from collab_robots.core.errors import Refusal, RefusedError
+from collab_robots.inference.profile.link import LinkEstimate
 from collab_robots.inference.runtime.arriving import Arriving
 from collab_robots.inference.runtime.engine import Engine, handed_on, Share
 from collab_robots.inference.runtime.messages import (
@@ -25,7 +26,7 @@ from collab_robots.inference.runtime.worker import Job, Worker
 
 Send = Callable[[Work | Reply], None]
 FORWARD_GAP = SECOND // 10  # ns after which the next hop is asked whether it got a frame
-NEXT_LOSS, NEXT_DELAY_S = 0.3, 0.02  # of the link to the next hop: nobody measures it
+NEXT_LINK = LinkEstimate(1e9, delay_s=0.01, loss=0.3)  # to the next hop: nobody measures it
 _REASONS = {
     Refusal.MODEL: Reason.MODEL,
     Refusal.TOO_LARGE: Reason.TOO_LARGE,
@@ -127,7 +128,7 @@ class Helper:
         if sending is None or reply.helper != sending.target:
             return
         if reply.kind is ReplyKind.MISSING:
-            sending.repeat(reply.missing, now)
+            sending.missed(reply.missing, now)
             sending.heard(now + FORWARD_GAP)
         elif reply.kind is ReplyKind.RECEIVED:
             del self._handed_on[name]
@@ -146,7 +147,7 @@ class Helper:
             elif arrived.is_quiet(now):
                 self._ask_missing(arrived, now)
         for name, sending in list(self._handed_on.items()):
-            if sending.is_due(now) and sending.is_dead(now, NEXT_LOSS, NEXT_DELAY_S):
+            if sending.is_due(now) and sending.is_dead(now, NEXT_LINK):
                 del self._handed_on[name]
         self._note_load(now)
         self._start(now)
@@ -302,7 +303,7 @@ class Helper:
             )
             self._settle(key, self._reply(work, ReplyKind.RECEIVED))
             until = task.arrived.until
-            sending = Sending(works, self._send, now, until, now + FORWARD_GAP)
+            sending = Sending(works, self._send, NEXT_LINK, now, until, now + FORWARD_GAP)
             self._handed_on[work.frame, work.attempt] = sending
             while len(self._handed_on) > self._settings.queue:
                 del self._handed_on[next(iter(self._handed_on))]
