@@ -144,10 +144,10 @@ def test_a_link_foretells_sizes_from_others(rate, seed):
     strategies.integers(0, 2**32 - 1),
 )
 @settings(max_examples=30, deadline=None)
-def test_a_new_rate_is_known_after_three_exchanges(rates, seed):
+def test_a_new_rate_is_known_after_four_exchanges(rates, seed):
     rng = np.random.default_rng(seed)
     link, now = Link(), 0
-    for count, rate in zip((25, 3), rates, strict=True):
+    for count, rate in zip((25, 4), rates, strict=True):
         for _ in range(count):
             size = int(rng.integers(8000, 20_000))
             seconds = exchange(rng, size, rate)
@@ -170,6 +170,22 @@ def test_one_odd_exchange_moves_no_link(odd):
     link.add(12_000, odd, now + int(0.03 * SECOND))
     after = link.estimate(now + int(0.03 * SECOND))
     assert float(after.seconds(12_000)) == pytest.approx(float(before.seconds(12_000)), rel=0.2)
+
+
+@pytest.mark.parametrize('rate', [5e5, 1e6, 2e6])
+@pytest.mark.parametrize('seed', range(5))
+def test_small_exchanges_that_pass_at_once_tell_of_no_huge_rate(rate, seed):
+    rng = np.random.default_rng(seed)
+    link, now = Link(), 0
+    for _ in range(20):  # one after the other: of the burst little has come back each time
+        size = int(rng.integers(5000, 17_000))
+        seconds = exchange(rng, size, rate, burst=2000, delay=0.008)
+        now += int((seconds + 0.05) * SECOND)
+        link.add(size, seconds, now)
+    for _ in range(10):
+        now += SECOND // 10
+        link.add(2600, exchange(rng, 2600, rate), now)
+        assert link.estimate(now).rate_bps < 2e7
 
 
 def test_an_answer_that_does_not_come_slows_a_link():

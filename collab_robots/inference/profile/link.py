@@ -27,14 +27,16 @@ PRIOR = np.broadcast_to(
 SPREAD = 0.12  # of the logarithm of a usual exchange's time
 OUTLIERS = 0.02  # share of exchanges whose time says nothing
 OUTLIER_RANGE = 10.0  # of the logarithm of their times
-RATE_LIFE = 5.0  # s, the mean time between two jumps of the rate
-DELAY_LIFE = 60.0  # s, the same of delay and burst
+RATE_LIFE = 5.0  # s, the mean time between two jumps of the rate, and of the burst
+DELAY_LIFE = 60.0  # s, the same of the delay
 # Where chunks are lost: how large they are, and how long until missing ones are asked for, s.
 CHUNK_BYTES, AGAIN_S = 4000, 0.02
 # Small payloads may pass a link without meeting its rate: what tells the rate is larger.
 INFORMS = 1.5  # bursts
 LOSS_GAIN = 0.01  # of one chunk
-NEAR = 3  # grid steps around the likeliest rate that count as the same one
+CAREFUL = 0.25  # likelihood that the rate is less than what is told: of what is fast enough for
+# small exchanges alone, only the slow end is believed
+NEAR = 3  # grid steps around that rate that count as the same one
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class Link:
         :param now: ns.
         """
         rates = self._belief.sum(axis=(1, 2))
-        middle = int(np.convolve(rates, np.ones(2 * NEAR + 1), 'same').argmax())
+        middle = int(np.searchsorted(rates.cumsum(), CAREFUL))
         near = slice(max(middle - NEAR, 0), middle + NEAR + 1)
         belief = self._belief[near] / self._belief[near].sum()
         delays, bursts = belief.sum(axis=(0, 1)), belief.sum(axis=(0, 2))
@@ -162,13 +164,15 @@ class Link:
         )
 
     def _age(self, now: int) -> None:
-        """Let the rate have jumped since the last exchange, delay and burst more seldom."""
+        """Let rate and burst have jumped since the last exchange, and, more seldom, the delay."""
         if self._last_ns is not None:
             passed = max(now - self._last_ns, 0) / SECOND
             jumped = -math.expm1(-passed / RATE_LIFE)
             moved = -math.expm1(-passed / DELAY_LIFE)
             belief = self._belief
             belief = (1.0 - jumped) * belief + jumped * belief.mean(axis=0)
-            belief = (1.0 - moved) * belief + moved * PRIOR
-            self._belief = belief
+            burst = BURST_PRIOR[:, None]
+            belief = (1.0 - jumped) * belief + jumped * belief.sum(axis=1, keepdims=True) * burst
+            delay = belief.mean(axis=2, keepdims=True)
+            self._belief = (1.0 - moved) * belief + moved * delay
         self._last_ns = now

@@ -8,13 +8,7 @@ from dataclasses import replace
 from collab_robots.core.clock import SECOND
 from collab_robots.inference.options import Option
 from collab_robots.inference.profile.link import LinkEstimate
-from collab_robots.inference.runtime.messages import (
-    FrameId,
-    Hop,
-    MAX_MISSING,
-    Spent,
-    Work,
-)
+from collab_robots.inference.runtime.messages import FrameId, Hop, MAX_MISSING, Spent, Work
 
 LATE = 9 / 8  # of the time that the link takes (RFC 9002, 6.1.2)
 AGAIN = 4  # times that each chunk is sent again, on average, at most: who asks may be hostile
@@ -116,9 +110,10 @@ class Sending:
         """
         listed = missing[-1] if len(missing) == MAX_MISSING else len(self._works)
         arrived = max(set(range(listed)).difference(missing), default=-1)
-        once = {index for index in missing if index < len(self._works)} - self._twice
+        asked = {index for index in missing if index < len(self._works)}
+        once = asked - self._twice
         lost = {index for index in once if index < arrived}
-        late = {index for index in missing if index < len(self._works) and now >= self._due[index]}
+        late = {index for index in asked if now >= self._due[index]}
         self.lost += len(lost)
         self.unsure += len(once & late - lost)
         self._repeat(sorted(lost | late), now)
