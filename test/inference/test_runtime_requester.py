@@ -329,14 +329,19 @@ def test_an_answer_that_comes_late_tells_that_the_link_is_slow():
     assert float(wire_s) == pytest.approx(0.15, 0.2)  # with headers, there and back
 
 
-def test_what_is_late_on_a_slow_link_is_not_lost():
-    slow = Weather(rate_bps=5e4)  # a chunk takes longer than its helper waits until it misses it
-    team = Team(choose=fixed(SPLIT, 'b'), helpers=('b',), weather=slow)
+def helped(frames, weather):
+    """Have one helper compute frames; return the team and what it holds of the link."""
+    team = Team(choose=fixed(SPLIT, 'b'), helpers=('b',), weather=weather)
     team.run(1.1)
-    for seed in range(20):
+    for seed in range(frames):
         team.submit(seed)
         team.run(2)
-    link = team.requester.roster.get('b').link.estimate(team.lab.now)
+    return team, team.requester.roster.get('b').link.estimate(team.lab.now)
+
+
+def test_what_is_late_on_a_slow_link_is_not_lost():
+    slow = Weather(rate_bps=5e4)  # a chunk takes longer than its helper waits until it misses it
+    team, link = helped(20, slow)
     assert link.loss < 0.01
     assert float(link.seconds(2288)) == pytest.approx(0.9, 0.2)  # with headers
     assert [answer.trace.sent_bytes for answer in team.answers[-3:]] == [2288] * 3
@@ -346,13 +351,7 @@ def test_what_is_late_on_a_slow_link_is_not_lost():
 @pytest.mark.parametrize('loss', [0.0, 0.1, 0.3])
 @pytest.mark.parametrize('rate', [2e5, 20e6])
 def test_the_loss_that_is_told_is_the_loss_there_is(rate, loss):
-    weather = Weather(rate_bps=rate, loss=loss)
-    team = Team(choose=fixed(SPLIT, 'b'), helpers=('b',), weather=weather)
-    team.run(1.1)
-    for seed in range(60):
-        team.submit(seed)
-        team.run(2)
-    link = team.requester.roster.get('b').link.estimate(team.lab.now)
+    _, link = helped(60, Weather(rate_bps=rate, loss=loss))
     assert link.loss == pytest.approx(loss, abs=0.08)
 
 

@@ -173,6 +173,5 @@ class Link:
             belief = (1.0 - jumped) * belief + jumped * belief.mean(axis=0)
             burst = BURST_PRIOR[:, None]
             belief = (1.0 - jumped) * belief + jumped * belief.sum(axis=1, keepdims=True) * burst
-            delay = belief.mean(axis=2, keepdims=True)
-            self._belief = (1.0 - moved) * belief + moved * delay
+            self._belief = (1.0 - moved) * belief + moved * belief.mean(axis=2, keepdims=True)
         self._last_ns = now
