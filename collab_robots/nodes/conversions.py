@@ -246,6 +246,7 @@ def task_to_msg(task: Task, accepted: bool, assigned: str | None) -> TaskStatus:
         cell_y=task.cell[1],
         round=task.round,
         state=int(task.state),
+        priority=task.terms.priority,
         holder=task.holder or assigned or '',
         accepted=accepted,
         proposed_at=task.proposed_at / SECOND,
@@ -255,6 +256,7 @@ def task_to_msg(task: Task, accepted: bool, assigned: str | None) -> TaskStatus:
         costs=list(task.bids.values()),
         completed_by=list(task.completed),
         completed_at=[time / SECOND for time in task.completed.values()],
+        mapped_by=list(task.mapped_by),
     )
 
 
@@ -283,6 +285,8 @@ def task_from_msg(msg: TaskStatus) -> TaskView:
         lease_until_ns=round(msg.lease_until * SECOND),
         bids=bids,
         completed_by=tuple(msg.completed_by),
+        priority=msg.priority,
+        mapped_by=tuple(msg.mapped_by),
     )
 
 

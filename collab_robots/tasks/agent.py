@@ -26,7 +26,7 @@ from collab_robots.tasks.drive import Driver, MAX_STUCK
 from collab_robots.tasks.frontier import frontiers
 from collab_robots.tasks.intents import Award, Complete, Intent, Release, Renew
 from collab_robots.tasks.job import Job
-from collab_robots.tasks.options import options_of, price
+from collab_robots.tasks.options import options_of, price, stand
 from collab_robots.tasks.places import coarsen, Place, region
 from collab_robots.tasks.planner import Routes, Terrain
 from collab_robots.tasks.remote import Drive
@@ -164,10 +164,15 @@ class Agent:
             self._terrain = Terrain.of(coarsen(grid))
             self._frontiers = frontiers(self._terrain.grid)
         walls = self._camera.unseen(self._terrain.grid, self._bidder.inspected())
-        disputed = [task.cell for task in tasks if task.kind == Kind.VERIFY and task.live]
+        disputed = [task.cell for task in tasks if self._is_wanted(task)]
         regions = [region(name, self._terrain.grid) for name in disputed]
         self._places = self._frontiers + walls + [place for place in regions if place is not None]
         return self._terrain
+
+    def _is_wanted(self, task: TaskView) -> bool:
+        """Tell whether a region is disputed that I could say something new about."""
+        told = self.name in task.mapped_by or self.name in task.completed_by
+        return task.kind == Kind.VERIFY and task.live and not told
 
     def _follow_up(self, now_ns: int, pose: Array, tasks: Sequence[TaskView]) -> list[Intent]:
         """Compare my tasks with the contract's view: renew them, or find that they are lost."""
@@ -263,8 +268,10 @@ class Agent:
         room = max(0, MAX_OPEN_INSPECTIONS - open_walls)
         chosen = [option.place for option in new if option.place.kind == Kind.EXPLORE]
         chosen += [option.place for option in walls[:room]]
-        urgent = self._job is None or self._ending(now_ns, self._job)
-        return list(self._bidder.propose(now_ns, chosen, urgent))
+        at_once = self._job is None or self._ending(now_ns, self._job)
+        proposals = self._bidder.propose(now_ns, chosen, at_once)
+        disputed = [task for task in tasks if self._is_wanted(task)]
+        return [*proposals, *self._bidder.urge(now_ns, disputed)]  # we all plan by a wrong map
 
     def _auction(
         self, now_ns: int, tasks: Sequence[TaskView], options: Sequence[Option]
@@ -308,8 +315,6 @@ class Agent:
         """Return the price of the best place that I cannot be awarded yet, but soon."""
         best = math.inf
         for option in options:
-            if option.place.kind == Kind.VERIFY:  # whether my bid will count I do not know
-                continue
             task = task_at(option.place, tasks)
             if task is None:
                 soon = self._bidder.is_worth_it(option.place)
@@ -350,7 +355,7 @@ class Agent:
         place = self._place_of(job)
         if place is not None and (job.goal is None or not self._still_good(job, place, routes)):
             if job.task.kind != Kind.INSPECT:
-                found = routes.near(place.points, place.centre)
+                found = stand(place, routes)
                 job.goal, job.face = (found[0], None) if found else (None, None)
             else:
                 view = viewpoint(place, routes)

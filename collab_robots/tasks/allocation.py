@@ -20,7 +20,8 @@ SETTLE = SECOND // 2  # after my own bid, so that I have seen the others'
 RENEW_EVERY = 3 * SECOND
 BID_EVERY = 2 * SECOND
 PROPOSE_EVERY = 3 * SECOND
-MAX_BIDS = 6  # live bids of one robot, cheapest first
+MAX_BIDS = 6  # live bids of one robot, the most urgent first, then the cheapest
+URGENT = 1  # priority of what comes before all else
 SEEN = 0.001  # m, Tasks.AT_HAND; the bid of a robot that has seen the place already
 _DRIVES = 0.002  # m; bids from here on are meant as a way to go (messages carry float32)
 

@@ -17,6 +17,7 @@ from collab_robots.tasks.allocation import (
     may_award,
     PROPOSE_EVERY,
     rounds,
+    URGENT,
 )
 from collab_robots.tasks.intents import Bid, Propose, Release
 from collab_robots.tasks.places import Cell, Place
@@ -92,42 +93,54 @@ class Bidder:
         often = self._rounds.get(name, 0) >= MAX_ROUNDS
         return not often or len(place.points) > GROWN * self._sizes[name]
 
-    def propose(self, now_ns: int, places: Sequence[Place], urgent: bool) -> list[Propose]:
+    def propose(self, now_ns: int, places: Sequence[Place], at_once: bool) -> list[Propose]:
         """
         Propose places, each at most once in a while.
 
         :param places: reachable, and without a live task.
-        :param urgent: at once; else only places that keep their name for ``STEADY``: while robots
-            drive, many last for a second only.
+        :param at_once: else only places that keep their name for ``STEADY``: while robots drive,
+            many last for a second only.
         """
         self._noticed = {place.cell: self._noticed.get(place.cell, now_ns) for place in places}
-        if not urgent:
+        if not at_once:
             places = [place for place in places if now_ns - self._noticed[place.cell] >= STEADY]
+        new = [
+            Propose(place.kind, place.cell, self._rounds.get((place.kind, place.cell), 0))
+            for place in places
+            if self.is_worth_it(place)
+        ]
+        return self._not_lately(now_ns, new)
+
+    def urge(self, now_ns: int, tasks: Sequence[TaskView]) -> list[Propose]:
+        """Say that tasks come before all others, as long as nobody has said so."""
+        new = [
+            Propose(task.kind, task.cell, task.round, URGENT)
+            for task in tasks
+            if task.priority < URGENT
+        ]
+        return self._not_lately(now_ns, new)
+
+    def _not_lately(self, now_ns: int, proposals: Sequence[Propose]) -> list[Propose]:
         result = []
-        for place in places:
-            if not self.is_worth_it(place):
-                continue
-            count = self._rounds.get((place.kind, place.cell), 0)
-            intent = Propose(place.kind, place.cell, count)
-            if now_ns >= self._proposed.get(intent, -PROPOSE_EVERY) + PROPOSE_EVERY:
-                self._proposed[intent] = now_ns
-                result.append(intent)
+        for proposal in proposals:
+            if now_ns >= self._proposed.get(proposal, -PROPOSE_EVERY) + PROPOSE_EVERY:
+                self._proposed[proposal] = now_ns
+                result.append(proposal)
         return result
 
     def bid(self, now_ns: int, offers: Sequence[tuple[TaskView, float]]) -> list[Bid]:
         """
-        Bid on the cheapest tasks; again only if the cost changed, or the bid is lost or used up.
+        Bid on the cheapest of the most urgent tasks.
 
-        A bid on a region that I have mapped does not count, and I do not know: it is not repeated
-        soon.
+        It bids again only if the cost changed, or the bid is lost or used up.
 
         :param offers: open tasks that I could do, and my costs in m.
         """
         result = []
-        for task, cost in sorted(offers, key=lambda offer: (offer[1], offer[0].key))[:MAX_BIDS]:
-            every = SHUN_FOR if task.kind == Kind.VERIFY else BID_EVERY
-            then = self._bid_at.get(task.key, -every)
-            if now_ns >= then + every and bid_changed(task.bids.get(self.name), cost):
+        best = sorted(offers, key=lambda offer: (-offer[0].priority, offer[1], offer[0].key))
+        for task, cost in best[:MAX_BIDS]:
+            then = self._bid_at.get(task.key, -BID_EVERY)
+            if now_ns >= then + BID_EVERY and bid_changed(task.bids.get(self.name), cost):
                 self._bid_at[task.key] = now_ns
                 result.append(Bid(task.key, cost))
         return result

@@ -12,11 +12,16 @@ from collab_robots.tasks.places import Cell
 
 @dataclass(frozen=True)
 class Propose:
-    """Ask the fleet to do something at a cell, for the n-th time."""
+    """
+    Ask the fleet to do something at a cell, for the n-th time.
+
+    :param priority: the highest is assigned first.
+    """
 
     kind: Kind
     cell: Cell
     round: int
+    priority: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,8 @@ def to_call(intent: Intent, me: bytes) -> bytes:
     :raises CallError: if a value is out of the contract's range.
     """
     match intent:
-        case Propose(kind, cell, round_):
-            return tasks.propose(kind, *cell, round_)
+        case Propose(kind, cell, round_, priority):
+            return tasks.propose(kind, *cell, round_, tasks.Terms(priority))
         case Bid(key, cost_m):
             return tasks.bid(key, round(cost_m * 1000))
         case Award(key, proposed_at_ns):

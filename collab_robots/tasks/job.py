@@ -12,7 +12,7 @@ from collab_robots.tasks.task_view import TaskView
 DWELL = {  # s at the goal, for the map and the camera
     Kind.EXPLORE: 1.5,
     Kind.INSPECT: 1.2,
-    Kind.VERIFY: 3.0,
+    Kind.VERIFY: 12.0,  # at most: it ends once the ledger has what the robot found there
 }
 LINGER = 4 * SECOND  # a task whose frontier vanished on the way is kept until the next is ready
 

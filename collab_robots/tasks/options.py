@@ -7,6 +7,7 @@ import math
 
 from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.views.tasks import TaskState
+from collab_robots.core.geometry import Array
 from collab_robots.tasks.allocation import task_at
 from collab_robots.tasks.bidder import Option
 from collab_robots.tasks.coverage import viewpoint
@@ -19,13 +20,21 @@ FAR = 12.0  # m; … unless it is this far away: near walls are looked at before
 SMALL_EXTRA = 3.0  # m added to the bids of the smallest places, less for larger ones …
 LARGE = 10  # … and nothing from this many planning cells on
 MAX_LOOKED_AT = 8  # unseen walls considered at a time, nearest first
+AT_LEAST = 0.01  # m; a bid of less would say that the robot has seen the place and need not go
+INTO_REGION = 3.0  # m to drive for each m nearer to a region's centre: it is seen from within
 
 
 def price(option: Option) -> float:
     """Return what to bid, m: small frontiers and inspections can wait."""
     small = SMALL_EXTRA * max(0.0, 1.0 - len(option.place.points) / LARGE)
     later = INSPECT_EXTRA if option.place.kind == Kind.INSPECT else 0.0
-    return option.cost_m + small + later
+    return max(AT_LEAST, option.cost_m + small + later)
+
+
+def stand(place: Place, routes: Routes) -> tuple[Array, float] | None:
+    """Return where to stand for what is no wall, (2,) m, and the cost to get there, or None."""
+    pull = INTO_REGION if place.kind == Kind.VERIFY else 1.0
+    return routes.near(place.points, place.centre, pull)
 
 
 def options_of(
@@ -45,7 +54,7 @@ def options_of(
     for place in places:
         if place.kind == Kind.INSPECT or shuns(place.kind, place.cell):
             continue
-        found = routes.near(place.points, place.centre)
+        found = stand(place, routes)
         if found is not None:
             result.append(Option(place, found[1], found[0]))
     near = [

@@ -122,12 +122,13 @@ class Routes:
     metres: Array
     search: MCP_Geometric | None
 
-    def near(self, points: Array, centre: Array) -> tuple[Array, float] | None:
+    def near(self, points: Array, centre: Array, pull: float = 1.0) -> tuple[Array, float] | None:
         """
         Return the best place to stand next to some points, and the cost to get there.
 
         :param points: (n, 2) m; one of them is within ``GOAL_REACH`` of the answer.
         :param centre: (2,) m; the answer is as close to it as the way there is worth.
+        :param pull: m of the way that a metre nearer to the centre is worth.
         :returns: goal (2,) and cost in m, or None if none can be reached.
         """
         cells = _within(self.terrain.grid, points, GOAL_REACH)
@@ -136,7 +137,7 @@ class Routes:
         fits = np.isfinite(self.terrain.cost[cells[:, 0], cells[:, 1]])
         where = self.terrain.grid.centres(cells)
         metres = np.where(fits, self.metres[cells[:, 0], cells[:, 1]], np.inf)
-        best = int(np.argmin(metres + np.hypot(*(where - centre).T)))
+        best = int(np.argmin(metres + pull * np.hypot(*(where - centre).T)))
         return (where[best], float(metres[best])) if np.isfinite(metres[best]) else None
 
     def refuge(self, threat: Array) -> Array | None:

@@ -25,6 +25,8 @@ class TaskView:
     :param assigned: while it is open: the robot that should do it, if any.
     :param bids: m by robot name.
     :param completed_by: robots that completed it.
+    :param priority: the highest is assigned first.
+    :param mapped_by: to verify: the robots that have mapped the region; it takes another one.
     """
 
     key: bytes
@@ -40,6 +42,8 @@ class TaskView:
     lease_until_ns: int = 0
     bids: Mapping[str, float] = field(default_factory=dict)
     completed_by: Collection[str] = ()
+    priority: int = 0
+    mapped_by: Collection[str] = ()
 
     @property
     def live(self) -> bool:

@@ -333,6 +333,35 @@ def play(agent: Agent, grid: Grid, tasks: list[TaskView], start: int, ticks: int
     return intents
 
 
+def lone_robot(start: tuple[float, float]) -> tuple[World, Robot]:
+    """Return robot "a" on 8 x 4 m of known floor without walls in it."""
+    walls = np.ones((160, 240), dtype=bool)
+    walls[1:80, 1:160] = False
+    world = World([(*start, 0.0)], walls)
+    world.known[:], world.odds[:] = True, np.where(walls, 3.5, -3.5)
+    world.grid, world.robots[0].agent = world._grid(), Agent('a', 0)
+    return world, world.robots[0]
+
+
+def live(
+    world: World,
+    robot: Robot,
+    tasks: list[TaskView],
+    seconds: float,
+    until: Callable[[], bool] = lambda: False,
+) -> list[Intent]:
+    """Let a lone robot act for a time, whatever it says; return that."""
+    said: list[Intent] = []
+    for tick in range(round(seconds * SECOND / STEP)):
+        if until():
+            break
+        world.now += STEP
+        if tick % 5 == 0:
+            said += robot.agent.decide(world.now, world.grid, robot.pose, NO_HITS, tasks)
+        world._move(robot, *robot.agent.steer(world.now, robot.pose, NO_HITS))
+    return said
+
+
 def test_it_acts_only_on_an_accepted_award_and_drops_a_lost_one() -> None:
     agent, grid = Agent('a', 0), open_floor()
     (proposal, *_) = [i for i in play(agent, grid, [], SECOND, 1) if isinstance(i, Propose)]
@@ -391,28 +420,53 @@ def test_a_claim_that_nobody_accepts_is_given_back_before_its_lease_runs_out() -
     assert Release(b'w') in agent.decide(12 * SECOND, grid, pose(2, 2, 0), hits, [held])
 
 
-def test_it_goes_and_looks_at_a_disputed_region() -> None:
-    agent, grid = Agent('a', 0), open_floor()
-    view = TaskView(b'v', Kind.VERIFY, (0, 0), 0, TaskState.OPEN)
-    (bid,) = [
-        i for i in play(agent, grid, [view], SECOND, 2) if isinstance(i, Bid) and i.key == b'v'
-    ]
-    assert bid.cost_m < 3.0
-    assert not [i for i in play(agent, grid, [view], 5 * SECOND, 9) if isinstance(i, Bid)], (
-        'it has mapped the region: its bid does not count'
-    )
-    view = replace(view, bids={'a': bid.cost_m}, assigned='a')
-    assert Award(b'v', 0) in play(agent, grid, [view], 12 * SECOND, 1)
+DISPUTED = TaskView(b'v', Kind.VERIFY, (0, 0), 0, TaskState.OPEN, assigned='a')
+"""The region from (0, 0) to (3.2, 3.2)."""
+
+
+@pytest.mark.parametrize('start', [(6.0, 2.0), (1.6, 1.6)])
+def test_it_goes_and_looks_at_a_disputed_region(start: tuple[float, float]) -> None:
+    """Where it stands in the middle already, that is no wall it has seen in passing."""
+    world, robot = lone_robot(start)
+    view = replace(DISPUTED, bids={'a': 0.01})
+    said = live(world, robot, [DISPUTED], 2)
+    assert next(i.cost_m for i in said if isinstance(i, Bid) and i.key == b'v') >= 0.01
+    said = live(world, robot, [view], 2)
+    assert said.count(Award(b'v', 0)) == 1
     held = replace(view, state=TaskState.HELD, holder='a', assigned=None, accepted=True)
-    said, now, at = [], 13 * SECOND, pose(2, 2, 0)
-    while Complete(b'v') not in said and now < 60 * SECOND:
-        now += SECOND // 10
-        v, w = agent.steer(now, at, NO_HITS)
-        at = compose(at, pose(v / 10, 0.0, w / 10))
-        if now % (SECOND // 2) == 0:
-            said += agent.decide(now, grid, at, NO_HITS, [held])
-    assert Complete(b'v') in said
-    assert (at[:2] > 0).all() and (at[:2] < 3.2).all()
+    said = live(world, robot, [held], 20, until=lambda: 'looking at' in robot.agent.state)
+    said += live(world, robot, [held], 8)
+    assert not {Complete(b'v'), Release(b'v')} & set(said), 'its map has not settled'
+    assert np.hypot(*(robot.pose[:2] - 1.6)) < 0.5, 'not in the middle, where it sees all'
+    assert Complete(b'v') in live(world, robot, [held], 6), 'it cannot see more from there'
+
+
+def test_it_leaves_a_disputed_region_once_the_ledger_has_what_it_found() -> None:
+    world, robot = lone_robot((6.0, 2.0))
+    live(world, robot, [DISPUTED], 2)
+    view = replace(DISPUTED, bids={'a': 5.0})
+    live(world, robot, [view], 1)
+    held = replace(view, state=TaskState.HELD, holder='a', assigned=None, accepted=True)
+    live(world, robot, [held], 1)
+    assert robot.agent.state.startswith('driving to verify (0,0)')
+    told = replace(held, mapped_by=['a'])
+    assert Complete(b'v') in live(world, robot, [told], 6)
+
+
+@pytest.mark.parametrize('told', [{'mapped_by': ['b', 'a']}, {'completed_by': ['a']}])
+def test_it_does_not_bid_where_it_has_told_what_it_found(told: dict[str, list[str]]) -> None:
+    agent, grid = Agent('a', 0), open_floor()
+    view = replace(DISPUTED, assigned=None, **told)
+    said = play(agent, grid, [view], SECOND, 8)
+    assert not [i for i in said if getattr(i, 'key', None) == b'v' or i.kind is Kind.VERIFY]
+
+
+def test_it_says_that_a_dispute_is_urgent_unless_somebody_has() -> None:
+    agent, grid = Agent('a', 0), open_floor()
+    urgent = Propose(Kind.VERIFY, (0, 0), 0, 1)
+    assert play(agent, grid, [DISPUTED], SECOND, 3).count(urgent) == 1
+    said = play(agent, grid, [replace(DISPUTED, priority=1)], 4 * SECOND, 9)
+    assert urgent not in said
 
 
 @pytest.mark.parametrize('case', ['hold', 'no map', 'nan'])

@@ -68,6 +68,12 @@ def test_bids_are_rate_limited_bounded_and_made_again_when_used_up() -> None:
     assert len(bidder.bid(3 * SECOND, offers)) == 6, 'the contract does not know them any more'
 
 
+def test_what_is_urgent_gets_one_of_the_bids_however_far_it_is() -> None:
+    offers = [(task(number), float(number)) for number in range(1, 20)]
+    offers.append((task(20, priority=1), 90.0))
+    assert Bidder('a').bid(0, offers)[0] == Bid(bytes([20]), 90.0)
+
+
 def test_rounds_count_completions_and_end_unless_the_frontier_grew() -> None:
     bidder = Bidder('a')
     where = place((3, 4), points=10)

@@ -137,6 +137,7 @@ def test_a_disputed_region_is_a_task_and_its_verdict_ends_it() -> None:
     (task,) = view(history).tasks(102 * SECOND)
     assert (task.key, task.kind, task.cell) == (REGION, Kind.VERIFY, (-1, 2))
     assert (task.proposed_at, task.state) == (101 * SECOND, TaskState.OPEN)
+    assert task.mapped_by == (NAMES[A], NAMES[B])
     history.say(C, 102, tasks.bid(REGION, 500))
     history.say(A, 102, tasks.bid(REGION, 1))
     seen = view(history)

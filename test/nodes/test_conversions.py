@@ -12,7 +12,7 @@ from sensor_msgs.msg import Image, LaserScan
 from collab_robots.contract.calls import fleet
 from collab_robots.contract.calls.common import Kind
 from collab_robots.contract.calls.fleet import Capability
-from collab_robots.contract.calls.tasks import NO_TERMS
+from collab_robots.contract.calls.tasks import Terms
 from collab_robots.contract.views.maps import Masks
 from collab_robots.contract.views.roster import (
     Obstacle,
@@ -105,8 +105,9 @@ def test_tasks() -> None:
         8 * SECOND,
         10 * SECOND,
         {'robot1': 30 * SECOND},
-        NO_TERMS,
+        Terms(priority=3),
         {'robot1': Reason.HAS_DONE, 'robot2': Reason.HOLDER},
+        ('robot3', 'robot4'),
     )
     view = conversions.task_from_msg(conversions.task_to_msg(task, True, None))
     assert (view.key, view.kind, view.cell, view.round) == (DIGEST, Kind.INSPECT, (-3, 4), 2)
@@ -114,6 +115,7 @@ def test_tasks() -> None:
     assert (view.proposed_at_ns, view.award_from_ns) == (8 * SECOND, 10 * SECOND)
     assert view.lease_until_ns == 20 * SECOND
     assert (view.bids, view.completed_by) == (task.bids, ('robot1',))
+    assert (view.priority, view.mapped_by) == (3, ('robot3', 'robot4'))
     open_ = replace(task, state=TaskState.OPEN, why=Why.NOT_AWARDED, holder=None)
     for assigned in ('robot1', None):
         view = conversions.task_from_msg(conversions.task_to_msg(open_, False, assigned))

@@ -122,6 +122,7 @@ class Task:
     :param completed: when, per robot that did it; more than one only after a split, or to verify.
     :param terms: what it asks for.
     :param reasons: why each robot that took part has the task or does not.
+    :param mapped_by: to verify: the robots that have mapped the region. It takes another one.
     """
 
     key: bytes
@@ -138,6 +139,7 @@ class Task:
     completed: Mapping[str, int]
     terms: Terms
     reasons: Mapping[str, Reason]
+    mapped_by: Collection[str] = ()
 
     @property
     def words(self) -> str:
@@ -319,8 +321,13 @@ class TasksView:
             completed,
             Terms(priority, deadline, capabilities, bool(sealed)),
             reasons,
+            self._mapped_by(deployment, x, y) if kind == Kind.VERIFY else (),
         )
         return _Judged(self._seen[key], now, until, task or None)
+
+    def _mapped_by(self, deployment: Deployment, x: int, y: int) -> tuple[str, ...]:
+        (mask,) = deployment.ask('Maps', 'mappedBy', x, y)
+        return tuple(name for bit, name in enumerate(self._roster.names) if mask >> bit & 1)
 
 
 def _others(
