@@ -18,6 +18,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 from pydantic import Field, ValidationError
 
+from collab_robots.core import heap
 from collab_robots.core.config import Strict
 from collab_robots.core.errors import ConfigError, Refusal, RefusedError
 from collab_robots.inference.graph.cuts import extract, find_cuts
@@ -247,9 +248,11 @@ def open_session(data: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = False  # as quick, and a fifth less memory
     try:
-        return onnxruntime.InferenceSession(data, options, providers=['CPUExecutionProvider'])
+        session = onnxruntime.InferenceSession(data, options, providers=['CPUExecutionProvider'])
     except MODEL_ERRORS as error:
         raise ConfigError(f'not an ONNX model: {error}') from None
+    heap.give_back()  # to make one takes more than to keep it, again for each piece of a network
+    return session
 
 
 def _cuts(names: Sequence[str], values: Mapping[str, onnx.ValueInfoProto]) -> tuple[Cut, ...]:

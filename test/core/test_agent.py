@@ -12,6 +12,8 @@ from scipy import ndimage
 
 from collab_robots.contract.artifact import suite
 from collab_robots.contract.calls.common import Kind
+from collab_robots.contract.calls.maps import submit_sketch
+from collab_robots.contract.calls.tasks import task_key
 from collab_robots.contract.calls.words import describe_error
 from collab_robots.contract.deployment import Deployment
 from collab_robots.contract.evm import make_evm
@@ -145,7 +147,20 @@ class Contract:
             award_from_ns=task.award_from,
             bids=task.bids,
             completed_by=list(task.completed),
+            priority=task.terms.priority,
+            mapped_by=task.mapped_by,
         )
+
+    def dispute(self, now: int, column: int, row: int) -> None:
+        """Let the last two robots say the opposite of one region."""
+        low, all_ = (1 << 64) - 1, (1 << 256) - 1
+        for robot, masks in zip(
+            self.fleet.robots[-2:], ((all_, 0), (all_ - low, low)), strict=True
+        ):
+            call = submit_sketch(column, row, *masks)
+            assert self._deployment.call(robot.address, call, now // SECOND).ok
+        self._facts.touch(self._deployment.touched(self._deployment.evm.logs()))
+        self.version += 1
 
 
 @dataclass
@@ -311,6 +326,27 @@ def test_the_task_of_a_dead_robot_is_done_by_another() -> None:
     assert world.completed(key) == ['robot_00']
     assert world.coverage() > max(before, 0.99)
     assert world.collisions == 0
+
+
+def test_those_who_have_not_mapped_a_disputed_region_go_there_first() -> None:
+    """The walls of all the office have to be looked at, too."""
+    world = World(STARTS, office())
+    world.known[:], world.odds[:] = True, np.where(world.walls, 3.5, -3.5)
+    world.grid = world._grid()
+    world.run(5)
+    world.contract.dispute(world.now, 2, 1)
+    key = task_key(Kind.VERIFY, 2, 1, 0)
+    there = dict.fromkeys(('robot_00', 'robot_01'), 0.0)
+
+    def both_have_looked(world: World) -> bool:
+        for robot in world.robots:
+            if robot.agent.name in there and np.hypot(*(robot.pose[:2] - (8.0, 4.8))) < 1.0:
+                there[robot.agent.name] += STEP / SECOND
+        return len(world.completed(key)) == len(there)
+
+    world.run(80, until=both_have_looked)
+    assert sorted(world.completed(key)) == sorted(there)
+    assert min(there.values()) > 10, 'seconds in the middle of the region'
 
 
 def open_floor() -> Grid:
