@@ -42,6 +42,7 @@ OLDEST, NEWEST = (3, 10), (3, 12)
 OPTIONAL_PACKAGES = {
     'camera pictures': ('libegl1', 'libgl1-mesa-dri', 'libglx-mesa0'),
     'check of the files for Gazebo': ('libsdformat12-12',),
+    'tests of the pages in a browser': ('chromium',),
 }
 # What goes with the numpy of a ROS 2 from apt.
 NUMPY_1 = ROOT / 'constraints-numpy1.txt'

@@ -138,6 +138,11 @@ def test_a_disputed_region_is_a_task_and_its_verdict_ends_it() -> None:
     assert (task.key, task.kind, task.cell) == (REGION, Kind.VERIFY, (-1, 2))
     assert (task.proposed_at, task.state) == (101 * SECOND, TaskState.OPEN)
     assert task.mapped_by == (NAMES[A], NAMES[B])
+    assert task.explain() == [
+        'verify (-1, 2) round 0: open, nobody bids on it',
+        f'{NAMES[A]} has mapped the region already',
+        f'{NAMES[B]} has mapped the region already',
+    ]
     history.say(C, 102, tasks.bid(REGION, 500))
     history.say(A, 102, tasks.bid(REGION, 1))
     seen = view(history)

@@ -306,6 +306,9 @@ class TasksView:
             elif reason == Reason.HAS_DONE:
                 completed[names[robot]] = completed_at * SECOND
         kind, x, y, round_ = identity_of(key)
+        mapped_by = self._mapped_by(deployment, x, y) if kind == Kind.VERIFY else ()
+        for robot in mapped_by:
+            reasons.setdefault(robot, Reason.PARTY)
         task = state and Task(
             key,
             kind,
@@ -321,7 +324,7 @@ class TasksView:
             completed,
             Terms(priority, deadline, capabilities, bool(sealed)),
             reasons,
-            self._mapped_by(deployment, x, y) if kind == Kind.VERIFY else (),
+            mapped_by,
         )
         return _Judged(self._seen[key], now, until, task or None)
 
