@@ -319,8 +319,7 @@ class Agent:
             if task is None:
                 soon = self._bidder.is_worth_it(option.place)
             else:
-                bidding = self.name not in task.bids or now_ns < task.award_from_ns
-                soon = task.state == TaskState.OPEN and bidding
+                soon = task.state == TaskState.OPEN and not self._bidder.may(now_ns, task)
             if soon:
                 best = min(best, price(option))
         return best

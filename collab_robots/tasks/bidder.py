@@ -165,7 +165,7 @@ class Bidder:
         return [
             task
             for task in tasks
-            if task.assigned == self.name and self.claimable(task) and self._may(now_ns, task)
+            if task.assigned == self.name and self.claimable(task) and self.may(now_ns, task)
         ]
 
     def choose(
@@ -185,17 +185,18 @@ class Bidder:
             for task in tasks
             if task.key in wanted
             and (task.assigned == self.name or (gone and task.assigned is None))
-            and self._may(now_ns, task)
+            and self.may(now_ns, task)
         ]
         return min(mine, key=lambda task: (task.bids[self.name], task.key), default=None)
+
+    def may(self, now_ns: int, task: TaskView) -> bool:
+        """Tell whether I may award myself a task now, if I get it."""
+        ready = may_award(task, self.name, now_ns, self._bid_at.get(task.key))
+        return ready and not self.shuns(now_ns, task.kind, task.cell)
 
     def claimable(self, task: TaskView) -> bool:
         """Tell whether my bid on a task says that I need not drive for it."""
         return self.name in task.bids and is_seen(task.bids[self.name])
-
-    def _may(self, now_ns: int, task: TaskView) -> bool:
-        ready = may_award(task, self.name, now_ns, self._bid_at.get(task.key))
-        return ready and not self.shuns(now_ns, task.kind, task.cell)
 
     def _unwanted(self, tasks: Sequence[TaskView], wanted: Collection[bytes]) -> list[TaskView]:
         return [
