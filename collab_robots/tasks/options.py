@@ -15,8 +15,8 @@ from collab_robots.tasks.places import Place
 from collab_robots.tasks.planner import Routes
 from collab_robots.tasks.task_view import TaskView
 
-INSPECT_EXTRA = 20.0  # m added to the bids of inspections: exploring comes first …
-FAR = 12.0  # m; … unless it is this far away: near walls are looked at before a long drive
+INSPECT_EXTRA = 20.0  # m added to the bids of inspections: a frontier wins unless so much farther
+FAR = 12.0  # m; while an open frontier is nearer than this, it bids on no walls at all
 SMALL_EXTRA = 1.0  # m added to the bids of the smallest places, less for larger ones …
 LARGE = 10  # … and nothing from this many planning cells on
 MAX_LOOKED_AT = 8  # unseen walls considered at a time, nearest first
