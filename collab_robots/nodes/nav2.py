@@ -27,7 +27,8 @@ from collab_robots.tasks.remote import Outcome
 ACTION = 'navigate_to_pose'
 SILENCE_S = 5.0  # Nav2 tells of a goal 100 times a second; silent for so long, it is gone
 RETRY_S = 10.0  # after it refused a goal, or fell silent
-PAUSE_S = 1.0
+PAUSE_S = 3.0  # a goal that Nav2 accepts late is to be cancelled too
+LOOK_S = 0.1
 
 
 class _Goal:
@@ -116,11 +117,11 @@ class Nav2:
             self._log.warning(self.problem, throttle_duration_sec=RETRY_S, skip_first=True)
 
     def pause(self) -> None:
-        """Stop the robot, and wait a little until Nav2 has done so."""
+        """Stop the robot, and wait until Nav2 has done so, is gone, or has not for too long."""
         self.cancel()
         until = time.monotonic() + PAUSE_S
-        while self._goals and time.monotonic() < until:
-            self._executor.spin_once(timeout_sec=PAUSE_S)
+        while self._goals and self._client.server_is_ready() and time.monotonic() < until:
+            self._executor.spin_once(timeout_sec=LOOK_S)
 
     def close(self) -> None:
         """Leave."""

@@ -64,6 +64,7 @@ class Nav2Stub(Node):
         self._pose.publish(conversions.pose_to_msg(self.at, 'map', now))
 
     def _consider(self, _goal: NavigateToPose.Goal) -> GoalResponse:
+        self._tell('asked')
         if self._mode == 'slow':
             time.sleep(1.0)
         return GoalResponse.REJECT if self._mode == 'refuse' else GoalResponse.ACCEPT

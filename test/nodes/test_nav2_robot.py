@@ -104,7 +104,7 @@ def test_a_task_is_proposed_won_driven_to_by_nav2_and_completed(
 def test_on_hold_nav2_is_stopped_and_goes_on_afterwards(harness: Harness, stub: Stub) -> None:
     robot = Robot(harness)
     stub.mode('slow')
-    harness.wait(lambda: robot.state.startswith('driving'))
+    harness.wait(lambda: stub.has_told('asked'))  # the state says so before the goal is sent
     robot.mission.publish(String(data=topics.HOLD))
     harness.wait(lambda: stub.has_told('cancelled'))
     harness.wait(lambda: robot.state == 'on hold')
@@ -124,7 +124,7 @@ def test_a_robot_whose_nav2_dies_gives_its_task_back_and_is_silent_until_it_is_t
 ) -> None:
     robot = Robot(harness)
     stub.mode('slow')
-    harness.wait(lambda: robot.state.startswith('driving'))
+    harness.wait(lambda: stub.has_told('asked'))
     robot.mark()
     os.kill(stub.process.pid, signal.SIGKILL)
     stub.process.wait()
@@ -146,7 +146,7 @@ def test_a_robot_that_is_deactivated_stops_and_takes_up_its_work_again(
 ) -> None:
     robot = Robot(harness)
     stub.mode('slow')
-    harness.wait(lambda: robot.state.startswith('driving'))
+    harness.wait(lambda: stub.has_told('asked'))
     robot.node.trigger_deactivate()
     harness.wait(lambda: stub.has_told('cancelled'))
     robot.node.trigger_activate()
