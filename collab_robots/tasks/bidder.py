@@ -132,13 +132,18 @@ class Bidder:
         """
         Bid on the cheapest of the most urgent tasks.
 
-        It bids again only if the cost changed, or the bid is lost or used up.
+        It bids again only if the cost changed, or the bid is lost or used up. What I once bid
+        cheaply on is among the cheapest until I correct it: the auction takes me at my word.
 
         :param offers: open tasks that I could do, and my costs in m.
         """
         result = []
-        best = sorted(offers, key=lambda offer: (-offer[0].priority, offer[1], offer[0].key))
-        for task, cost in best[:MAX_BIDS]:
+
+        def rank(offer: tuple[TaskView, float]) -> tuple[int, float, bytes]:
+            task, cost = offer
+            return -task.priority, min(cost, task.bids.get(self.name, cost)), task.key
+
+        for task, cost in sorted(offers, key=rank)[:MAX_BIDS]:
             then = self._bid_at.get(task.key, -BID_EVERY)
             if now_ns >= then + BID_EVERY and bid_changed(task.bids.get(self.name), cost):
                 self._bid_at[task.key] = now_ns

@@ -68,6 +68,12 @@ def test_bids_are_rate_limited_bounded_and_made_again_when_used_up() -> None:
     assert len(bidder.bid(3 * SECOND, offers)) == 6, 'the contract does not know them any more'
 
 
+def test_a_bid_that_was_too_cheap_is_corrected_however_many_places_are_nearer() -> None:
+    offers = [(task(number, bids={'a': number}), float(number)) for number in range(1, 20)]
+    offers.append((task(20, bids={'a': 3.0}), 30.0))
+    assert Bidder('a').bid(0, offers) == [Bid(bytes([20]), 30.0)]
+
+
 def test_what_is_urgent_gets_one_of_the_bids_however_far_it_is() -> None:
     offers = [(task(number), float(number)) for number in range(1, 20)]
     offers.append((task(20, priority=1), 90.0))
