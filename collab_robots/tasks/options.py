@@ -21,7 +21,7 @@ SMALL_EXTRA = 1.0  # m added to the bids of the smallest places, less for larger
 LARGE = 10  # … and nothing from this many planning cells on
 MAX_LOOKED_AT = 8  # unseen walls considered at a time, nearest first
 AT_LEAST = 0.01  # m; a bid of less would say that the robot has seen the place and need not go
-INTO_REGION = 3.0  # m to drive for each m nearer to a region's centre: it is seen from within
+INTO_REGION = 10.0  # m to drive for each m nearer to a region's centre: edges show too little
 
 
 def price(option: Option) -> float:
