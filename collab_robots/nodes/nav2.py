@@ -28,7 +28,7 @@ ACTION = 'navigate_to_pose'
 SILENCE_S = 5.0  # Nav2 tells of a goal 100 times a second; silent for so long, it is gone
 RETRY_S = 10.0  # after it refused a goal, or fell silent
 PAUSE_S = 3.0  # a goal that Nav2 accepts late is to be cancelled too
-LOOK_S = 0.1
+LOOK_S = 0.1  # between two looks, while it waits, at whether Nav2 is there
 
 
 class _Goal:

@@ -137,12 +137,12 @@ class Bidder:
 
         :param offers: open tasks that I could do, and my costs in m.
         """
-        result = []
 
         def rank(offer: tuple[TaskView, float]) -> tuple[int, float, bytes]:
             task, cost = offer
             return -task.priority, min(cost, task.bids.get(self.name, cost)), task.key
 
+        result = []
         for task, cost in sorted(offers, key=rank)[:MAX_BIDS]:
             then = self._bid_at.get(task.key, -BID_EVERY)
             if now_ns >= then + BID_EVERY and bid_changed(task.bids.get(self.name), cost):

@@ -2,8 +2,9 @@
 Stands for Nav2 and a robot's base in a process of its own: drives to goals as its mode says.
 
 Modes come on the topic ``stub/mode``: ``go`` jumps to the goal, ``slow`` accepts late and drives
-at 0.5 m/s, ``abort`` finds no path, ``refuse`` takes no goal, ``hang`` takes one and says nothing
-more. A new goal takes the place of the one before, which is aborted, as in Nav2.
+at 0.5 m/s, ``late`` accepts later still and stays, ``abort`` finds no path, ``refuse`` takes no
+goal, ``hang`` takes one and says nothing more. A new goal takes the place of the one before, which
+is aborted, as in Nav2.
 """
 
 from __future__ import annotations
@@ -65,8 +66,7 @@ class Nav2Stub(Node):
 
     def _consider(self, _goal: NavigateToPose.Goal) -> GoalResponse:
         self._tell('asked')
-        if self._mode == 'slow':
-            time.sleep(1.0)
+        time.sleep({'slow': 1.0, 'late': 2.0}.get(self._mode, 0.0))
         return GoalResponse.REJECT if self._mode == 'refuse' else GoalResponse.ACCEPT
 
     def _take(self, handle: Any) -> None:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 import signal
 import sys
+import time
 
 from harness import Harness, running
 from nav2_process import Stub
@@ -95,6 +96,34 @@ def test_a_cancelled_goal_ends_even_if_it_was_not_accepted_yet(
     stub.mode('go')
     client.send(FAR)
     harness.wait(lambda: client.outcome is Outcome.REACHED)
+
+
+def test_a_pause_lasts_until_a_goal_that_is_accepted_late_is_cancelled(
+    harness: Harness, stub: Stub, client: Nav2
+) -> None:
+    stub.mode('late')
+    harness.wait(lambda: not client.problem)
+    client.send(FAR)
+    harness.wait(lambda: stub.has_told('asked'))
+    client.pause()
+    assert not client.ending
+    harness.wait(lambda: stub.has_told('cancelled'))
+
+
+def test_a_pause_does_not_wait_for_one_that_has_left(
+    harness: Harness, stub: Stub, client: Nav2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nav2, 'PAUSE_S', 60.0)
+    stub.mode('late')
+    harness.wait(lambda: not client.problem)
+    client.send(FAR)
+    harness.wait(lambda: stub.has_told('asked'))
+    stub.process.terminate()
+    stub.process.wait()
+    began = time.monotonic()
+    client.pause()
+    assert time.monotonic() - began < nav2.PAUSE_S
+    assert client.ending, 'nobody said what became of the goal'
 
 
 def test_what_becomes_of_a_replaced_goal_says_nothing(
